@@ -1,0 +1,151 @@
+//! Scanning shared by all grammars: character classes, quoted strings, lists.
+
+/// Whether `byte` may stand in a token (RFC 3261 section 25.1).
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
+        )
+}
+
+/// Whether `text` is a token and not empty.
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+/// Whether `byte` is linear white space; folds have been replaced by spaces at framing.
+pub(crate) const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// `text` without white space around it.
+pub(crate) fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\r', '\n'])
+}
+
+/// The offset just after the quoted-string that starts at `start`, if it ends.
+pub(crate) fn quoted_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+/// What stands between the quotes of `raw`, if it is one whole quoted-string.
+pub(crate) fn quoted_inner(raw: &str) -> Option<&str> {
+    let bytes = raw.as_bytes();
+    if bytes.first() != Some(&b'"') || quoted_end(bytes, 0) != Some(bytes.len()) {
+        return None;
+    }
+    raw.get(1..raw.len() - 1)
+}
+
+/// The offset of the first of `wanted` outside quoted strings and angle brackets, from `start`.
+pub(crate) fn find_outside(text: &str, start: usize, wanted: &[u8]) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = start;
+    let mut in_angle = false;
+    while let Some(&byte) = bytes.get(at) {
+        if !in_angle && wanted.contains(&byte) {
+            return Some(at);
+        }
+        match byte {
+            b'"' if !in_angle => {
+                at = quoted_end(bytes, at)?;
+                continue;
+            }
+            b'<' => in_angle = true,
+            b'>' => in_angle = false,
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+/// The trimmed elements of a comma-separated list, minding quotes and angle brackets.
+/// Empty elements are yielded, so that a strict reader can refuse them.
+pub(crate) fn split_list(text: &str) -> Split<'_> {
+    Split {
+        rest: Some(text),
+        separator: b",",
+    }
+}
+
+/// The trimmed parts between semicolons, minding quotes and angle brackets.
+pub(crate) fn split_params(text: &str) -> Split<'_> {
+    Split {
+        rest: Some(text),
+        separator: b";",
+    }
+}
+
+pub(crate) struct Split<'a> {
+    rest: Option<&'a str>,
+    separator: &'static [u8],
+}
+
+impl<'a> Iterator for Split<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.rest?;
+        match find_outside(rest, 0, self.separator) {
+            Some(at) => {
+                self.rest = rest.get(at + 1..);
+                rest.get(..at).map(trim)
+            }
+            None => {
+                self.rest = None;
+                Some(trim(rest))
+            }
+        }
+    }
+}
+
+/// An unsigned decimal that fits `u64`; digits alone, at least one.
+pub(crate) fn decimal(text: &str) -> Option<u64> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+/// Whether `text` is digits alone, however long.
+pub(crate) fn all_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_mind_quotes_escapes_and_brackets() {
+        let list = r#""a, \"b" <sip:x@y;z=1,2> ;p="q,r" , <sip:c>,d"#;
+        let parts: Vec<_> = split_list(list).collect();
+        assert_eq!(
+            parts,
+            [r#""a, \"b" <sip:x@y;z=1,2> ;p="q,r""#, "<sip:c>", "d"]
+        );
+    }
+
+    #[test]
+    fn an_open_quote_swallows_the_rest() {
+        assert_eq!(split_list("a,\"b,c").collect::<Vec<_>>(), ["a", "\"b,c"]);
+        assert_eq!(quoted_end(b"\"abc\\", 0), None);
+    }
+
+    #[test]
+    fn numbers_are_digits_alone() {
+        assert_eq!(decimal("0068"), Some(68));
+        assert_eq!(decimal("-1"), None);
+        assert_eq!(decimal("+1"), None);
+        assert_eq!(decimal("36893488147419103232"), None);
+    }
+}
