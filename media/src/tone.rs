@@ -223,17 +223,8 @@ pub fn dominant_hz(samples: &[i16], rate_hz: u32) -> f64 {
     }
     // The largest power of two that fits.
     let size = SPECTRUM_MAX.min(1 << samples.len().ilog2());
-    let mean = samples[..size].iter().map(|&s| f64::from(s)).sum::<f64>() / size as f64;
-    let mut spectrum: Vec<(f64, f64)> = samples[..size]
-        .iter()
-        .enumerate()
-        .map(|(n, &sample)| {
-            let turn = std::f64::consts::TAU * n as f64 / size as f64;
-            ((f64::from(sample) - mean) * (0.5 - 0.5 * turn.cos()), 0.0)
-        })
-        .collect();
-    fft(&mut spectrum);
-    let power = |bin: usize| spectrum[bin].0.hypot(spectrum[bin].1);
+    let spectrum = power_spectrum(&samples[..size]);
+    let power = |bin: usize| spectrum[bin];
     let peak = (1..size / 2)
         .max_by(|&a, &b| power(a).total_cmp(&power(b)))
         .unwrap_or(0);
@@ -249,6 +240,24 @@ pub fn dominant_hz(samples: &[i16], rate_hz: u32) -> f64 {
         0.5 * (left - right) / bend
     };
     (peak as f64 + offset) * f64::from(rate_hz) / size as f64
+}
+
+/// The power of `samples` in each bin up to half the rate, without their mean,
+/// through a Hann window. The length is a power of two.
+pub(crate) fn power_spectrum(samples: &[i16]) -> Vec<f64> {
+    let size = samples.len();
+    let mean = samples.iter().map(|&s| f64::from(s)).sum::<f64>() / size as f64;
+    let mut spectrum: Vec<(f64, f64)> = samples
+        .iter()
+        .enumerate()
+        .map(|(n, &sample)| {
+            let turn = std::f64::consts::TAU * n as f64 / size as f64;
+            ((f64::from(sample) - mean) * (0.5 - 0.5 * turn.cos()), 0.0)
+        })
+        .collect();
+    fft(&mut spectrum);
+    spectrum.truncate(size / 2 + 1);
+    spectrum.iter().map(|(re, im)| re * re + im * im).collect()
 }
 
 /// In-place radix-2 Fourier transform; the length is a power of two.
