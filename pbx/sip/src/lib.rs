@@ -12,6 +12,7 @@ pub mod message;
 pub mod name_addr;
 pub mod params;
 mod scan;
+pub mod sdp;
 pub mod text;
 pub mod uri;
 pub mod via;
