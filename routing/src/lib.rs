@@ -4,6 +4,7 @@
 //! ([`Event`]), it answers with orders ([`Command`]) and facts of its own
 //! ([`Notice`]). It knows no protocol, socket or clock; time is an argument.
 
+mod clock;
 pub mod command;
 pub mod config;
 pub mod event;
@@ -11,7 +12,10 @@ pub mod id;
 pub mod notice;
 pub mod outcome;
 pub mod party;
+mod router;
 pub mod schedule;
+pub mod snapshot;
+mod timer;
 
 pub use command::{Command, HangupReason, Prompt, PromptKind, RejectReason};
 pub use config::{HubConfig, RateLimit, RouterConfig, Screening, VolunteerConfig};
@@ -20,3 +24,6 @@ pub use id::{AccountId, CallId, DeviceId, HubId, LegId, RecordingId, TrunkId, Vo
 pub use notice::{CallRecord, Notice, RungVolunteer, VolunteerState};
 pub use outcome::{FailReason, Outcome};
 pub use party::{CallerHash, CallerHasher, CallerTag, Digit, PhoneNumber};
+pub use router::Router;
+pub use snapshot::{CallSnapshot, CallStage, Counters, Snapshot, VolunteerSnapshot};
+pub use timer::TimerReason;

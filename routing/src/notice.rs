@@ -65,6 +65,13 @@ pub enum Notice {
         /// The hub whose people may open it.
         hub: HubId,
     },
+    /// Too little was recorded to be a message; its file is to be deleted.
+    VoicemailDiscarded {
+        /// The call.
+        call: CallId,
+        /// The recording.
+        recording: RecordingId,
+    },
     /// A volunteer's derived state changed.
     VolunteerChanged {
         /// The volunteer.
