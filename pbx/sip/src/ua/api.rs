@@ -44,6 +44,39 @@ pub enum Flow {
     },
 }
 
+impl Flow {
+    /// The connection, unless it is UDP.
+    #[must_use]
+    pub fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Self::Udp { .. } => None,
+            Self::Tcp { connection, .. } => Some(*connection),
+        }
+    }
+
+    /// Our end.
+    #[must_use]
+    pub fn local(&self) -> SocketAddr {
+        match self {
+            Self::Udp { local, .. } | Self::Tcp { local, .. } => *local,
+        }
+    }
+
+    /// The peer's end.
+    #[must_use]
+    pub fn remote(&self) -> SocketAddr {
+        match self {
+            Self::Udp { remote, .. } | Self::Tcp { remote, .. } => *remote,
+        }
+    }
+
+    /// Whether the transport repeats what gets lost.
+    #[must_use]
+    pub fn is_reliable(&self) -> bool {
+        matches!(self, Self::Tcp { .. })
+    }
+}
+
 /// Input from the network.
 #[derive(Debug)]
 pub enum TransportInput {

@@ -1,0 +1,259 @@
+//! INVITE and non-INVITE server transactions (RFC 3261 17.2, RFC 6026 7.1).
+
+use std::time::{Duration, Instant};
+
+use crate::timer::Timers;
+
+/// Which of the two server machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerKind {
+    /// RFC 3261 17.2.1, RFC 6026 7.1.
+    Invite,
+    /// RFC 3261 17.2.2.
+    NonInvite,
+}
+
+/// What the owner has to do after an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerAction {
+    /// Nothing.
+    Nothing,
+    /// Send the last response again, if there was one.
+    Repeat,
+    /// The machine has ended.
+    Terminated,
+    /// The machine has ended because no ACK came for a 300-699 (timer H).
+    NeverAcknowledged,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// "Proceeding" for INVITE, "Trying" and "Proceeding" otherwise.
+    Open,
+    /// RFC 6026: we sent a 2xx, which the transaction user repeats.
+    Accepted,
+    Completed,
+    Confirmed,
+    Terminated,
+}
+
+/// One server transaction.
+#[derive(Clone, Debug)]
+pub struct ServerTransaction {
+    kind: ServerKind,
+    reliable: bool,
+    state: State,
+    /// Timer G: when next, and the interval that led there.
+    retransmit: Option<(Instant, Duration)>,
+    /// Timers H, I, J or L, by state.
+    deadline: Option<Instant>,
+}
+
+impl ServerTransaction {
+    /// A request has just arrived.
+    #[must_use]
+    pub fn new(kind: ServerKind, reliable: bool) -> Self {
+        Self {
+            kind,
+            reliable,
+            state: State::Open,
+            retransmit: None,
+            deadline: None,
+        }
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        match (self.retransmit, self.deadline) {
+            (Some((at, _)), Some(deadline)) => Some(at.min(deadline)),
+            (Some((at, _)), None) => Some(at),
+            (None, deadline) => deadline,
+        }
+    }
+
+    /// Whether the machine is at its end and may be dropped.
+    #[must_use]
+    pub fn is_terminated(&self) -> bool {
+        self.state == State::Terminated
+    }
+
+    /// Whether no final response has been sent yet.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Which machine this is.
+    #[must_use]
+    pub fn kind(&self) -> ServerKind {
+        self.kind
+    }
+
+    /// The transaction user is about to send a response with this status.
+    pub fn handle_send(&mut self, status: u16, timers: &Timers, now: Instant) {
+        if self.state != State::Open || status < 200 {
+            return;
+        }
+        match (self.kind, status) {
+            (ServerKind::Invite, 200..300) => {
+                self.state = State::Accepted;
+                self.deadline = Some(now + timers.timeout());
+            }
+            (ServerKind::Invite, _) => {
+                self.state = State::Completed;
+                self.retransmit = (!self.reliable).then_some((now + timers.t1, timers.t1));
+                self.deadline = Some(now + timers.timeout());
+            }
+            (ServerKind::NonInvite, _) => {
+                self.state = State::Completed;
+                self.linger(now, timers.j(self.reliable));
+            }
+        }
+    }
+
+    /// The request came again.
+    #[must_use]
+    pub fn handle_retransmission(&self) -> ServerAction {
+        match self.state {
+            State::Open | State::Completed => ServerAction::Repeat,
+            State::Accepted | State::Confirmed | State::Terminated => ServerAction::Nothing,
+        }
+    }
+
+    /// An ACK with the branch of this transaction came.
+    pub fn handle_ack(&mut self, timers: &Timers, now: Instant) -> ServerAction {
+        if self.kind != ServerKind::Invite || self.state != State::Completed {
+            return ServerAction::Nothing;
+        }
+        self.state = State::Confirmed;
+        self.retransmit = None;
+        self.linger(now, timers.linger(self.reliable));
+        if self.is_terminated() {
+            ServerAction::Terminated
+        } else {
+            ServerAction::Nothing
+        }
+    }
+
+    fn linger(&mut self, now: Instant, time: Duration) {
+        if time.is_zero() {
+            self.terminate();
+        } else {
+            self.deadline = Some(now + time);
+        }
+    }
+
+    /// Time has reached [`Self::next_timeout`].
+    pub fn handle_timeout(&mut self, timers: &Timers, now: Instant) -> ServerAction {
+        if self.deadline.is_some_and(|at| at <= now) {
+            let unacknowledged = self.kind == ServerKind::Invite && self.state == State::Completed;
+            self.terminate();
+            return if unacknowledged {
+                ServerAction::NeverAcknowledged
+            } else {
+                ServerAction::Terminated
+            };
+        }
+        match self.retransmit {
+            Some((at, interval)) if at <= now => {
+                let next = timers.back_off(interval);
+                self.retransmit = Some((at.max(now) + next, next));
+                ServerAction::Repeat
+            }
+            _ => ServerAction::Nothing,
+        }
+    }
+
+    /// The owner gives the transaction up.
+    pub fn terminate(&mut self) {
+        self.state = State::Terminated;
+        self.retransmit = None;
+        self.deadline = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMERS: Timers = Timers::RFC3261;
+
+    fn run(machine: &mut ServerTransaction, start: Instant) -> Vec<(u128, ServerAction)> {
+        let mut log = Vec::new();
+        while let Some(at) = machine.next_timeout() {
+            let action = machine.handle_timeout(&TIMERS, at);
+            log.push(((at - start).as_millis(), action));
+        }
+        log
+    }
+
+    #[test]
+    fn refused_invite_follows_timers_g_and_h() {
+        let start = Instant::now();
+        let mut machine = ServerTransaction::new(ServerKind::Invite, false);
+        machine.handle_send(180, &TIMERS, start);
+        assert_eq!(machine.next_timeout(), None);
+        machine.handle_send(486, &TIMERS, start);
+        let log = run(&mut machine, start);
+        let times: Vec<u128> = log.iter().map(|(at, _)| *at).collect();
+        assert_eq!(
+            times,
+            [
+                500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500, 32000
+            ]
+        );
+        assert_eq!(log[10].1, ServerAction::NeverAcknowledged);
+    }
+
+    #[test]
+    fn ack_stops_timer_g_and_starts_timer_i() {
+        let start = Instant::now();
+        let mut machine = ServerTransaction::new(ServerKind::Invite, false);
+        machine.handle_send(486, &TIMERS, start);
+        assert_eq!(machine.handle_ack(&TIMERS, start), ServerAction::Nothing);
+        assert_eq!(machine.handle_retransmission(), ServerAction::Nothing);
+        assert_eq!(run(&mut machine, start), [(5000, ServerAction::Terminated)]);
+    }
+
+    #[test]
+    fn accepted_invite_absorbs_retransmissions_until_timer_l() {
+        let start = Instant::now();
+        let mut machine = ServerTransaction::new(ServerKind::Invite, false);
+        assert_eq!(machine.handle_retransmission(), ServerAction::Repeat);
+        machine.handle_send(200, &TIMERS, start);
+        assert_eq!(machine.handle_retransmission(), ServerAction::Nothing);
+        assert_eq!(machine.handle_ack(&TIMERS, start), ServerAction::Nothing);
+        assert_eq!(
+            run(&mut machine, start),
+            [(32000, ServerAction::Terminated)]
+        );
+    }
+
+    #[test]
+    fn non_invite_repeats_its_answer_until_timer_j() {
+        let start = Instant::now();
+        let mut machine = ServerTransaction::new(ServerKind::NonInvite, false);
+        machine.handle_send(200, &TIMERS, start);
+        assert_eq!(machine.handle_retransmission(), ServerAction::Repeat);
+        assert_eq!(
+            run(&mut machine, start),
+            [(32000, ServerAction::Terminated)]
+        );
+    }
+
+    #[test]
+    fn reliable_transport_has_no_g_i_or_j() {
+        let start = Instant::now();
+        let mut machine = ServerTransaction::new(ServerKind::Invite, true);
+        machine.handle_send(486, &TIMERS, start);
+        assert_eq!(
+            run(&mut machine.clone(), start),
+            [(32000, ServerAction::NeverAcknowledged)]
+        );
+        assert_eq!(machine.handle_ack(&TIMERS, start), ServerAction::Terminated);
+        let mut bye = ServerTransaction::new(ServerKind::NonInvite, true);
+        bye.handle_send(200, &TIMERS, start);
+        assert!(bye.is_terminated());
+    }
+}
