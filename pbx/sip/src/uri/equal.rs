@@ -7,13 +7,17 @@ use super::{Scheme, Uri};
 const DECISIVE_PARAMS: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
 
 pub(super) fn equivalent(a: &Uri, b: &Uri) -> bool {
+    // Also what the rules below cannot compare, such as a parameter given twice.
+    if a.raw == b.raw {
+        return true;
+    }
     if a.scheme != b.scheme {
         return false;
     }
     match a.scheme {
         Scheme::Sip | Scheme::Sips => sip(a, b),
         Scheme::Tel => tel(a, b),
-        Scheme::Other(_) => a.raw == b.raw,
+        Scheme::Other(_) => false,
     }
 }
 
