@@ -157,9 +157,10 @@ impl Body {
         let server = self.config.server;
         if authorization.is_none() {
             let from = self.config.caller_id.clone();
+            let tag = self.token("c");
             self.dialog = Dialog {
                 call_id: self.token("call"),
-                local: format!("<sip:{from}@{}>;tag={}", self.config.local, self.token("c")),
+                local: format!("<sip:{from}@{}>;tag={}", self.config.local, tag),
                 remote: format!("<sip:{number}@{server}>"),
                 target: format!("sip:{number}@{server}"),
                 sequence: 0,
