@@ -1,0 +1,171 @@
+//! Who may depend on whom, what a pure crate may pull in, and under which licences.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Our crates and which of ours each may depend on in its shipped form.
+const DIRECTIONS: &[(&str, &[&str])] = &[
+    ("routing", &[]),
+    ("crypto", &[]),
+    ("media", &[]),
+    ("sip", &[]),
+    ("store", &[]),
+    ("telephony", &["routing", "media"]),
+    ("exchange", &["routing", "sip", "media", "telephony"]),
+    ("engine", &["media"]),
+    ("phone", &["sip", "media"]),
+    ("sim", &["routing", "sip", "media", "telephony", "exchange"]),
+    ("e2e", &["crypto", "phone"]),
+    ("xtask", &[]),
+    (
+        "centralita",
+        &[
+            "crypto",
+            "engine",
+            "exchange",
+            "media",
+            "phone",
+            "routing",
+            "sip",
+            "store",
+            "telephony",
+        ],
+    ),
+];
+
+/// Crates without sockets, clocks, randomness or a runtime.
+const PURE: &[&str] = &["routing", "sip", "media", "telephony", "exchange"];
+
+/// What a pure crate must not name in its manifest.
+const IMPURE: &[&str] = &[
+    "tokio",
+    "mio",
+    "socket2",
+    "getrandom",
+    "rand",
+    "libc",
+    "async-std",
+    "smol",
+    "sqlx",
+    "axum",
+];
+
+/// Runs every check.
+pub fn run() -> Result<(), String> {
+    let metadata = metadata()?;
+    let mut problems = Vec::new();
+    directions(&metadata, &mut problems);
+    licences(&metadata, &mut problems)?;
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems.join("\n"))
+    }
+}
+
+fn metadata() -> Result<Value, String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .output()
+        .map_err(|error| format!("cargo metadata: {error}"))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo metadata: {error}"))
+}
+
+fn directions(metadata: &Value, problems: &mut Vec<String>) {
+    let allowed: BTreeMap<&str, &[&str]> = DIRECTIONS.iter().copied().collect();
+    let members: BTreeSet<&str> = strings(&metadata["workspace_members"]).collect();
+    let packages: Vec<&Value> = array(&metadata["packages"])
+        .filter(|package| members.contains(text(&package["id"])))
+        .collect();
+    let ours: BTreeSet<&str> = packages
+        .iter()
+        .map(|package| text(&package["name"]))
+        .collect();
+    for package in packages {
+        let name = text(&package["name"]);
+        let Some(may) = allowed.get(name) else {
+            problems.push(format!(
+                "{name}: a new crate; say in xtask/src/check.rs which of ours it may depend on"
+            ));
+            continue;
+        };
+        for dependency in array(&package["dependencies"]) {
+            // Tests may look at anything.
+            if dependency["kind"] == "dev" {
+                continue;
+            }
+            let on = text(&dependency["name"]);
+            if ours.contains(on) && !may.contains(&on) {
+                problems.push(format!(
+                    "{name} must not depend on {on} (docs/ARCHITECTURE.md)"
+                ));
+            }
+            if PURE.contains(&name) && IMPURE.contains(&on) {
+                problems.push(format!("{name} is pure: it must not depend on {on}"));
+            }
+        }
+    }
+}
+
+fn licences(metadata: &Value, problems: &mut Vec<String>) -> Result<(), String> {
+    let deny =
+        std::fs::read_to_string("deny.toml").map_err(|error| format!("deny.toml: {error}"))?;
+    let list = deny
+        .split_once("allow = [")
+        .and_then(|(_, rest)| rest.split_once(']'))
+        .map(|(list, _)| list)
+        .ok_or("deny.toml: no list of allowed licences")?;
+    let allowed: BTreeSet<&str> = list.split('"').skip(1).step_by(2).collect();
+    for package in array(&metadata["packages"]) {
+        let expression = text(&package["license"]).replace('/', " OR ");
+        if !satisfied(&expression, &allowed) {
+            problems.push(format!(
+                "{}: licence \"{expression}\" is not in deny.toml",
+                text(&package["name"])
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an SPDX expression can be satisfied by allowed licences; `AND` binds tighter than `OR`.
+fn satisfied(expression: &str, allowed: &BTreeSet<&str>) -> bool {
+    let flat = expression.replace(['(', ')'], "");
+    flat.split(" OR ").any(|choice| {
+        choice.split(" AND ").all(|licence| {
+            let licence = licence.split(" WITH ").next().unwrap_or_default().trim();
+            allowed.contains(licence)
+        })
+    })
+}
+
+fn array(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn strings(value: &Value) -> impl Iterator<Item = &str> {
+    array(value).map(text)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_needs_one_allowed_side_and_a_sum_needs_all() {
+        let allowed = BTreeSet::from(["MIT", "Unicode-3.0"]);
+        assert!(satisfied("Apache-2.0 OR MIT", &allowed));
+        assert!(satisfied("(MIT OR Apache-2.0) AND Unicode-3.0", &allowed));
+        assert!(!satisfied("MIT AND GPL-2.0", &allowed));
+        assert!(!satisfied("", &allowed));
+    }
+}
