@@ -91,7 +91,7 @@ pub enum RegisterError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A contact was added or refreshed.
-    Upserted(Binding),
+    Upserted(Box<Binding>),
     /// A contact is gone.
     Removed {
         /// Which.
@@ -361,7 +361,7 @@ impl Registrar {
             user_agent: request.user_agent.clone(),
         };
         self.insert(binding.clone());
-        changes.push(Change::Upserted(binding));
+        changes.push(Change::Upserted(Box::new(binding)));
     }
 
     /// A phone in someone's hand must be able to register: at the limit the

@@ -321,7 +321,7 @@ impl UserAgent {
     fn report(&mut self, changes: impl IntoIterator<Item = Change>) {
         for change in changes {
             self.emit(match change {
-                Change::Upserted(binding) => UaEvent::BindingUpserted(binding),
+                Change::Upserted(binding) => UaEvent::BindingUpserted(*binding),
                 Change::Removed { id, account } => UaEvent::BindingRemoved { id, account },
             });
         }

@@ -39,7 +39,7 @@ fn update(cseq: u32, uri: &str, seconds: u64) -> Registration {
 
 fn only(changes: Result<Vec<Change>, RegisterError>) -> Binding {
     match changes.as_deref() {
-        Ok([Change::Upserted(binding)]) => binding.clone(),
+        Ok([Change::Upserted(binding)]) => (**binding).clone(),
         other => panic!("expected one upsert, got {other:?}"),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::ids::Ids;
+use super::ids::{Branch, Ids};
 use super::{ConnectionId, Flow, SessionId, TimerKey, UserAgent};
 use crate::build::{RequestBuilder, own_request};
 use crate::header::HeaderName;
@@ -77,8 +77,7 @@ impl Clients {
         self.table.len()
     }
 
-    /// The number of the next transaction, for its branch.
-    pub(crate) fn reserve(&mut self) -> u64 {
+    fn reserve(&mut self) -> u64 {
         self.last += 1;
         self.last
     }
@@ -103,6 +102,24 @@ impl Clients {
 }
 
 impl Client {
+    fn new(
+        machine: ClientTransaction,
+        branch: String,
+        flow: Flow,
+        owner: Owner,
+        request: Bytes,
+    ) -> Self {
+        Self {
+            machine,
+            branch,
+            flow,
+            owner,
+            request: Some(request),
+            failure_ack: None,
+            forks: Vec::new(),
+        }
+    }
+
     /// The ACK that answers a 2xx with this tag, if one was sent already.
     pub(crate) fn ack_of(&self, tag: &str) -> Option<(Flow, Bytes)> {
         let fork = self.forks.iter().find(|fork| fork.tag == tag)?;
@@ -124,11 +141,16 @@ impl Client {
 }
 
 impl UserAgent {
-    /// Sends a request that was built with `branch` (of a reserved `number`), in a new transaction.
+    /// The branch of the next request.
+    pub(super) fn new_branch(&mut self) -> Branch {
+        let number = self.clients.reserve();
+        self.ids.branch(number)
+    }
+
+    /// Sends a request that was built with `branch`, in a new transaction.
     pub(super) fn start_client(
         &mut self,
-        number: u64,
-        branch: String,
+        branch: Branch,
         kind: ClientKind,
         owner: Owner,
         flow: Flow,
@@ -136,40 +158,22 @@ impl UserAgent {
         now: Instant,
     ) -> ClientId {
         let id = ClientId {
-            number,
+            number: branch.number,
             cancel: false,
         };
-        self.insert_client(id, branch, kind, owner, flow, request, now);
+        let machine = ClientTransaction::new(kind, flow.is_reliable(), &self.config.timers, now);
+        let client = Client::new(machine, branch.text, flow, owner, request);
+        self.insert_client(id, client, now);
         id
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one transaction")]
-    fn insert_client(
-        &mut self,
-        id: ClientId,
-        branch: String,
-        kind: ClientKind,
-        owner: Owner,
-        flow: Flow,
-        request: Bytes,
-        now: Instant,
-    ) {
-        let machine = ClientTransaction::new(kind, flow.is_reliable(), &self.config.timers, now);
-        self.transport.send(&flow, request.clone(), now);
+    fn insert_client(&mut self, id: ClientId, client: Client, now: Instant) {
+        if let Some(request) = client.request.clone() {
+            self.transport.send(&client.flow, request, now);
+        }
         self.timers
-            .set(TimerKey::Client(id), machine.next_timeout());
-        self.clients.table.insert(
-            id,
-            Client {
-                machine,
-                branch,
-                flow,
-                owner,
-                request: Some(request),
-                failure_ack: None,
-                forks: Vec::new(),
-            },
-        );
+            .set(TimerKey::Client(id), client.machine.next_timeout());
+        self.clients.table.insert(id, client);
     }
 
     /// Sends CANCEL for an INVITE that has had a provisional response.
@@ -198,16 +202,10 @@ impl UserAgent {
             cancel: true,
             ..invite
         };
-        let bytes = builder.build();
-        self.insert_client(
-            id,
-            branch,
-            ClientKind::NonInvite,
-            Owner::Nobody,
-            flow,
-            bytes,
-            now,
-        );
+        let kind = ClientKind::NonInvite;
+        let machine = ClientTransaction::new(kind, flow.is_reliable(), &timers, now);
+        let client = Client::new(machine, branch, flow, Owner::Nobody, builder.build());
+        self.insert_client(id, client, now);
     }
 
     /// Finds the transaction of a response (RFC 3261 17.1.3) and passes it on.

@@ -16,6 +16,15 @@ pub(crate) struct Ids {
     tag_key: [u8; 32],
 }
 
+/// The branch of a request of ours.
+#[derive(Clone)]
+pub(crate) struct Branch {
+    /// The number of its transaction.
+    pub(crate) number: u64,
+    /// As it stands in Via.
+    pub(crate) text: String,
+}
+
 impl Ids {
     pub(crate) fn new(mut entropy: Box<dyn Entropy>) -> Self {
         let mut tag_key = [0; 32];
@@ -28,8 +37,11 @@ impl Ids {
     }
 
     /// A branch that tells its transaction's number: cookie, number, randomness.
-    pub(crate) fn branch(&mut self, transaction: u64) -> String {
-        format!("{BRANCH_COOKIE}{transaction:x}.{}", self.token::<8>())
+    pub(crate) fn branch(&mut self, number: u64) -> Branch {
+        Branch {
+            number,
+            text: format!("{BRANCH_COOKIE}{number:x}.{}", self.token::<8>()),
+        }
     }
 
     /// The transaction's number in one of our branches.

@@ -52,11 +52,10 @@ impl UserAgent {
         let flow = self.flow_to(&binding, &uri, now)?;
         let tag = self.ids.tag();
         let dialog = self.new_dialog(&binding, &uri, invite, &tag)?;
-        let reserved = self.clients.reserve();
-        let branch = self.ids.branch(reserved);
+        let branch = self.new_branch();
         let routing = dialog.routing();
         let mut builder = RequestBuilder::new(&Method::Invite, &routing.uri)
-            .header(HeaderName::Via, &self.via(&flow, &branch));
+            .header(HeaderName::Via, &self.via(&flow, &branch.text));
         for route in &routing.routes {
             builder = builder.header(HeaderName::Route, route);
         }
@@ -79,7 +78,7 @@ impl UserAgent {
             .build_with_body(SDP_TYPE, invite.offer.to_string().as_bytes());
         let owner = Owner::Invite(id);
         let kind = ClientKind::Invite;
-        let client = self.start_client(reserved, branch, kind, owner, flow, request, now);
+        let client = self.start_client(branch, kind, owner, flow, request, now);
         let session = Session {
             side: Side::Caller,
             phase: Phase::Calling {

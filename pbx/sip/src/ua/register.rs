@@ -121,10 +121,7 @@ fn contacts(request: &Request) -> Option<Contacts> {
     if contacts.is_empty() {
         return Some(Contacts::Query);
     }
-    if contacts
-        .iter()
-        .any(|contact| *contact == ContactValue::Star)
-    {
+    if contacts.contains(&ContactValue::Star) {
         let alone = contacts.len() == 1 && default == Some(0);
         return alone.then_some(Contacts::RemoveAll);
     }

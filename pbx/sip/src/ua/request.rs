@@ -93,10 +93,9 @@ impl UserAgent {
         now: Instant,
     ) -> Option<(Flow, Bytes)> {
         let flow = self.flow_towards(flow, dialog.next_hop(), symmetric, now)?;
-        let reserved = self.clients.reserve();
-        let branch = self.ids.branch(reserved);
+        let branch = self.new_branch();
         let ack = self
-            .in_dialog(dialog, Method::Ack, number, &flow, &branch)
+            .in_dialog(dialog, Method::Ack, number, &flow, &branch.text)
             .build();
         self.transport.send(&flow, ack.clone(), now);
         Some((flow, ack))
@@ -113,18 +112,17 @@ impl UserAgent {
         now: Instant,
     ) -> Option<ClientId> {
         let flow = self.flow_towards(flow, dialog.next_hop(), symmetric, now)?;
-        let reserved = self.clients.reserve();
-        let branch = self.ids.branch(reserved);
+        let branch = self.new_branch();
         let number = dialog.next_cseq();
         let mut builder = self
-            .in_dialog(dialog, Method::Bye, number, &flow, &branch)
+            .in_dialog(dialog, Method::Bye, number, &flow, &branch.text)
             .header(HeaderName::UserAgent, self.config.product.as_str());
         if let Some(reason) = reason {
             builder = builder.header(HeaderName::Reason, reason);
         }
         let kind = ClientKind::NonInvite;
         let bytes = builder.build();
-        Some(self.start_client(reserved, branch, kind, owner, flow, bytes, now))
+        Some(self.start_client(branch, kind, owner, flow, bytes, now))
     }
 
     /// ACK and BYE for a 2xx that nobody wants (any more); returns the ACK for repetition.
@@ -154,19 +152,18 @@ impl UserAgent {
         let (flow, symmetric) = (session.flow, session.symmetric);
         let next_hop = session.dialog.next_hop().clone();
         let flow = self.flow_towards(flow, &next_hop, symmetric, now)?;
-        let reserved = self.clients.reserve();
-        let branch = self.ids.branch(reserved);
+        let branch = self.new_branch();
         let session: &mut Session = self.sessions.get_mut(id)?;
         let number = session.dialog.next_cseq();
         let session = self.sessions.get(id)?;
         let bytes = self
-            .in_dialog(&session.dialog, Method::Invite, number, &flow, &branch)
+            .in_dialog(&session.dialog, Method::Invite, number, &flow, &branch.text)
             .header(HeaderName::Contact, &self.contact(&flow))
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, SUPPORTED)
             .header(HeaderName::UserAgent, self.config.product.as_str())
             .build_with_body(SDP_TYPE, offer.to_string().as_bytes());
         let (kind, owner) = (ClientKind::Invite, Owner::Reinvite(id));
-        Some(self.start_client(reserved, branch, kind, owner, flow, bytes, now))
+        Some(self.start_client(branch, kind, owner, flow, bytes, now))
     }
 }

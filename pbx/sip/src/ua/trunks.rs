@@ -157,15 +157,14 @@ impl UserAgent {
 
     fn send_register(&mut self, id: u64, expires: Duration, now: Instant) -> Option<ClientId> {
         let flow = self.trunk_flow(id, now)?;
-        let reserved = self.clients.reserve();
-        let branch = self.ids.branch(reserved);
+        let branch = self.new_branch();
         let cnonce = self.ids.cnonce();
         let trunk = self.trunks.get_mut(&id)?;
         trunk.flow = Some(flow);
         trunk.cseq += 1;
-        let request = self.register_request(id, expires, &flow, &branch, &cnonce)?;
+        let request = self.register_request(id, expires, &flow, &branch.text, &cnonce)?;
         let (kind, owner) = (ClientKind::NonInvite, Owner::Trunk(id));
-        Some(self.start_client(reserved, branch, kind, owner, flow, request, now))
+        Some(self.start_client(branch, kind, owner, flow, request, now))
     }
 
     /// The flow that the registration uses, or a new one to the chosen address.
