@@ -1,0 +1,283 @@
+//! What is committed is read back, also after the process is gone.
+
+mod folder;
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use folder::{Folder, answered, at, start};
+use store::{
+    BanRow, BindingRow, BreakRow, CallEnd, CallFilter, CallRow, Caller, CallerHash, Change,
+    Changes, HotlineBody, OutcomeClass, Reader, Store, StoreError, Transport, VoicemailStart,
+};
+
+fn binding(id: u64) -> BindingRow {
+    BindingRow {
+        id,
+        account: "ana-desk".to_owned(),
+        contact: "<sip:ana@192.0.2.7:5060>".to_owned(),
+        instance: Some("<urn:uuid:1>".to_owned()),
+        reg_id: Some(1),
+        path: vec!["<sip:a;lr>".to_owned(), "<sip:b;lr>".to_owned()],
+        transport: Transport::Tcp,
+        local: "127.0.0.1:5060".parse().unwrap(),
+        remote: "[2001:db8::1]:5061".parse().unwrap(),
+        call_id: "abc@phone".to_owned(),
+        cseq: u32::MAX,
+        expires_at: at(3600),
+        user_agent: None,
+    }
+}
+
+fn calls_of(hub: Option<&str>, before: Option<u64>, limit: u32) -> CallFilter {
+    CallFilter {
+        hub: hub.map(str::to_owned),
+        before,
+        limit,
+    }
+}
+
+#[tokio::test]
+async fn everything_is_there_after_reopening() {
+    let folder = Folder::new();
+    let store = Store::open(&folder.data()).await.unwrap();
+    let message = CallEnd {
+        voicemail: Some((2, Duration::from_millis(12_345))),
+        rung: Vec::new(),
+        answered_by: None,
+        outcome: OutcomeClass::Voicemail,
+        reason: None,
+        ..answered(2)
+    };
+    let ban = BanRow {
+        hub: "norte".to_owned(),
+        caller: CallerHash([9; 32]),
+        created_at: at(1),
+        expires_at: Some(at(100)),
+        reason: Some("threats".to_owned()),
+    };
+    let voicemail = VoicemailStart {
+        recording: 2,
+        hub: "norte".to_owned(),
+        path: "voicemail/2".to_owned(),
+        created_at: at(3),
+    };
+    let changes: Changes = [
+        Change::CallStarted(start(1)),
+        Change::CallEnded(Box::new(answered(1))),
+        Change::CallEnded(Box::new(message.clone())),
+        Change::CallStarted(start(3)),
+        Change::VoicemailStarted(voicemail.clone()),
+        Change::VoicemailCompleted {
+            recording: 2,
+            length: Duration::from_millis(12_345),
+        },
+        Change::BindingUpserted(Box::new(binding(u64::MAX))),
+        Change::BindingUpserted(Box::new(binding(8))),
+        Change::BindingRemoved { id: 8 },
+        Change::HotlineApplied {
+            hash: "aa".to_owned(),
+            body: HotlineBody("{\"old\":true}".to_owned()),
+            applied_at: at(0),
+        },
+        Change::HotlineApplied {
+            hash: "bb".to_owned(),
+            body: HotlineBody("{}".to_owned()),
+            applied_at: at(4),
+        },
+        Change::BanAdded(ban.clone()),
+        Change::BreakChanged {
+            volunteer: "ben".to_owned(),
+            since: Some(at(5)),
+        },
+        Change::Counted {
+            counter: "calls",
+            by: 3,
+        },
+    ]
+    .into_iter()
+    .collect();
+    store.commit(changes).await.unwrap();
+    store.close().await;
+
+    let store = Store::open(&folder.data()).await.unwrap();
+    let reader = store.reader();
+    assert_eq!(
+        reader
+            .calls(&calls_of(Some("norte"), None, 10))
+            .await
+            .unwrap(),
+        [
+            CallRow::Open(start(3)),
+            CallRow::Ended(Box::new(message)),
+            CallRow::Ended(Box::new(answered(1))),
+        ]
+    );
+    assert_eq!(reader.open_calls().await.unwrap(), [start(3)]);
+    assert_eq!(reader.bindings().await.unwrap(), [binding(u64::MAX)]);
+    let hotline = reader.hotline().await.unwrap().unwrap();
+    assert_eq!((hotline.revision, hotline.body.as_str()), (2, "{}"));
+    assert_eq!(reader.bans("norte", at(99)).await.unwrap(), [ban]);
+    assert_eq!(reader.bans("norte", at(100)).await.unwrap(), []);
+    assert_eq!(reader.bans("sur", at(99)).await.unwrap(), []);
+    let breaks = reader.breaks().await.unwrap();
+    assert_eq!(
+        breaks,
+        [BreakRow {
+            volunteer: "ben".to_owned(),
+            since: at(5)
+        }]
+    );
+    let voicemails = reader.voicemails(Some("norte")).await.unwrap();
+    assert_eq!(voicemails.len(), 1);
+    assert_eq!(voicemails[0].start, voicemail);
+    assert_eq!(voicemails[0].length, Some(Duration::from_millis(12_345)));
+    assert!(voicemails[0].complete);
+    assert_eq!(reader.voicemails(Some("sur")).await.unwrap(), []);
+    assert_eq!(reader.counter("calls").await.unwrap(), 3);
+    assert_eq!(reader.counter("never").await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_commit_is_kept_whole_or_not_at_all() {
+    let folder = Folder::new();
+    let store = Store::open(&folder.data()).await.unwrap();
+    store
+        .commit(Change::CallEnded(Box::new(answered(1))).into())
+        .await
+        .unwrap();
+    let mut changes = Changes::new();
+    changes.push(Change::CallStarted(start(2)));
+    changes.push(Change::BindingUpserted(Box::new(binding(1))));
+    changes.push(Change::CallEnded(Box::new(CallEnd {
+        outcome: OutcomeClass::Abandoned,
+        ..answered(1)
+    })));
+    let refused = store.commit(changes).await;
+    assert!(matches!(refused, Err(StoreError::AlreadyEnded { call: 1 })));
+    let calls = store
+        .reader()
+        .calls(&calls_of(None, None, 10))
+        .await
+        .unwrap();
+    assert_eq!(calls, [CallRow::Ended(Box::new(answered(1)))]);
+    assert_eq!(store.reader().bindings().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn calls_come_in_pages_and_by_hub() {
+    let folder = Folder::new();
+    let store = Store::open(&folder.data()).await.unwrap();
+    for call in 1..=5 {
+        let mut end = answered(call);
+        if call % 2 == 0 {
+            end.start.hub = None;
+            end.start.caller = Caller::Anonymous;
+        }
+        store
+            .commit(Change::CallEnded(Box::new(end)).into())
+            .await
+            .unwrap();
+    }
+    let ids = async |filter: CallFilter| {
+        let rows = store.reader().calls(&filter).await.unwrap();
+        assert!(rows.iter().all(|row| match row {
+            CallRow::Open(_) => false,
+            CallRow::Ended(end) => end.rung.len() == 2 && end.rung[0].volunteer == "ana",
+        }));
+        rows.iter().map(|row| row.start().call).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(calls_of(None, None, 2)).await, [5, 4]);
+    assert_eq!(ids(calls_of(None, Some(4), 2)).await, [3, 2]);
+    assert_eq!(ids(calls_of(Some("norte"), None, 9)).await, [5, 3, 1]);
+    let fourth = store
+        .reader()
+        .calls(&calls_of(None, Some(5), 1))
+        .await
+        .unwrap();
+    assert_eq!(fourth[0].start().caller, Caller::Anonymous);
+    assert_eq!(fourth[0].start().hub, None);
+}
+
+#[tokio::test]
+async fn calls_that_a_crash_cut_off_end_as_failed() {
+    let folder = Folder::new();
+    let store = Store::open(&folder.data()).await.unwrap();
+    store
+        .commit(
+            [
+                Change::CallStarted(start(1)),
+                Change::CallEnded(Box::new(answered(2))),
+            ]
+            .into_iter()
+            .collect(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(store.close_crashed_calls(at(500)).await.unwrap(), [1]);
+    assert_eq!(store.close_crashed_calls(at(501)).await.unwrap(), []);
+    let calls = store
+        .reader()
+        .calls(&calls_of(None, None, 10))
+        .await
+        .unwrap();
+    let CallRow::Ended(crashed) = &calls[1] else {
+        panic!("a closed call is over");
+    };
+    assert_eq!(crashed.outcome, OutcomeClass::Failed);
+    assert_eq!(crashed.reason.as_deref(), Some("crashed"));
+    assert_eq!(crashed.ended_at, at(500));
+    assert_eq!(calls[0], CallRow::Ended(Box::new(answered(2))));
+}
+
+#[tokio::test]
+async fn call_ids_are_never_given_twice() {
+    let folder = Folder::new();
+    let store = Store::open(&folder.data()).await.unwrap();
+    assert_eq!(store.allocate_call_ids(100).await.unwrap(), 1);
+    assert_eq!(store.allocate_call_ids(1).await.unwrap(), 101);
+    store.close().await;
+    let store = Store::open(&folder.data()).await.unwrap();
+    assert_eq!(store.allocate_call_ids(100).await.unwrap(), 102);
+}
+
+#[tokio::test]
+async fn a_listing_can_be_read_beside_the_server() {
+    let folder = Folder::new();
+    let store = Store::open(&folder.data()).await.unwrap();
+    let reader = Reader::open(&folder.data()).await.unwrap();
+    store
+        .commit(Change::CallStarted(start(1)).into())
+        .await
+        .unwrap();
+    assert_eq!(reader.open_calls().await.unwrap(), [start(1)]);
+    store.close().await;
+    reader.close().await;
+    let reader = Reader::open(&folder.data()).await.unwrap();
+    assert_eq!(reader.open_calls().await.unwrap(), [start(1)]);
+    reader.check_integrity().await.unwrap();
+}
+
+#[tokio::test]
+async fn only_the_owner_can_read_the_folder() {
+    let folder = Folder::new();
+    let data = folder.data();
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let store = Store::open(&data).await.unwrap();
+    store
+        .commit(Change::CallStarted(start(1)).into())
+        .await
+        .unwrap();
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    let mut files = 0;
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        files += 1;
+    }
+    // The database, its log, the log's index and the lock.
+    assert_eq!(files, 4);
+}
