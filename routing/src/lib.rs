@@ -4,18 +4,29 @@
 //! ([`Event`]), it answers with orders ([`Command`]) and facts of its own
 //! ([`Notice`]). It knows no protocol, socket or clock; time is an argument.
 
+mod agent;
+mod call;
+mod check;
 mod clock;
 pub mod command;
 pub mod config;
 pub mod event;
 pub mod id;
+mod leg;
+pub mod limits;
 pub mod notice;
+mod offer;
 pub mod outcome;
 pub mod party;
+mod queue;
+mod roster;
 mod router;
 pub mod schedule;
+mod screening;
 pub mod snapshot;
+mod talk;
 mod timer;
+mod voicemail;
 
 pub use command::{Command, HangupReason, Prompt, PromptKind, RejectReason};
 pub use config::{HubConfig, RateLimit, RouterConfig, Screening, VolunteerConfig};

@@ -1,13 +1,15 @@
 //! What a screen or a probe may see of the router at one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::call::{Call, Stage, Voicemail, Waiting};
 use crate::id::{CallId, DeviceId, HubId, RecordingId, TrunkId, VolunteerId};
 use crate::notice::VolunteerState;
 use crate::outcome::Outcome;
+use crate::router::Router;
 
 /// Everything live, in the order of ids.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,5 +109,76 @@ impl Counters {
     #[must_use]
     pub fn ended_in_all(&self) -> u64 {
         self.ended.values().sum()
+    }
+}
+
+impl Router {
+    /// Everything live at `now`.
+    #[must_use]
+    pub fn snapshot(&self, now: Instant) -> Snapshot {
+        let engaged = self.engagements();
+        let volunteers = self
+            .agents
+            .keys()
+            .map(|volunteer| VolunteerSnapshot {
+                volunteer: volunteer.clone(),
+                state: self.volunteer_state(volunteer, &engaged),
+                on_duty: self.roster.duties(volunteer),
+                devices: self.roster.phones(volunteer).collect(),
+            })
+            .collect();
+        let mut counters = self.counters.clone();
+        counters.forgotten_callers = self.door.forgotten();
+        Snapshot {
+            at: self.clock.at(now),
+            draining: self.draining,
+            calls: self.calls.values().map(|call| call.snapshot(now)).collect(),
+            volunteers,
+            counters,
+        }
+    }
+}
+
+impl Call {
+    fn snapshot(&self, now: Instant) -> CallSnapshot {
+        let stage = self.stage_shown();
+        let recorded = matches!(
+            stage,
+            CallStage::Recording | CallStage::Thanks | CallStage::Closing
+        );
+        CallSnapshot {
+            call: self.id,
+            hub: self.hub.clone(),
+            trunk: self.history.trunk.clone(),
+            started_at: self.history.started_at,
+            stage,
+            waited: self.history.waited(now),
+            position: self.position,
+            ringing: self
+                .offer
+                .ringing
+                .values()
+                .map(|ringing| ringing.volunteer.clone())
+                .collect(),
+            volunteer: self.talk().map(|talk| talk.volunteer.clone()),
+            recording: recorded.then(|| self.recording()),
+        }
+    }
+
+    fn stage_shown(&self) -> CallStage {
+        match &self.stage {
+            Stage::Queued(Waiting::Ringback { .. }) => CallStage::Ringback,
+            Stage::Queued(Waiting::Answering) => CallStage::Answering,
+            Stage::Queued(Waiting::Greeting { .. }) => CallStage::Greeting,
+            Stage::Queued(Waiting::Music) => CallStage::Music,
+            Stage::Bridged(talk) if talk.connected => CallStage::Bridged,
+            Stage::Bridged(_) => CallStage::Held,
+            Stage::Voicemail(Voicemail::Answering | Voicemail::Invitation { .. }) => {
+                CallStage::Invitation
+            }
+            Stage::Voicemail(Voicemail::Recording { .. }) => CallStage::Recording,
+            Stage::Voicemail(Voicemail::Thanks { .. }) => CallStage::Thanks,
+            Stage::Voicemail(Voicemail::Closing { .. }) => CallStage::Closing,
+        }
     }
 }

@@ -1,4 +1,12 @@
-//! Why the router wants to be woken.
+//! Deadlines: which is next, and what happens when one passes.
+
+use std::time::Instant;
+
+use crate::call::{Answer, Call, Stage, Voicemail, Waiting};
+use crate::command::HangupReason;
+use crate::id::CallId;
+use crate::outcome::FailReason;
+use crate::router::Router;
 
 /// What a deadline is for; the shell may log it, and must not act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,4 +27,102 @@ pub enum TimerReason {
     WrapUpOver,
     /// A shift begins or ends.
     ShiftChange,
+}
+
+impl Call {
+    /// The call's next deadline.
+    fn next_deadline(&self) -> Option<(Instant, TimerReason)> {
+        let answer = match self.answer {
+            Answer::Ordered { until } => Some((until, TimerReason::MediaStep)),
+            Answer::NotYet | Answer::Up => None,
+        };
+        let stage = match &self.stage {
+            Stage::Queued(waiting) => self.next_while_waiting(waiting),
+            Stage::Bridged(_) | Stage::Voicemail(Voicemail::Answering) => None,
+            Stage::Voicemail(
+                Voicemail::Invitation { until }
+                | Voicemail::Recording { until, .. }
+                | Voicemail::Thanks { until }
+                | Voicemail::Closing { until, .. },
+            ) => Some((*until, TimerReason::MediaStep)),
+        };
+        answer.into_iter().chain(stage).min()
+    }
+
+    fn next_while_waiting(&self, waiting: &Waiting) -> Option<(Instant, TimerReason)> {
+        let heard = match waiting {
+            Waiting::Ringback { .. } => Some((self.answer_at, TimerReason::AnswerCaller)),
+            Waiting::Greeting { until } => Some((*until, TimerReason::MediaStep)),
+            Waiting::Answering | Waiting::Music => None,
+        };
+        let reason = |reason| move |at| (at, reason);
+        let offer = &self.offer;
+        heard
+            .into_iter()
+            .chain([(self.queue_until, TimerReason::QueueTimeout)])
+            .chain(offer.nobody_until.map(reason(TimerReason::NobodyLeft)))
+            .chain(offer.ring_again.map(reason(TimerReason::RingAgain)))
+            .chain(offer.next_wave.map(reason(TimerReason::NextWave)))
+            .min()
+    }
+}
+
+impl Router {
+    /// When [`handle_timeout`](Self::handle_timeout) is wanted next, and why.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Instant, TimerReason)> {
+        let calls = self.calls.values().filter_map(Call::next_deadline);
+        let wrap_ups = self
+            .agents
+            .values()
+            .filter_map(|agent| agent.wrap_up_until)
+            .map(|until| (until, TimerReason::WrapUpOver));
+        let shift = self.next_shift.map(|at| (at, TimerReason::ShiftChange));
+        calls.chain(wrap_ups).chain(shift).min()
+    }
+
+    /// Does what is due by `now`; early calls do no harm.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        for id in calls {
+            self.expire(id, now);
+        }
+        self.settle(now);
+    }
+
+    fn expire(&mut self, id: CallId, now: Instant) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let due = |until: Instant| until <= now;
+        if let Answer::Ordered { until } = call.answer
+            && due(until)
+        {
+            self.give_up(id, FailReason::SignallingLost, HangupReason::Failed, now);
+            return;
+        }
+        match &call.stage {
+            Stage::Queued(_) if due(call.queue_until) => self.begin_voicemail(id, now),
+            Stage::Queued(Waiting::Ringback { .. }) if due(call.answer_at) => {
+                self.answer_caller(id, now);
+            }
+            Stage::Queued(Waiting::Greeting { until }) if due(*until) => {
+                call.play_music(&mut self.out);
+            }
+            Stage::Queued(_) | Stage::Bridged(_) => {}
+            Stage::Voicemail(step) => match step {
+                Voicemail::Invitation { until } if due(*until) => self.skip_invitation(id, now),
+                Voicemail::Recording { until, stopping } if due(*until) => {
+                    if *stopping {
+                        self.recording_failed(id, now);
+                    } else {
+                        self.stop_recording(id, now);
+                    }
+                }
+                Voicemail::Thanks { until } if due(*until) => self.release_caller(id, now),
+                Voicemail::Closing { until, .. } if due(*until) => self.recording_failed(id, now),
+                _ => {}
+            },
+        }
+    }
 }
