@@ -1,7 +1,7 @@
 //! Writing messages.
 //!
-//! Each builder writes into one buffer as it goes. No value can start a new header: CR, LF and NUL
-//! in a value are written as spaces, and names are constants.
+//! Each builder writes into one buffer as it goes. No value can start a new header: CR and LF in a
+//! value are written as spaces, and names are constants.
 
 use bytes::Bytes;
 

@@ -1,11 +1,13 @@
 //! Typed header values.
+//!
+//! From, To, Route, Record-Route, Path, Service-Route, Refer-To, Referred-By, Diversion and the
+//! elements of P-Asserted-Identity are all [`NameAddr`](crate::name_addr::NameAddr).
 
 use std::fmt;
 
 use crate::error::ValueError;
 use crate::header::ParseValue;
 use crate::message::Method;
-use crate::name_addr::NameAddr;
 use crate::params::Params;
 use crate::scan;
 use crate::text::{Encode, Text, encode_display};
@@ -405,10 +407,6 @@ encode_display!(
     Token,
     Privacy
 );
-
-/// From, To, Route, Record-Route, Path, Service-Route, Refer-To, Referred-By and
-/// P-Asserted-Identity elements are all [`NameAddr`].
-pub type Address = NameAddr;
 
 /// A token followed by parameters.
 fn word_and_params(text: &Text, what: &'static str) -> Result<(Text, Params), ValueError> {

@@ -14,6 +14,9 @@ mod escape;
 
 use escape::{decode, eq_decoded, push_escaped};
 
+/// Longest URI, in bytes.
+pub const MAX_URI_BYTES: usize = 16 * 1024;
+
 /// The scheme of a URI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scheme {
@@ -145,12 +148,19 @@ pub(crate) fn parse_host_port(text: &Text) -> Result<(Host, Option<u16>), ValueE
 pub struct Uri {
     raw: Text,
     scheme: Scheme,
-    user: Option<Text>,
-    password: Option<Text>,
+    user: Option<Span>,
+    password: Option<Span>,
     host: Option<Host>,
     port: Option<u16>,
     params: UriParams,
-    headers: Text,
+    headers: Option<Span>,
+}
+
+/// A part of the text of a URI, by offsets.
+#[derive(Clone, Copy)]
+struct Span {
+    start: u32,
+    end: u32,
 }
 
 impl Uri {
@@ -162,6 +172,9 @@ impl Uri {
     pub fn parse(text: &Text) -> Result<Self, ValueError> {
         let error = ValueError::Malformed("URI");
         let raw = text.as_str();
+        if raw.len() > MAX_URI_BYTES {
+            return Err(ValueError::OutOfRange("URI length"));
+        }
         if raw
             .bytes()
             .any(|b| b <= b' ' || b == 0x7f || matches!(b, b'<' | b'>' | b'"'))
@@ -177,7 +190,7 @@ impl Uri {
             host: None,
             port: None,
             params: UriParams::default(),
-            headers: Text::default(),
+            headers: None,
         };
         match uri.scheme {
             Scheme::Sip | Scheme::Sips => uri.parse_sip(rest)?,
@@ -217,7 +230,7 @@ impl Uri {
             params.push('=');
             push_escaped(&mut params, value, escape::is_param_byte);
         }
-        self.rebuilt(&params, self.headers.as_str())
+        self.rebuilt(&params, self.headers_str())
     }
 
     /// This URI without parameters and headers: what a registrar compares (RFC 3261 section 10.3).
@@ -255,23 +268,19 @@ impl Uri {
     /// The user part as it was sent; of a tel URI the number.
     #[must_use]
     pub fn user(&self) -> Option<Sensitive<'_>> {
-        self.user.as_ref().map(|user| Sensitive::new(user.as_str()))
+        self.user_str().map(Sensitive::new)
     }
 
     /// The user part with `%` escapes resolved; bytes that are not UTF-8 become U+FFFD.
     #[must_use]
     pub fn user_decoded(&self) -> Option<Sensitive<'_>> {
-        self.user
-            .as_ref()
-            .map(|user| Sensitive::new(decode(user.as_str())))
+        self.user_str().map(|user| Sensitive::new(decode(user)))
     }
 
     /// The password as it was sent. Never use it; it is there for comparison.
     #[must_use]
     pub fn password(&self) -> Option<Sensitive<'_>> {
-        self.password
-            .as_ref()
-            .map(|password| Sensitive::new(password.as_str()))
+        self.password_str().map(Sensitive::new)
     }
 
     /// The host of a sip or sips URI.
@@ -313,13 +322,12 @@ impl Uri {
     /// Whether it carries headers after `?`.
     #[must_use]
     pub fn has_headers(&self) -> bool {
-        !self.headers.is_empty()
+        !self.headers_str().is_empty()
     }
 
     /// The headers after `?`, names and values with escapes resolved.
     pub fn headers(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        self.headers
-            .as_str()
+        self.headers_str()
             .split('&')
             .filter(|part| !part.is_empty())
             .map(split_pair)
@@ -330,6 +338,35 @@ impl Uri {
     #[must_use]
     pub fn equivalent(&self, other: &Self) -> bool {
         equal::equivalent(self, other)
+    }
+
+    fn user_str(&self) -> Option<&str> {
+        self.user.map(|span| self.part(span))
+    }
+
+    fn password_str(&self) -> Option<&str> {
+        self.password.map(|span| self.part(span))
+    }
+
+    fn headers_str(&self) -> &str {
+        self.headers.map_or("", |span| self.part(span))
+    }
+
+    fn part(&self, span: Span) -> &str {
+        self.raw
+            .as_str()
+            .get(span.start as usize..span.end as usize)
+            .unwrap_or_default()
+    }
+
+    /// Where `part`, whose end is `tail` bytes before the end of the text, stands.
+    fn span(&self, part: &str, tail: usize) -> Option<Span> {
+        let end = self.raw.len().checked_sub(tail)?;
+        let start = end.checked_sub(part.len())?;
+        Some(Span {
+            start: u32::try_from(start).ok()?,
+            end: u32::try_from(end).ok()?,
+        })
     }
 
     fn parse_sip(&mut self, rest: &str) -> Result<(), ValueError> {
@@ -344,8 +381,10 @@ impl Uri {
                 if user.is_empty() || !good(user) || !password.is_none_or(good) {
                     return Err(ValueError::Malformed("user part"));
                 }
-                self.user = Some(raw.share(user));
-                self.password = password.map(|password| raw.share(password));
+                let after = hostpart.len() + 1;
+                let after_user = after + password.map_or(0, |password| password.len() + 1);
+                self.user = self.span(user, after_user);
+                self.password = password.and_then(|password| self.span(password, after));
                 hostpart
             }
             None => rest,
@@ -359,7 +398,7 @@ impl Uri {
         if !escape::is_escaped(headers, escape::is_header_byte_tolerant) {
             return Err(ValueError::Malformed("URI headers"));
         }
-        self.headers = raw.share(headers);
+        self.headers = self.span(headers, 0);
         Ok(())
     }
 
@@ -371,33 +410,41 @@ impl Uri {
         if digits.is_empty() || !digits.bytes().all(is_number_byte) {
             return Err(ValueError::Malformed("telephone number"));
         }
-        self.user = Some(self.raw.share(number));
+        self.user = self.span(number, rest.len() - number.len());
         self.params = UriParams::parse(&self.raw.share(params))?;
         Ok(())
     }
 
     fn build(scheme: Scheme, user: Option<&str>, host: &Host, port: Option<u16>) -> Self {
         let mut raw = format!("{}:", scheme.as_str());
-        let mut escaped = String::new();
+        let user_start = raw.len();
         if let Some(user) = user {
-            push_escaped(&mut escaped, user, escape::is_user_byte);
-            raw.push_str(&escaped);
+            push_escaped(&mut raw, user, escape::is_user_byte);
+        }
+        let user_end = raw.len();
+        if user.is_some() {
             raw.push('@');
         }
         raw.push_str(&host.to_string());
         if let Some(port) = port {
             raw.push_str(&format!(":{port}"));
         }
-        Self {
+        let mut uri = Self {
             raw: Text::from(raw),
             scheme,
-            user: user.map(|_| Text::from(escaped)),
+            user: None,
             password: None,
             host: Some(host.clone()),
             port,
             params: UriParams::default(),
-            headers: Text::default(),
+            headers: None,
+        };
+        if user.is_some() {
+            let tail = uri.raw.len() - user_end;
+            let user = uri.raw.as_str().get(user_start..user_end);
+            uri.user = user.and_then(|user| uri.span(user, tail));
         }
+        uri
     }
 
     fn rebuilt(&self, params: &str, headers: &str) -> Self {

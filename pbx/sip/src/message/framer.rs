@@ -6,6 +6,10 @@ use super::{Framing, MAX_BODY_BYTES, MAX_HEADER_BYTES, Message, parse};
 use crate::error::{ParseError, ParseErrorKind};
 
 /// What a stream delivers.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once; a box would be an allocation for each message"
+)]
 #[derive(Debug)]
 pub enum StreamItem {
     /// A whole message.

@@ -17,11 +17,11 @@ pub(super) fn session(bytes: &[u8]) -> Result<SessionDescription, SdpError> {
     let mut lines = text
         .as_str()
         .lines()
-        .filter_map(|line| line.trim_end().split_once('='))
-        .map(|(kind, value)| (kind.trim(), value));
+        .filter_map(|line| line.trim_ascii_end().split_once('='))
+        .map(|(kind, value)| (kind.trim_ascii(), value));
     if !lines
         .next()
-        .is_some_and(|(kind, value)| kind == "v" && value.trim() == "0")
+        .is_some_and(|(kind, value)| kind == "v" && value.trim_ascii() == "0")
     {
         return Err(SdpError::NotSdp);
     }
@@ -122,8 +122,7 @@ fn connection(value: &str) -> Option<Connection> {
     let _address_type = words.next()?;
     // A multicast address may carry `/ttl`.
     let address = words.next()?.split('/').next()?;
-    net_type
-        .eq_ignore_ascii_case("IN")
+    (net_type.eq_ignore_ascii_case("IN") && !address.is_empty())
         .then(|| Connection::from_text(address))
 }
 
@@ -194,12 +193,12 @@ fn bounded<T>(list: &mut Vec<T>, item: Option<T>) -> Result<(), SdpError> {
 }
 
 fn rtpmap(value: &str) -> Option<RtpMap> {
-    let (payload_type, encoding) = value.trim().split_once(' ')?;
-    let mut parts = encoding.trim().split('/');
+    let (payload_type, encoding) = value.trim_ascii().split_once(' ')?;
+    let mut parts = encoding.trim_ascii().split('/');
     let encoding = parts.next()?.to_owned();
     let clock_rate_hz = parts.next()?.parse().ok()?;
     let channels = match parts.next() {
-        Some(channels) => channels.parse().ok()?,
+        Some(channels) => channels.parse().ok().filter(|channels| *channels > 0)?,
         None => 1,
     };
     Some(RtpMap {
@@ -211,10 +210,10 @@ fn rtpmap(value: &str) -> Option<RtpMap> {
 }
 
 fn fmtp(value: &str) -> Option<(u8, String)> {
-    let (payload_type, parameters) = value.trim().split_once(' ')?;
+    let (payload_type, parameters) = value.trim_ascii().split_once(' ')?;
     Some((
         payload_type_number(payload_type)?,
-        parameters.trim().to_owned(),
+        parameters.trim_ascii().to_owned(),
     ))
 }
 
@@ -224,7 +223,7 @@ fn payload_type_number(text: &str) -> Option<u8> {
 
 /// Whole milliseconds; some devices send a fraction, which is cut.
 fn ptime_ms(value: &str) -> Option<u32> {
-    value.trim().split('.').next()?.parse().ok()
+    value.trim_ascii().split('.').next()?.parse().ok()
 }
 
 fn rtcp(value: &str) -> Option<(u16, Option<std::net::IpAddr>)> {

@@ -28,17 +28,17 @@ fn sip(a: &Uri, b: &Uri) -> bool {
     };
     same_host
         && a.port == b.port
-        && same_escaped(a.user.as_ref(), b.user.as_ref())
-        && same_escaped(a.password.as_ref(), b.password.as_ref())
+        && same_escaped(a.user_str(), b.user_str())
+        && same_escaped(a.password_str(), b.password_str())
         && params_agree(a, b)
         && params_agree(b, a)
         && headers_agree(a, b)
         && headers_agree(b, a)
 }
 
-fn same_escaped(a: Option<&crate::text::Text>, b: Option<&crate::text::Text>) -> bool {
+fn same_escaped(a: Option<&str>, b: Option<&str>) -> bool {
     match (a, b) {
-        (Some(a), Some(b)) => eq_escaped(a.as_str(), b.as_str()),
+        (Some(a), Some(b)) => eq_escaped(a, b),
         (a, b) => a.is_none() && b.is_none(),
     }
 }
@@ -66,11 +66,11 @@ fn headers_agree(a: &Uri, b: &Uri) -> bool {
 /// Visual separators do not count; every parameter does (RFC 3966 section 4).
 fn tel(a: &Uri, b: &Uri) -> bool {
     let digits = |uri: &Uri| -> Vec<u8> {
-        uri.user
-            .iter()
-            .flat_map(|user| user.as_bytes())
+        uri.user_str()
+            .unwrap_or_default()
+            .bytes()
             .filter(|byte| !matches!(byte, b'-' | b'.' | b'(' | b')'))
-            .map(u8::to_ascii_lowercase)
+            .map(|byte| byte.to_ascii_lowercase())
             .collect()
     };
     let agree = |a: &Uri, b: &Uri| {

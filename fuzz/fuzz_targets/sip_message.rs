@@ -1,0 +1,7 @@
+//! One SIP message, as a datagram and as a stream.
+#![no_main]
+
+#[path = "../../pbx/sip/tests/exercise/mod.rs"]
+mod exercise;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| exercise::message(bytes));

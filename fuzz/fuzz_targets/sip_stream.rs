@@ -1,0 +1,7 @@
+//! A SIP byte stream, whole and in pieces.
+#![no_main]
+
+#[path = "../../pbx/sip/tests/exercise/mod.rs"]
+mod exercise;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| exercise::stream(bytes));
