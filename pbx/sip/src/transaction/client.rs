@@ -112,12 +112,14 @@ impl ClientTransaction {
 
     fn invite_response(&mut self, status: u16, timers: &Timers, now: Instant) -> ClientAction {
         match (self.state, status) {
-            (State::Sent | State::Proceeding, ..200) => {
+            (State::Sent, ..200) => {
                 self.state = State::Proceeding;
                 self.retransmit = None;
                 self.deadline = None;
                 ClientAction::Deliver
             }
+            // The limit after a CANCEL stands, however often the peer says 180.
+            (State::Proceeding, ..200) => ClientAction::Deliver,
             (State::Sent | State::Proceeding, 200..300) => {
                 self.state = State::Accepted;
                 self.retransmit = None;
@@ -185,8 +187,9 @@ impl ClientTransaction {
         }
     }
 
-    /// After our CANCEL the INVITE is given up when no final response comes in 64·T1 (RFC 3261 9.1).
-    pub fn limit_after_cancel(&mut self, timers: &Timers, now: Instant) {
+    /// From now on the request is given up when no final response comes in 64·T1: an INVITE after
+    /// our CANCEL (RFC 3261 9.1), or a re-INVITE, which nobody has to be fetched for.
+    pub fn limit(&mut self, timers: &Timers, now: Instant) {
         if self.is_pending() {
             self.deadline = Some(now + timers.timeout());
         }
@@ -334,7 +337,8 @@ mod tests {
         let start = Instant::now();
         let mut machine = ClientTransaction::new(ClientKind::Invite, false, &TIMERS, start);
         machine.handle_response(180, &TIMERS, start);
-        machine.limit_after_cancel(&TIMERS, start + Duration::from_secs(60));
+        machine.limit(&TIMERS, start + Duration::from_secs(60));
+        machine.handle_response(180, &TIMERS, start + Duration::from_secs(61));
         assert_eq!(run(&mut machine, start), [(92000, ClientAction::TimedOut)]);
     }
 }

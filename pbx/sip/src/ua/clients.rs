@@ -190,7 +190,7 @@ impl UserAgent {
         let Some(request) = client.request.clone().and_then(|it| own_request(it).ok()) else {
             return;
         };
-        client.machine.limit_after_cancel(&timers, now);
+        client.machine.limit(&timers, now);
         let next = client.machine.next_timeout();
         let (flow, branch) = (client.flow, client.branch.clone());
         self.timers.set(TimerKey::Client(invite), next);

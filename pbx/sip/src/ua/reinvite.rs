@@ -70,7 +70,12 @@ impl UserAgent {
         now: Instant,
     ) {
         match response.status().code() {
-            ..200 => {}
+            ..200 => {
+                let timers = self.config.timers;
+                if let Some(transaction) = self.clients.get_mut(client) {
+                    transaction.machine.limit(&timers, now);
+                }
+            }
             200..300 => self.reinvite_ok(id, client, response, now),
             status => self.reinvite_failed(id, client, status, now),
         }
