@@ -175,3 +175,48 @@ fn open_body(front: &Front, key: &ReaderSecretKey) -> Result<ChunkOpener, Error>
         &front.body_prefix,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OsEntropy;
+    use crate::cobblestone::{ContentKey, Encryptor};
+    use crate::voicemail::format::{Wrap, header, push_wraps};
+
+    /// Another reader knows the content key and can wrap it anew, but not under
+    /// other facts: the body itself is bound to them.
+    #[test]
+    fn a_fellow_reader_cannot_put_a_body_under_another_header() {
+        let key = ReaderSecretKey::generate().unwrap();
+        let reader = key.public_key().id();
+        let content_key = ContentKey::generate(&mut OsEntropy).unwrap();
+        let meta = |created_at_ms| VoicemailMeta {
+            hub: "night-line".into(),
+            recording: "01HXYZ".into(),
+            created_at_ms,
+            sample_rate_hz: 16_000,
+        };
+        let recorded = header(&meta(1)).unwrap();
+        let context = body_context(&recorded);
+        let (body, prefix) = Encryptor::new(&content_key, &context, &mut OsEntropy).unwrap();
+        let end = body.finish().unwrap();
+        let open_under = |head: Vec<u8>| {
+            let info = wrap_info(&head, reader);
+            let sealed = key
+                .public_key()
+                .seal_key(&info, &content_key, &mut OsEntropy);
+            let mut file = head;
+            let wrap = Wrap {
+                reader,
+                sealed: sealed.unwrap(),
+            };
+            push_wraps(&mut file, &[wrap]);
+            file.extend_from_slice(&prefix);
+            file.extend_from_slice(&end);
+            VoicemailReader::open(std::io::Cursor::new(file), &key)
+        };
+        assert!(open_under(recorded.clone()).unwrap().is_complete());
+        let moved = open_under(header(&meta(2)).unwrap());
+        assert!(matches!(moved, Err(Error::BodyMismatch)));
+    }
+}
