@@ -5,7 +5,7 @@ mod ua_support;
 
 use std::time::{Duration, Instant};
 
-use sip::ua::{SessionId, UaEvent};
+use sip::ua::{BindingId, OutgoingInvite, SessionId, Target, UaEvent};
 use ua_support::*;
 
 const CONTACT: &str = "sip:ana@203.0.113.7:5062";
@@ -14,7 +14,21 @@ const CALLS: u32 = 2_000;
 const MAX_CPU_PER_CALL: Duration = Duration::from_micros(150);
 const MAX_MEMORY_PER_CALL_BYTES: usize = 64 * 1024;
 
+/// Time spent within the user agent; the script's own work is not counted.
+#[derive(Default)]
+struct Watch(Duration);
+
+impl Watch {
+    fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let result = work();
+        self.0 += started.elapsed();
+        result
+    }
+}
+
 struct Legs {
+    watch: Watch,
     caller: SessionId,
     call_id: String,
     tag: String,
@@ -22,9 +36,11 @@ struct Legs {
 }
 
 /// A call from the trunk, answered by a phone.
-fn begin(bench: &mut Bench, binding: sip::ua::BindingId, n: u32) -> Legs {
+fn begin(bench: &mut Bench, binding: BindingId, n: u32) -> Legs {
+    let mut watch = Watch::default();
     let call_id = format!("cost{n}");
-    bench.receive(TRUNK, &invite_text(&call_id, &call_id, 1, Some(5000)));
+    let text = invite_text(&call_id, &call_id, 1, Some(5000));
+    watch.time(|| bench.receive(TRUNK, &text));
     bench.sent();
     let UaEvent::Incoming {
         session: caller, ..
@@ -32,19 +48,31 @@ fn begin(bench: &mut Bench, binding: sip::ua::BindingId, n: u32) -> Legs {
     else {
         panic!("no call");
     };
-    bench.ua.ring(caller, bench.now);
-    bench.sent();
-    let (phone, invite) = bench.call(binding);
-    bench.receive(PHONE, &reply_text(&invite, "180 Ringing", "p", CONTACT, ""));
+    let invite = OutgoingInvite {
+        target: Target::Binding(binding),
+        from_display: "Hotline".to_owned(),
+        from_user: "hub".to_owned(),
+        offer: sdp(4000),
+    };
+    let phone = watch.time(|| {
+        bench.ua.ring(caller, bench.now);
+        bench.ua.invite(invite, bench.now)
+    });
+    let invite = bench.sent().remove(1);
+    let ringing = reply_text(&invite, "180 Ringing", "p", CONTACT, "");
     let ok = reply_text(&invite, "200 OK", "p", CONTACT, &sdp_text(7000));
-    bench.receive(PHONE, &ok);
-    bench.ua.answer(caller, sdp(4000), bench.now);
-    let sent = bench.sent();
-    let tag = sent[1].to_tag();
+    let answer = sdp(4000);
+    watch.time(|| {
+        bench.receive(PHONE, &ringing);
+        bench.receive(PHONE, &ok);
+        bench.ua.answer(caller, answer, bench.now);
+    });
+    let tag = bench.sent()[1].to_tag();
     let ack = in_dialog_text("ACK", &format!("{call_id}a"), &call_id, 1, &tag, "");
-    bench.receive(TRUNK, &ack);
+    watch.time(|| bench.receive(TRUNK, &ack));
     assert_eq!(bench.events().len(), 3);
     Legs {
+        watch,
         caller,
         call_id,
         tag,
@@ -52,16 +80,23 @@ fn begin(bench: &mut Bench, binding: sip::ua::BindingId, n: u32) -> Legs {
     }
 }
 
-fn end(bench: &mut Bench, legs: &Legs) {
+fn end(bench: &mut Bench, legs: &mut Legs) {
     let branch = format!("{}b", legs.call_id);
     let bye = in_dialog_text("BYE", &branch, &legs.call_id, 2, &legs.tag, "");
-    bench.receive(TRUNK, &bye);
-    bench.ua.hangup(legs.phone, None, bench.now);
+    legs.watch.time(|| {
+        bench.receive(TRUNK, &bye);
+        bench.ua.hangup(legs.phone, None, bench.now);
+    });
     let sent = bench.sent();
-    bench.receive(PHONE, &reply_text(&sent[1], "200 OK", "", "", ""));
+    let done = reply_text(&sent[1], "200 OK", "", "", "");
+    legs.watch.time(|| bench.receive(PHONE, &done));
     let ends = bench.events();
     assert_eq!(ends.len(), 2);
     assert!(matches!(ends[0], UaEvent::Ended { session, .. } if session == legs.caller));
+    // The timers of this call, and what they drop, belong to its cost.
+    let later = bench.now + Duration::from_millis(40);
+    bench.now = later;
+    legs.watch.time(|| bench.ua.handle_timeout(later));
 }
 
 fn resident_bytes() -> usize {
@@ -79,21 +114,20 @@ fn resident_bytes() -> usize {
 fn a_call_stays_within_its_budget() {
     let mut bench = Bench::new();
     let binding = bench.register("ana", PHONE);
-    let warm = begin(&mut bench, binding, 0);
-    end(&mut bench, &warm);
+    let mut warm = begin(&mut bench, binding, 0);
+    end(&mut bench, &mut warm);
 
     let memory = resident_bytes();
-    let started = Instant::now();
-    let live: Vec<Legs> = (1..=CALLS).map(|n| begin(&mut bench, binding, n)).collect();
-    let begun = started.elapsed();
+    let mut calls: Vec<Legs> = (1..=CALLS).map(|n| begin(&mut bench, binding, n)).collect();
     let per_call = resident_bytes().saturating_sub(memory) / CALLS as usize;
-    let started = Instant::now();
-    for legs in &live {
+    for legs in &mut calls {
         end(&mut bench, legs);
     }
-    let cpu = (begun + started.elapsed()) / CALLS;
-    println!("{cpu:?} per call (the script's own work included), {per_call} bytes per live call");
-    assert!(cpu < MAX_CPU_PER_CALL, "{cpu:?}");
+    let mut costs: Vec<Duration> = calls.iter().map(|legs| legs.watch.0).collect();
+    costs.sort();
+    let (median, ninth) = (costs[costs.len() / 2], costs[costs.len() * 9 / 10]);
+    println!("{median:?} per call (nine of ten {ninth:?}), {per_call} bytes per live call");
+    assert!(median < MAX_CPU_PER_CALL, "{median:?}");
     assert!(per_call < MAX_MEMORY_PER_CALL_BYTES, "{per_call}");
     bench.assert_clean();
 }
