@@ -5,6 +5,9 @@
 //! does the IO for all of them. Nothing here names a protocol of the telephone
 //! world; a back end keeps its vocabulary to itself.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
 use std::net::SocketAddr;
 use std::time::Instant;
 

@@ -154,18 +154,6 @@ impl Exchange {
         }
     }
 
-    /// The last word on a recording has not come in time.
-    pub(crate) fn recording_lost(&mut self, id: LegId) {
-        let Some(leg) = self.legs.get_mut(id) else {
-            return;
-        };
-        if let Some(recording) = leg.recording.take() {
-            tracing::error!(leg = %id, %recording, "recording never finished");
-            self.recording_failed(id, recording);
-        }
-        self.finish(id);
-    }
-
     /// A recording that came to nothing.
     pub(crate) fn recording_failed(&mut self, leg: LegId, recording: RecordingId) {
         self.emit(Event::RecordingFinished {
@@ -186,9 +174,9 @@ impl Exchange {
             // Nothing to close.
             leg.port = None;
             leg.format = None;
-            if let Some(recording) = leg.recording.take() {
-                self.recording_failed(lease.leg, recording);
-            }
+        }
+        if let Some(recording) = lease.recording {
+            self.recording_failed(lease.leg, recording);
         }
         let reason = hangup_reason(HangupReason::Failed);
         self.end_leg(lease.leg, LegEnd::MediaFailed, Some(reason), now);
@@ -215,28 +203,21 @@ impl Exchange {
         stop: RecordingStop,
         length: Duration,
     ) {
-        let Some(Lease { leg: id, .. }) = self.ports.lease(port) else {
-            return;
-        };
-        let Some(leg) = self.legs.get_mut(id) else {
+        let Some(lease) = self.ports.lease(port) else {
             return;
         };
         let recording = RecordingId(key.0);
-        if leg.recording != Some(recording) {
+        let slot = self.ports.recording_mut(port);
+        if slot.and_then(|slot| slot.take_if(|it| *it == recording)).is_none() {
             return;
         }
-        leg.recording = None;
-        let lingers = leg.lingers_until.is_some();
-        tracing::info!(leg = %id, %recording, ?stop, "recording ended");
+        tracing::info!(leg = %lease.leg, %recording, ?stop, "recording ended");
         self.emit(Event::RecordingFinished {
-            leg: id,
+            leg: lease.leg,
             recording,
             end: recording_end(stop),
             length,
         });
-        if lingers {
-            self.finish(id);
-        }
     }
 
     fn media_lost(&mut self, port: PortId) {
@@ -250,16 +231,10 @@ impl Exchange {
     }
 
     fn port_closed(&mut self, port: PortId) {
-        let Some(Lease { leg: id, .. }) = self.ports.release(port) else {
-            return;
-        };
-        let Some(leg) = self.legs.get_mut(id) else {
-            return;
-        };
-        if leg.lingers_until.is_some() {
-            self.recording_lost(id);
-        } else if let Some(recording) = leg.recording.take() {
-            self.recording_failed(id, recording);
+        if let Some(lease) = self.ports.release(port)
+            && let Some(recording) = lease.recording
+        {
+            self.recording_failed(lease.leg, recording);
         }
     }
 }

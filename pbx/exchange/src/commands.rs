@@ -240,14 +240,16 @@ impl Exchange {
         max_silence: Duration,
         now: Instant,
     ) {
-        let Some(leg) = self.legs.live(id) else {
+        if self.legs.live(id).is_none() {
             return;
-        };
-        let Some(port) = leg.port.filter(|_| leg.recording.is_none()) else {
+        }
+        let port = self.port_of(id);
+        let slot = port.and_then(|port| self.ports.recording_mut(port));
+        let (Some(port), Some(slot @ None)) = (port, slot) else {
             tracing::error!(leg = %id, "leg cannot be recorded");
             return self.recording_failed(id, recording);
         };
-        leg.recording = Some(recording);
+        *slot = Some(recording);
         let command = MediaCommand::Record {
             port,
             recording: RecordingKey(recording.0),
@@ -258,10 +260,10 @@ impl Exchange {
     }
 
     fn stop_recording(&mut self, id: LegId, now: Instant) {
-        let Some(leg) = self.legs.live(id) else {
+        let Some(port) = self.port_of(id) else {
             return;
         };
-        if let Some(port) = leg.port.filter(|_| leg.recording.is_some()) {
+        if self.ports.lease(port).is_some_and(|it| it.recording.is_some()) {
             self.order(id, MediaCommand::StopRecording { port }, now);
         }
     }

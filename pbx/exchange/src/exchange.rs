@@ -183,9 +183,6 @@ impl Telephony for Exchange {
     fn handle_timeout(&mut self, now: Instant) {
         self.ua.handle_timeout(now);
         self.settle(now);
-        while let Some(leg) = self.legs.pop_overdue(now) {
-            self.recording_lost(leg);
-        }
     }
 
     fn reconcile(&mut self, known: &[LegId], now: Instant) {
@@ -217,10 +214,7 @@ impl Telephony for Exchange {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        match (self.ua.poll_timeout(), self.legs.next_timeout()) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        self.ua.poll_timeout()
     }
 }
 

@@ -1,10 +1,9 @@
 //! The table of legs: which session and which ports a leg has, and how far it is.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::collections::BTreeMap;
 
 use media::control::{ClipId, PortFormat, PortId};
-use routing::{LegEnd, LegId, RecordingId};
+use routing::{LegEnd, LegId};
 use sip::ua::SessionId;
 
 use crate::digits::DigitFilter;
@@ -51,13 +50,9 @@ pub(crate) struct Leg {
     pub(crate) ringing: bool,
     /// What plays, and whether it repeats. Started once the port can speak.
     pub(crate) clip: Option<(ClipId, bool)>,
-    /// What is being recorded.
-    pub(crate) recording: Option<RecordingId>,
     pub(crate) digits: DigitFilter,
     /// Why it ends, once that is decided. Orders for it are void from then on.
     pub(crate) end: Option<LegEnd>,
-    /// Its session is over, and only the recording's last word is awaited, until this time.
-    pub(crate) lingers_until: Option<Instant>,
 }
 
 impl Leg {
@@ -78,10 +73,8 @@ impl Leg {
             sign_of_life: false,
             ringing: false,
             clip: None,
-            recording: None,
             digits: DigitFilter::default(),
             end: None,
-            lingers_until: None,
         }
     }
 
@@ -96,7 +89,6 @@ impl Leg {
 pub(crate) struct Legs {
     table: BTreeMap<LegId, Leg>,
     by_session: BTreeMap<SessionId, LegId>,
-    lingering: BTreeSet<(Instant, LegId)>,
 }
 
 impl Legs {
@@ -133,29 +125,6 @@ impl Legs {
     pub(crate) fn remove(&mut self, id: LegId) -> Option<Leg> {
         let leg = self.table.remove(&id)?;
         self.by_session.remove(&leg.session);
-        if let Some(at) = leg.lingers_until {
-            self.lingering.remove(&(at, id));
-        }
         Some(leg)
-    }
-
-    /// Keeps a leg whose session is over until its recording's last word.
-    pub(crate) fn linger(&mut self, id: LegId, until: Instant) {
-        if let Some(leg) = self.table.get_mut(&id) {
-            leg.lingers_until = Some(until);
-            self.lingering.insert((until, id));
-        }
-    }
-
-    /// When the first lingering leg is given up.
-    pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.lingering.first().map(|(at, _)| *at)
-    }
-
-    /// A leg that has lingered for too long.
-    pub(crate) fn pop_overdue(&mut self, now: Instant) -> Option<LegId> {
-        let &(at, id) = self.lingering.first().filter(|(at, _)| *at <= now)?;
-        self.lingering.remove(&(at, id));
-        Some(id)
     }
 }

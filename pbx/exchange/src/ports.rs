@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 
 use media::control::PortId;
-use routing::LegId;
+use routing::{LegId, RecordingId};
 
 /// Gives out even UDP port numbers whose odd successor is free too.
 ///
@@ -26,6 +26,8 @@ pub(crate) struct Lease {
     pub(crate) leg: LegId,
     /// The RTP port number; RTCP has the next one.
     pub(crate) number: u16,
+    /// What is being recorded there. It may outlast the leg by a moment.
+    pub(crate) recording: Option<RecordingId>,
 }
 
 impl PortPool {
@@ -54,7 +56,11 @@ impl PortPool {
         let number = self.free.pop_front()?;
         let port = PortId(self.next);
         self.next += 1;
-        let lease = Lease { leg, number };
+        let lease = Lease {
+            leg,
+            number,
+            recording: None,
+        };
         self.leases.insert(port, lease);
         Some((port, lease))
     }
@@ -62,6 +68,11 @@ impl PortPool {
     /// Who has this port.
     pub(crate) fn lease(&self, port: PortId) -> Option<Lease> {
         self.leases.get(&port).copied()
+    }
+
+    /// The recording at this port.
+    pub(crate) fn recording_mut(&mut self, port: PortId) -> Option<&mut Option<RecordingId>> {
+        self.leases.get_mut(&port).map(|lease| &mut lease.recording)
     }
 
     /// The port is closed.

@@ -1,7 +1,7 @@
 //! What the SIP side tells.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use media::dtmf::parse_info;
@@ -20,8 +20,6 @@ use crate::status::{
 
 /// What stands for a dialled number that is none; no hub can have it.
 const UNREADABLE_NUMBER: &str = "unreadable";
-/// Longest time that a recording may take to be finished after its leg.
-const RECORDING_LINGER: Duration = Duration::from_secs(5);
 /// "Early Dialog Terminated" (RFC 6228): a fork gave up, nothing rings.
 const EARLY_DIALOG_TERMINATED: u16 = 199;
 
@@ -54,7 +52,7 @@ impl Exchange {
                 content_type,
                 body,
             } => self.info(session, &content_type, &body, now),
-            UaEvent::Ended { session, end } => self.session_ended(session, &end, now),
+            UaEvent::Ended { session, end } => self.session_ended(session, &end),
             UaEvent::BindingUpserted(binding) => self.binding_upserted(binding),
             UaEvent::BindingRemoved { id, account } => self.binding_removed(id, account),
             UaEvent::TrunkState {
@@ -220,31 +218,18 @@ impl Exchange {
         }
     }
 
-    /// A session is over. Its leg is too, unless a recording of it is still
-    /// being finished: the router hears of that first.
-    fn session_ended(&mut self, session: SessionId, end: &SessionEnd, now: Instant) {
+    /// A session is over, and its leg with it. A recording of it is still being
+    /// finished; `RecordingFinished` follows when its port is closed.
+    fn session_ended(&mut self, session: SessionId, end: &SessionEnd) {
         let Some(id) = self.legs.of_session(session) else {
             return;
         };
         self.close_port(id);
-        let Some(leg) = self.legs.get_mut(id) else {
-            return;
-        };
-        let told = leg_end(end, leg.side, leg.sign_of_life);
-        leg.end.get_or_insert(told);
-        if leg.recording.is_some() {
-            self.legs.linger(id, now + RECORDING_LINGER);
-        } else {
-            self.finish(id);
-        }
-    }
-
-    /// The last that is heard of a leg.
-    pub(crate) fn finish(&mut self, id: LegId) {
         let Some(leg) = self.legs.remove(id) else {
             return;
         };
-        let end = leg.end.unwrap_or(LegEnd::SignallingLost);
+        let told = leg_end(end, leg.side, leg.sign_of_life);
+        let end = leg.end.unwrap_or(told);
         tracing::info!(leg = %id, ?end, "leg ended");
         self.emit(Event::LegEnded { leg: id, end });
     }
