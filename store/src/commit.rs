@@ -17,11 +17,12 @@ const CALL_ID_COUNTER: &str = "call_id";
 /// One thing to be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A call began.
+    /// A call began. Kept once; told again, for example because a commit is repeated after an
+    /// error, it changes nothing.
     CallStarted(CallStart),
     /// A call is over. Its beginning need not have been kept.
     CallEnded(Box<CallEnd>),
-    /// A recording began.
+    /// A recording began. Kept once, as a call's beginning is.
     VoicemailStarted(VoicemailStart),
     /// A recording is finished in order.
     VoicemailCompleted {
@@ -253,15 +254,18 @@ async fn apply(db: &mut SqliteConnection, change: &Change) -> Result<(), Refused
 }
 
 async fn start_call(db: &mut SqliteConnection, start: &CallStart) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO call (id, hub, trunk, caller, started_at) VALUES ($1, $2, $3, $4, $5)")
-        .bind(start.call.cast_signed())
-        .bind(&start.hub)
-        .bind(&start.trunk)
-        .bind(caller_bytes(&start.caller))
-        .bind(start.started_at.as_microsecond())
-        .execute(db)
-        .await
-        .map(drop)
+    sqlx::query(
+        "INSERT INTO call (id, hub, trunk, caller, started_at) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(start.call.cast_signed())
+    .bind(&start.hub)
+    .bind(&start.trunk)
+    .bind(caller_bytes(&start.caller))
+    .bind(start.started_at.as_microsecond())
+    .execute(db)
+    .await
+    .map(drop)
 }
 
 async fn end_call(db: &mut SqliteConnection, end: &CallEnd) -> Result<(), Refused> {
@@ -315,14 +319,17 @@ async fn start_voicemail(
     db: &mut SqliteConnection,
     start: &VoicemailStart,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO voicemail (recording, hub, path, created_at) VALUES ($1, $2, $3, $4)")
-        .bind(start.recording.cast_signed())
-        .bind(&start.hub)
-        .bind(&start.path)
-        .bind(start.created_at.as_microsecond())
-        .execute(db)
-        .await
-        .map(drop)
+    sqlx::query(
+        "INSERT INTO voicemail (recording, hub, path, created_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (recording) DO NOTHING",
+    )
+    .bind(start.recording.cast_signed())
+    .bind(&start.hub)
+    .bind(&start.path)
+    .bind(start.created_at.as_microsecond())
+    .execute(db)
+    .await
+    .map(drop)
 }
 
 async fn upsert_binding(db: &mut SqliteConnection, row: &BindingRow) -> Result<(), sqlx::Error> {

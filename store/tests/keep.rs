@@ -117,9 +117,10 @@ async fn everything_is_there_after_reopening() {
     assert_eq!(reader.bindings().await.unwrap(), [binding(u64::MAX)]);
     let hotline = reader.hotline().await.unwrap().unwrap();
     assert_eq!((hotline.revision, hotline.body.as_str()), (2, "{}"));
-    assert_eq!(reader.bans("norte", at(99)).await.unwrap(), [ban]);
-    assert_eq!(reader.bans("norte", at(100)).await.unwrap(), []);
-    assert_eq!(reader.bans("sur", at(99)).await.unwrap(), []);
+    assert_eq!(reader.bans(Some("norte"), at(99)).await.unwrap(), [ban]);
+    assert_eq!(reader.bans(None, at(99)).await.unwrap().len(), 1);
+    assert_eq!(reader.bans(Some("norte"), at(100)).await.unwrap(), []);
+    assert_eq!(reader.bans(Some("sur"), at(99)).await.unwrap(), []);
     let breaks = reader.breaks().await.unwrap();
     assert_eq!(
         breaks,
@@ -162,6 +163,23 @@ async fn a_commit_is_kept_whole_or_not_at_all() {
         .unwrap();
     assert_eq!(calls, [CallRow::Ended(Box::new(answered(1)))]);
     assert_eq!(store.reader().bindings().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_repeated_commit_changes_nothing() {
+    let folder = Folder::new();
+    let store = Store::open(&folder.data()).await.unwrap();
+    for started_at in [at(1), at(2)] {
+        let start = store::CallStart {
+            started_at,
+            ..start(1)
+        };
+        store
+            .commit(Change::CallStarted(start).into())
+            .await
+            .unwrap();
+    }
+    assert_eq!(store.reader().open_calls().await.unwrap(), [start(1)]);
 }
 
 #[tokio::test]

@@ -22,22 +22,24 @@ async fn commit_in_child() {
     let store = Store::open(folder.as_ref()).await.unwrap();
     println!("open");
     loop {
-        let call = store.allocate_call_ids(1).await.unwrap();
-        let started = store.commit(Change::CallStarted(start(call)).into()).await;
-        if let Err(error) = started {
+        if let Err(error) = commit_one(&store).await {
             println!("refused: {error}");
             return;
         }
-        println!("started {call}");
-        let ended = store
-            .commit(Change::CallEnded(Box::new(answered(call))).into())
-            .await;
-        if let Err(error) = ended {
-            println!("refused: {error}");
-            return;
-        }
-        println!("ended {call}");
     }
+}
+
+async fn commit_one(store: &Store) -> Result<(), StoreError> {
+    let call = store.allocate_call_ids(1).await?;
+    store
+        .commit(Change::CallStarted(start(call)).into())
+        .await?;
+    println!("started {call}");
+    store
+        .commit(Change::CallEnded(Box::new(answered(call))).into())
+        .await?;
+    println!("ended {call}");
+    Ok(())
 }
 
 /// What a child acknowledged.
