@@ -57,10 +57,10 @@ impl Timers {
         }
     }
 
-    /// The interval after `interval`: twice as long, at most T2.
+    /// The interval after `interval`: twice as long, at most T2 (or T1, should that be longer).
     #[must_use]
     pub fn back_off(&self, interval: Duration) -> Duration {
-        interval.saturating_mul(2).min(self.t2)
+        interval.saturating_mul(2).min(self.t2.max(self.t1))
     }
 }
 

@@ -661,6 +661,65 @@ fn a_caller_who_hangs_up_while_we_do_is_no_trouble() {
     bench.assert_clean();
 }
 
+#[test]
+fn a_withdrawn_reinvite_leaves_the_call_as_it_was() {
+    let mut bench = Bench::new();
+    let (session, tag) = answered(&mut bench);
+    let reinvite = in_dialog_text("INVITE", "re", "c1", 2, &tag, &sdp_text(5004));
+    bench.receive(TRUNK, &reinvite);
+    bench.sent();
+    bench.events();
+    bench.receive(TRUNK, &in_dialog_text("CANCEL", "re", "c1", 2, &tag, ""));
+    let statuses: Vec<u16> = bench.sent().iter().map(Sent::status).collect();
+    assert_eq!(statuses, [200, 487]);
+    bench.ua.accept_reoffer(session, sdp(6002), bench.now);
+    assert!(bench.sent().is_empty(), "too late");
+    assert!(bench.events().is_empty());
+    assert_eq!(bench.ua.counts().sessions, 1);
+}
+
+#[test]
+fn after_our_hangup_the_peer_can_offer_nothing() {
+    let mut bench = Bench::new();
+    let session = bench.incoming("a", "c1");
+    bench.ua.answer(session, sdp(6000), bench.now);
+    let tag = bench.sent_one().to_tag();
+    bench.ua.hangup(session, None, bench.now);
+    // Its ACK got lost, and it goes on with a re-INVITE.
+    let reinvite = in_dialog_text("INVITE", "re", "c1", 2, &tag, &sdp_text(5004));
+    bench.receive(TRUNK, &reinvite);
+    let sent = bench.sent();
+    assert_eq!((sent[0].method(), sent[1].status()), ("BYE", 481));
+    assert!(matches!(bench.event(), UaEvent::Acknowledged { .. }));
+}
+
+#[test]
+fn ipv6_peers_are_served() {
+    let (trunk, ours) = ("[2001:db8::1]:5060", "[2001:db8::5]:5060");
+    let mut config = config();
+    config.default_local = addr(ours);
+    config.trunks[0].kind = sip::ua::TrunkKind::Address {
+        peers: vec![addr(trunk)],
+    };
+    let mut bench = Bench::with(config);
+    let text = invite_text("a", "c1", 1, Some(5000)).replace("198.51.100.1:5060", trunk);
+    bench.ua.handle_input(
+        sip::ua::TransportInput::Datagram {
+            local: addr(ours),
+            remote: addr(trunk),
+            payload: bytes::Bytes::from(text),
+        },
+        bench.now,
+    );
+    assert_eq!(bench.sent_one().to, addr(trunk));
+    let UaEvent::Incoming { session, .. } = bench.event() else {
+        panic!("no call");
+    };
+    bench.ua.answer(session, sdp(6000), bench.now);
+    let contact = bench.sent_one().header(HeaderName::Contact);
+    assert_eq!(contact, "<sip:line@[2001:db8::5]:5060>");
+}
+
 /// A call from the trunk, answered and acknowledged: session and our tag.
 fn answered(bench: &mut Bench) -> (sip::ua::SessionId, String) {
     let session = bench.incoming("a", "c1");

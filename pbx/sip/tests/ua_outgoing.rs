@@ -580,6 +580,29 @@ fn garbage_on_a_stream_closes_it() {
     assert_eq!(bench.ua.counts().connections, 0);
 }
 
+#[test]
+fn a_stranger_cannot_make_us_hold_a_message_that_never_ends() {
+    let mut bench = Bench::new();
+    bench.open(ConnectionId(1), "203.0.113.50:1000");
+    bench.receive_stream(ConnectionId(1), "OPTIONS sip:x SIP/2.0\r\n");
+    for n in 0..20 {
+        let line = format!("X-Padding: {}\r\n", "x".repeat(1000));
+        bench.receive_stream(ConnectionId(1), &line);
+        assert_eq!(bench.ua.counts().connections, usize::from(n < 16));
+    }
+}
+
+#[test]
+fn a_stranger_that_trickles_is_as_idle_as_a_silent_one() {
+    let mut bench = Bench::new();
+    bench.open(ConnectionId(1), "203.0.113.50:1000");
+    for _ in 0..18 {
+        bench.receive_stream(ConnectionId(1), "X");
+        bench.advance(SECOND * 10);
+    }
+    assert_eq!(bench.ua.counts().connections, 0);
+}
+
 fn register_tcp(
     bench: &mut Bench,
     id: ConnectionId,

@@ -293,10 +293,21 @@ impl UserAgent {
             None => self.stateless(request, 200),
         };
         self.send_reply(&received.path, response.build(), now);
-        if let Some(id) = session
-            && self.refuse_offered(id, 487, None, None, now)
-        {
+        let Some(id) = session else {
+            return;
+        };
+        if self.refuse_offered(id, 487, None, None, now) {
             self.finish(id, SessionEnd::RemoteCancel, now);
+            return;
+        }
+        // A re-INVITE is withdrawn; the session goes on.
+        let withdrawn = self
+            .sessions
+            .get_mut(id)
+            .and_then(|session| session.peer_offer.take_if(|offer| offer.server == server));
+        if let Some(offer) = withdrawn {
+            self.refuse_in(server, &offer.request, 487, now);
+            self.offer_if_possible(id, now);
         }
     }
 }

@@ -15,6 +15,8 @@ use crate::message::Method;
 enum Glare {
     /// Yes.
     Clear,
+    /// No: our BYE is on its way. 481.
+    Over,
     /// No: our own offer waits for an answer. 491.
     OursPending,
     /// No: the peer's own earlier offer does. 500 with `Retry-After`.
@@ -146,6 +148,7 @@ impl UserAgent {
             return self.refuse_in(server, request, 481, now);
         };
         match session.glare() {
+            Glare::Over => self.refuse_in(server, request, 481, now),
             Glare::OursPending => self.refuse_in(server, request, 491, now),
             Glare::TheirsPending => self.refuse_overlap(server, request, now),
             Glare::Clear => {
@@ -177,6 +180,7 @@ impl UserAgent {
             return;
         };
         match session.glare() {
+            Glare::Over => self.refuse_in(server, request, 481, now),
             Glare::OursPending => self.refuse_in(server, request, 491, now),
             Glare::TheirsPending => self.refuse_overlap(server, request, now),
             Glare::Clear => self.await_embedder(id, server, received, ReofferKind::Offer(offer)),
@@ -224,6 +228,9 @@ impl UserAgent {
 
 impl Session {
     fn glare(&self) -> Glare {
+        if matches!(self.phase, Phase::Ending) {
+            return Glare::Over;
+        }
         let ours = matches!(self.phase, Phase::Calling { .. })
             || self.own_offer.in_flight.is_some()
             || self.ok.as_ref().is_some_and(|ok| ok.offered)

@@ -32,8 +32,11 @@ impl UserAgent {
         let wanted = address_of(next_hop);
         match flow {
             Flow::Udp { local, remote } => {
-                let direct = wanted
-                    .filter(|address| !symmetric && is_reachable_like(address.ip(), remote.ip()));
+                let direct = wanted.filter(|address| {
+                    !symmetric
+                        && address.is_ipv4() == remote.is_ipv4()
+                        && is_reachable_like(address.ip(), remote.ip())
+                });
                 Some(Flow::Udp {
                     local,
                     remote: direct.unwrap_or(remote),

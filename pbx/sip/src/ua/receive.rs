@@ -13,6 +13,8 @@ use crate::via::Via;
 
 /// Requests whose `Require` we fulfil by doing nothing special.
 const KNOWN_OPTION_TAGS: [&str; 1] = ["path"];
+/// Bytes of an unfinished message that a connection without a registration may hold.
+const MAX_PENDING_OF_STRANGER_BYTES: usize = 16 * 1024;
 /// Keep-alive of RFC 5626 4.4.1.
 const PONG: &[u8] = b"\r\n";
 
@@ -47,19 +49,22 @@ impl UserAgent {
         let Some(connection) = self.transport.get_mut(id) else {
             return;
         };
-        connection.used_at = now;
         connection.framer.feed(payload);
         while let Some(flow) = self.transport.flow(id) {
             let Some(connection) = self.transport.get_mut(id) else {
                 return;
             };
             let item = connection.framer.poll();
-            if !matches!(item, Ok(None)) && !self.may_enter(flow.remote(), now) {
-                self.drop_connection(id, now);
-                return;
+            if !matches!(item, Ok(None)) {
+                // Only whole messages and keep-alives count as life.
+                connection.used_at = now;
+                if !self.may_enter(flow.remote(), now) {
+                    self.drop_connection(id, now);
+                    return;
+                }
             }
             match item {
-                Ok(None) => return,
+                Ok(None) => break,
                 Ok(Some(StreamItem::Message(message))) => self.receive_message(message, flow, now),
                 Ok(Some(StreamItem::Malformed(error))) => self.reply_malformed(&error, flow, now),
                 Ok(Some(StreamItem::Ping)) => {
@@ -74,6 +79,21 @@ impl UserAgent {
                     return;
                 }
             }
+        }
+        self.limit_pending(id, now);
+    }
+
+    /// A stranger cannot make us hold much for a message that never ends.
+    fn limit_pending(&mut self, id: ConnectionId, now: Instant) {
+        let pending = self
+            .transport
+            .get_mut(id)
+            .map_or(0, |connection| connection.framer.pending_bytes());
+        if pending > MAX_PENDING_OF_STRANGER_BYTES
+            && !self.registrar.uses_connection(id)
+            && !self.trunks_use(id)
+        {
+            self.drop_connection(id, now);
         }
     }
 

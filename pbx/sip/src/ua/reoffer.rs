@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::request::SDP_TYPE;
+use super::session::Phase;
 use super::{SessionId, UserAgent};
 use crate::header::HeaderName;
 use crate::message::Method;
@@ -13,6 +14,9 @@ impl UserAgent {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
+        if !matches!(session.phase, Phase::Confirmed) {
+            return;
+        }
         let Some(offer) = session.peer_offer.take() else {
             return;
         };

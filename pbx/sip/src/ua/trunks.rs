@@ -90,6 +90,7 @@ impl UserAgent {
     }
 
     pub(super) fn trunk_resolved(&mut self, host: &str, addresses: &[SocketAddr], now: Instant) {
+        let local = self.config.default_local;
         let waiting: Vec<u64> = self
             .trunks
             .iter()
@@ -100,11 +101,11 @@ impl UserAgent {
             let Some(trunk) = self.trunks.get_mut(&id) else {
                 continue;
             };
-            if addresses.is_empty() {
-                self.trunk_failed(id, None, None, now);
-                continue;
-            }
-            trunk.resolved(addresses);
+            let usable: Vec<SocketAddr> = addresses
+                .iter()
+                .filter_map(|address| reachable_from(local, *address))
+                .collect();
+            trunk.resolved(&usable);
             self.register_trunk(id, now);
         }
     }
@@ -448,6 +449,16 @@ impl UserAgent {
             };
             self.emit(event);
         }
+    }
+}
+
+/// The address in the family of our socket, if there is such a form of it.
+fn reachable_from(local: SocketAddr, address: SocketAddr) -> Option<SocketAddr> {
+    match (local, address.ip().to_canonical()) {
+        (SocketAddr::V4(_), IpAddr::V4(v4)) => Some((v4, address.port()).into()),
+        (SocketAddr::V4(_), IpAddr::V6(_)) => None,
+        (SocketAddr::V6(_), IpAddr::V4(v4)) => Some((v4.to_ipv6_mapped(), address.port()).into()),
+        (SocketAddr::V6(_), IpAddr::V6(_)) => Some(address),
     }
 }
 

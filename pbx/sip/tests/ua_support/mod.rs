@@ -166,11 +166,6 @@ impl Sent {
         to.tag().unwrap_or_default().to_owned()
     }
 
-    pub fn from_tag(&self) -> String {
-        let from = self.message.headers().from().expect("a From");
-        from.tag().unwrap_or_default().to_owned()
-    }
-
     pub fn branch(&self) -> String {
         let via = self.message.headers().top_via().expect("a Via");
         via.branch().unwrap_or_default().to_owned()
