@@ -126,7 +126,8 @@ impl Router {
                     state,
                 });
             }
-            if !self.roster.knows(&volunteer) && !engaged.contains_key(&volunteer) {
+            let busy = engaged.contains_key(&volunteer) || agent.wrap_up_until.is_some();
+            if !busy && !self.roster.knows(&volunteer) {
                 self.agents.remove(&volunteer);
             }
         }

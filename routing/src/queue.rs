@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::call::{Answer, Call, Stage, Voicemail, Waiting};
+use crate::call::{Answer, Call, Stage, Talk, Voicemail, Waiting};
 use crate::command::{Command, HangupReason, PromptKind};
 use crate::event::LegEnd;
 use crate::id::{CallId, LegId};
@@ -65,6 +65,10 @@ impl Router {
         match call.stage {
             Stage::Queued(Waiting::Answering) => call.greet(&mut self.out, now),
             Stage::Voicemail(Voicemail::Answering) => self.invite(id, now),
+            // They were put on hold before they could hear anything.
+            Stage::Bridged(Talk { held: true, .. }) => {
+                call.play(PromptKind::HoldMusic, &mut self.out);
+            }
             Stage::Queued(_) | Stage::Bridged(_) | Stage::Voicemail(_) => {}
         }
     }

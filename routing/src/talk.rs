@@ -108,7 +108,11 @@ impl Router {
             call.disconnect(&mut self.out);
             match party {
                 Party::Caller => call.play_to_volunteer(&mut self.out),
-                Party::Volunteer { .. } => call.play(PromptKind::HoldMusic, &mut self.out),
+                Party::Volunteer { .. } if call.answer == Answer::Up => {
+                    call.play(PromptKind::HoldMusic, &mut self.out);
+                }
+                // Until their leg is up they could not hear it.
+                Party::Volunteer { .. } => {}
             }
         } else if !call.connect(&mut self.out) {
             // Still held by the other side: only the music of the one taken back ends.
