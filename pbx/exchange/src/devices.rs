@@ -60,16 +60,32 @@ impl Devices {
 impl Exchange {
     pub(crate) fn binding_upserted(&mut self, binding: Binding) {
         let id = binding.id;
-        let known = self.devices.up.insert(id, binding.flow.remote().ip());
-        if known.is_none() {
-            tracing::info!(device = id.0, "phone registered");
-            self.emit(Event::DeviceUp {
-                device: DeviceId(id.0),
-                account: AccountId::new(&binding.account.0),
-            });
-        }
+        self.device_up(id, binding.flow.remote().ip(), &binding.account);
         let change = BindingChange::Upserted(binding);
         self.devices.changes.insert(id, change);
+    }
+
+    /// Contacts that were taken over are devices too. They need not be persisted again.
+    pub(crate) fn take_restored(&mut self) {
+        let restored: Vec<_> = self
+            .ua
+            .bindings()
+            .map(|it| (it.id, it.flow.remote().ip(), it.account.clone()))
+            .collect();
+        for (id, source, account) in restored {
+            self.device_up(id, source, &account);
+        }
+    }
+
+    fn device_up(&mut self, id: BindingId, source: IpAddr, account: &Account) {
+        if self.devices.up.insert(id, source).is_some() {
+            return;
+        }
+        tracing::info!(device = id.0, "phone registered");
+        self.emit(Event::DeviceUp {
+            device: DeviceId(id.0),
+            account: AccountId::new(&account.0),
+        });
     }
 
     pub(crate) fn binding_removed(&mut self, id: BindingId, account: Account) {

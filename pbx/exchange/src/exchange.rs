@@ -98,6 +98,7 @@ impl Exchange {
     /// be rung becomes a device; the others are reported as removed.
     pub fn restore_bindings(&mut self, bindings: Vec<Binding>, now: Instant) {
         self.ua.restore_bindings(bindings);
+        self.take_restored();
         self.settle(now);
     }
 
