@@ -2,8 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::StatusCode;
 use super::{Framing, MAX_BODY_BYTES, MAX_HEADER_BYTES, Message, Method, Request, Response};
-use super::{StatusCode, framer};
 use crate::error::{ParseError, ParseErrorKind};
 use crate::header::{Entry, HeaderName, Headers, MAX_HEADERS, ParseValue};
 use crate::scan;
@@ -18,21 +18,17 @@ pub(super) fn message(buffer: Bytes, framing: Framing) -> Result<Message, ParseE
     if buffer.is_empty() {
         return Err(ParseError::bare(ParseErrorKind::Empty));
     }
-    let end = framer::header_section_end(&buffer, 0);
-    if end.unwrap_or(buffer.len()) > MAX_HEADER_BYTES {
+    let (buffer, lines) = read_lines(buffer);
+    let head_end = lines.end.unwrap_or(buffer.len());
+    if head_end > MAX_HEADER_BYTES {
         return Err(ParseError::bare(ParseErrorKind::HeadersTooLarge));
     }
-    let head_end = end.unwrap_or(buffer.len());
-    let buffer = unfold(buffer, head_end);
-    let lines = Lines::read(&buffer, head_end);
     let start = match StartLine::parse(&buffer.slice(..lines.start_line_end)) {
         Ok(start) => start,
         Err((kind, method)) => return Err(ParseError::with(kind, method, lines.headers(&buffer))),
     };
-    if let Some(kind) = lines
-        .error
-        .or(end.is_none().then_some(ParseErrorKind::Incomplete))
-    {
+    let incomplete = lines.end.is_none().then_some(ParseErrorKind::Incomplete);
+    if let Some(kind) = lines.error.or(incomplete) {
         return Err(ParseError::with(
             kind,
             start.into_method(),
@@ -49,9 +45,7 @@ pub(super) fn message(buffer: Bytes, framing: Framing) -> Result<Message, ParseE
 
 /// The method, if it is a request, and the headers of a header section whose body is still to come.
 pub(super) fn head(buffer: Bytes) -> (Option<Method>, Headers) {
-    let end = buffer.len();
-    let buffer = unfold(buffer, end);
-    let lines = Lines::read(&buffer, end);
+    let (buffer, lines) = read_lines(buffer);
     let method = match StartLine::parse(&buffer.slice(..lines.start_line_end)) {
         Ok(start) => start.into_method(),
         Err((_, method)) => method,
@@ -67,9 +61,22 @@ fn skip_line_ends(buffer: Bytes) -> Bytes {
     buffer.slice(skipped..)
 }
 
-/// Replaces the line ends of folded lines (RFC 3261 section 7.3.1), and any CR that ends no line,
-/// by spaces. The buffer is copied only when there is such a thing.
-fn unfold(buffer: Bytes, head_end: usize) -> Bytes {
+/// Reads the lines of the header section, folded ones as one. The buffer is copied only when there
+/// is a fold.
+fn read_lines(buffer: Bytes) -> (Bytes, Lines) {
+    let lines = Lines::read(&buffer);
+    if !lines.folded {
+        return (buffer, lines);
+    }
+    let head_end = lines.end.unwrap_or(buffer.len());
+    let buffer = unfold(&buffer, head_end);
+    let lines = Lines::read(&buffer);
+    (buffer, lines)
+}
+
+/// A copy with the line ends of folded lines (RFC 3261 section 7.3.1), and any CR that ends no
+/// line, replaced by spaces.
+fn unfold(buffer: &Bytes, head_end: usize) -> Bytes {
     let head = buffer.get(..head_end).unwrap_or_default();
     let stray = |at: usize, byte: u8| match byte {
         b'\r' => match head.get(at + 1) {
@@ -79,19 +86,10 @@ fn unfold(buffer: Bytes, head_end: usize) -> Bytes {
         b'\n' => matches!(head.get(at + 1), Some(b' ' | b'\t')),
         _ => false,
     };
-    let mut strays = head
-        .iter()
-        .enumerate()
-        .filter(|(at, byte)| stray(*at, **byte))
-        .map(|(at, _)| at)
-        .peekable();
-    if strays.peek().is_none() {
-        return buffer;
-    }
     let mut copy = BytesMut::from(buffer.as_ref());
-    for at in strays {
-        if let Some(byte) = copy.get_mut(at) {
-            *byte = b' ';
+    for (to, (at, byte)) in copy.iter_mut().zip(head.iter().enumerate()) {
+        if stray(at, *byte) {
+            *to = b' ';
         }
     }
     copy.freeze()
@@ -102,24 +100,33 @@ struct Lines {
     start_line_end: usize,
     index: Vec<Entry>,
     error: Option<ParseErrorKind>,
+    /// Just after the blank line that ends the section, if there is one.
+    end: Option<usize>,
+    /// Whether a line is folded, or holds a CR that does not end it.
+    folded: bool,
 }
 
 impl Lines {
-    fn read(buffer: &[u8], head_end: usize) -> Self {
-        let head = buffer.get(..head_end).unwrap_or_default();
+    fn read(buffer: &[u8]) -> Self {
         let mut lines = Self {
             start_line_end: 0,
             index: Vec::with_capacity(USUAL_HEADERS),
             error: None,
+            end: None,
+            folded: false,
         };
         let mut start = 0;
-        while start < head.len() {
-            let rest = head.get(start..).unwrap_or_default();
+        while start < buffer.len() && start <= MAX_HEADER_BYTES {
+            let rest = buffer.get(start..).unwrap_or_default();
             let length = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
             let line = rest.get(..length).unwrap_or_default();
             let line = line.strip_suffix(b"\r").unwrap_or(line);
+            lines.folded |= line.contains(&b'\r') || matches!(line, [b' ' | b'\t', ..]);
             if start == 0 {
                 lines.start_line_end = line.len();
+            } else if line.is_empty() && length < rest.len() {
+                lines.end = Some(start + length + 1);
+                break;
             } else if !line.is_empty() {
                 lines.push(line, start);
             }

@@ -6,26 +6,29 @@ use crate::header::{HeaderName, Headers};
 use crate::message::StatusCode;
 use crate::uri::Scheme;
 
-/// Headers that stand at most once (RFC 3261 section 7.3.1: those whose grammar is no list).
-const SINGLE_HEADERS: [HeaderName; 17] = [
-    HeaderName::From,
-    HeaderName::To,
-    HeaderName::CallId,
-    HeaderName::CSeq,
-    HeaderName::MaxForwards,
-    HeaderName::ContentType,
-    HeaderName::ContentDisposition,
-    HeaderName::Expires,
-    HeaderName::MinExpires,
-    HeaderName::MinSe,
-    HeaderName::SessionExpires,
-    HeaderName::RAck,
-    HeaderName::RSeq,
-    HeaderName::Replaces,
-    HeaderName::ReferTo,
-    HeaderName::ReferredBy,
-    HeaderName::Event,
-];
+/// Whether a header stands at most once (RFC 3261 section 7.3.1: its grammar is no list).
+const fn is_single(name: HeaderName) -> bool {
+    matches!(
+        name,
+        HeaderName::From
+            | HeaderName::To
+            | HeaderName::CallId
+            | HeaderName::CSeq
+            | HeaderName::MaxForwards
+            | HeaderName::ContentType
+            | HeaderName::ContentDisposition
+            | HeaderName::Expires
+            | HeaderName::MinExpires
+            | HeaderName::MinSe
+            | HeaderName::SessionExpires
+            | HeaderName::RAck
+            | HeaderName::RSeq
+            | HeaderName::Replaces
+            | HeaderName::ReferTo
+            | HeaderName::ReferredBy
+            | HeaderName::Event
+    )
+}
 
 pub(super) fn request(request: &Request) -> Result<(), Rejection> {
     let headers = request.headers();
@@ -62,12 +65,18 @@ pub(super) fn response(response: &Response) -> Result<(), ValueError> {
 }
 
 fn every_message(headers: &Headers) -> Result<(), ValueError> {
-    for name in SINGLE_HEADERS {
-        if headers.lines(name).nth(1).is_some() {
+    // One bit for each known name.
+    let mut seen = 0_u128;
+    for name in headers.iter().filter_map(|line| line.name()) {
+        let bit = 1 << (name as u8);
+        if is_single(name) && seen & bit != 0 {
             return Err(ValueError::Repeated(name));
         }
+        seen |= bit;
     }
-    headers.top_via()?;
+    if !headers.contains(HeaderName::Via) {
+        return Err(ValueError::Missing(HeaderName::Via));
+    }
     headers.vias().try_for_each(|via| via.map(drop))?;
     headers.from()?;
     headers.to()?;
