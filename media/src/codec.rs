@@ -5,8 +5,8 @@
 //! codec it talks to. Opus runs natively at each rate. G.711 (8 kHz) and G.722
 //! (16 kHz) carry a resampler inside when the bridge runs at another rate.
 //!
-//! Nothing here allocates per frame, except the Opus encoder (three small
-//! scratch buffers inside the library).
+//! Nothing here allocates per frame, except Opus inside its library: a few
+//! scratch buffers in the encoder and in concealment, none in decoding.
 
 mod g722;
 mod opus;
@@ -199,6 +199,14 @@ pub trait Encoder: Send {
     /// [`CodecError::FrameLength`], [`CodecError::OutputTooSmall`] or
     /// [`CodecError::Internal`].
     fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Result<usize, CodecError>;
+
+    /// Tells how much of the stream the far end loses, per cent, as its RTCP
+    /// receiver reports say (RFC 3550 section 6.4.1). Opus then spends bits on
+    /// copies of earlier frames (in-band FEC); without loss it spends none,
+    /// because they cost quality. Other codecs have nothing to spend.
+    fn expect_loss(&mut self, percent: u8) {
+        let _ = percent;
+    }
 }
 
 /// Turns payloads of one stream into PCM.

@@ -7,22 +7,19 @@ use opus_pure::{Application, RateControl, Signal, packet};
 
 use super::{CodecError, Decoder, Encoder, Rate, check_frame_length, check_room};
 
+/// Target bit rate at every bridge rate, bit/s.
+///
+/// SILK squeezed into packets of a fixed size garbles steady tones (beeps,
+/// music) when the size is short: at 8 kHz and 12 kbit/s a 1 kHz tone keeps a
+/// quarter of its energy, in libopus as well. With 24 kbit/s it keeps all.
+const BITRATE_BPS: i32 = 24_000;
 /// Effort of the encoder, 0 to 10.
 const COMPLEXITY: i32 = 5;
-/// Loss the encoder prepares for, per cent. FEC copies are spent only on a
-/// stream that expects loss; at 10 the 16 and 48 kHz streams carry them.
-const EXPECTED_LOSS_PERCENT: i32 = 10;
+/// Most loss the encoder is told to prepare for, per cent: beyond it, the
+/// copies cost more than they save.
+const MAX_EXPECTED_LOSS_PERCENT: u8 = 25;
 /// Longest packet worth parsing, bytes: one Ethernet frame.
 const MAX_PAYLOAD_BYTES: usize = 1500;
-
-/// Target bit rate at a bridge rate, bit/s.
-fn bitrate_bps(rate: Rate) -> i32 {
-    match rate {
-        Rate::Hz8000 => 12_000,
-        Rate::Hz16000 => 20_000,
-        Rate::Hz48000 => 24_000,
-    }
-}
 
 /// Encodes PCM natively at the bridge rate.
 pub(super) struct OpusEncoder {
@@ -34,11 +31,10 @@ impl OpusEncoder {
     pub(super) fn new(rate: Rate) -> Result<Self, CodecError> {
         let mut inner = opus_pure::OpusEncoder::new(rate.hz() as i32, 1, Application::Voip)
             .map_err(|_| CodecError::Internal("Opus encoder settings"))?;
-        inner.bitrate_bps = bitrate_bps(rate);
+        inner.bitrate_bps = BITRATE_BPS;
         inner.complexity = COMPLEXITY;
         inner.rate_control = RateControl::Cbr;
         inner.use_inband_fec = true;
-        inner.packet_loss_perc = EXPECTED_LOSS_PERCENT;
         inner.signal_type = Some(Signal::Voice);
         inner.lsb_depth = 16;
         Ok(Self { inner, rate })
@@ -46,7 +42,7 @@ impl OpusEncoder {
 
     /// Bytes of one packet of `samples`, rounded up.
     fn packet_bytes(&self, samples: usize) -> usize {
-        (bitrate_bps(self.rate) as usize * samples).div_ceil(8 * self.rate.hz() as usize)
+        (BITRATE_BPS as usize * samples).div_ceil(8 * self.rate.hz() as usize)
     }
 }
 
@@ -57,6 +53,10 @@ impl Encoder for OpusEncoder {
         self.inner
             .encode_s16(pcm, pcm.len(), out)
             .map_err(|_| CodecError::Internal("Opus encoder"))
+    }
+
+    fn expect_loss(&mut self, percent: u8) {
+        self.inner.packet_loss_perc = i32::from(percent.min(MAX_EXPECTED_LOSS_PERCENT));
     }
 }
 
