@@ -169,11 +169,10 @@ fn resample_ring(ring: &[f32], to: Rate) -> Vec<i16> {
     let convert = |samples: usize| samples * to.hz() as usize / RATE.hz() as usize;
     let mut out = Vec::with_capacity(convert(ring.len() + 3 * margin));
     let before = &ring[ring.len() - margin..];
-    let around = before.iter().chain(ring).chain(&ring[..margin]);
     // The two rates are constants, which the resampler takes.
     let resampled = OfflineResampler::new(RATE.hz(), to.hz()).and_then(|mut resampler| {
-        for &sample in around {
-            resampler.push(sample, &mut out)?;
+        for piece in [before, ring, &ring[..margin]] {
+            resampler.push(piece, &mut out)?;
         }
         resampler.finish(&mut out)
     });
@@ -185,13 +184,17 @@ fn resample_ring(ring: &[f32], to: Rate) -> Vec<i16> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::level::level_dbov;
     use crate::tone::power_spectrum;
 
+    static MUSIC: LazyLock<Prompt> = LazyLock::new(default_hold_music);
+
     #[test]
     fn the_loop_has_the_same_length_at_every_rate() {
-        let music = default_hold_music();
+        let music = &*MUSIC;
         assert_eq!(music.duration_ms(), 38_400);
         for rate in Rate::ALL {
             assert_eq!(music.pcm(rate).len(), rate.samples_in_ms(38_400));
@@ -200,8 +203,8 @@ mod tests {
 
     #[test]
     fn it_is_quiet_even_and_the_same_every_time() {
-        let music = default_hold_music();
-        assert_eq!(music, default_hold_music());
+        let music = &*MUSIC;
+        assert_eq!(*music, default_hold_music());
         for rate in Rate::ALL {
             let pcm = music.pcm(rate);
             assert!((level_dbov(pcm) - LEVEL_DBOV).abs() < 0.3, "{rate:?}");
@@ -215,7 +218,7 @@ mod tests {
 
     #[test]
     fn the_end_joins_the_beginning() {
-        let music = default_hold_music();
+        let music = &*MUSIC;
         for rate in Rate::ALL {
             let pcm = music.pcm(rate);
             let bend = |i: usize| {
@@ -232,7 +235,7 @@ mod tests {
 
     #[test]
     fn it_lies_in_the_telephone_band() {
-        let music = default_hold_music();
+        let music = &*MUSIC;
         let size = 16_384;
         for block in music.pcm_16k.chunks_exact(size) {
             let spectrum = power_spectrum(block);

@@ -115,6 +115,8 @@ pub fn decode_prompt(bytes: &[u8]) -> Result<Prompt, PromptError> {
 /// longest prompt.
 struct Collector {
     resampler: Option<rates::OfflineResampler>,
+    /// The newest piece, mono, at the rate it came in.
+    mono: Vec<f32>,
     audio: Vec<f32>,
 }
 
@@ -132,24 +134,25 @@ impl Collector {
         };
         Ok(Self {
             resampler,
+            mono: Vec::new(),
             audio: Vec::new(),
         })
     }
 
     /// Takes interleaved samples of `channels` channels.
     fn push(&mut self, interleaved: &[f32], channels: usize) -> Result<(), PromptError> {
-        let scale = 1.0 / channels.max(1) as f32;
-        let mono = interleaved
-            .chunks_exact(channels.max(1))
-            .map(|frame| frame.iter().sum::<f32>() * scale)
-            .map(|sample| if sample.is_finite() { sample } else { 0.0 });
+        let channels = channels.max(1);
+        let scale = 1.0 / channels as f32;
+        self.mono.clear();
+        self.mono.extend(
+            interleaved
+                .chunks_exact(channels)
+                .map(|frame| frame.iter().sum::<f32>() * scale)
+                .map(|sample| if sample.is_finite() { sample } else { 0.0 }),
+        );
         match &mut self.resampler {
-            None => self.audio.extend(mono),
-            Some(resampler) => {
-                for sample in mono {
-                    resampler.push(sample, &mut self.audio)?;
-                }
-            }
+            None => self.audio.extend_from_slice(&self.mono),
+            Some(resampler) => resampler.push(&self.mono, &mut self.audio)?,
         }
         if self.audio.len() > MAX_PROMPT_SECONDS * Rate::Hz48000.hz() as usize {
             return Err(PromptError::TooLong);
@@ -163,5 +166,25 @@ impl Collector {
             resampler.finish(&mut self.audio)?;
         }
         Ok(self.audio)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn audio_past_the_limit_is_refused_whatever_a_header_said() {
+        let mut collector = Collector::new(48_000).unwrap();
+        collector.audio = vec![0.0; MAX_PROMPT_SECONDS * 48_000 - 1];
+        assert_eq!(collector.push(&[0.0; 2], 2), Ok(()));
+        assert_eq!(collector.push(&[0.0; 2], 2), Err(PromptError::TooLong));
+    }
+
+    #[test]
+    fn samples_that_are_no_numbers_become_silence() {
+        let mut collector = Collector::new(48_000).unwrap();
+        collector.push(&[f32::NAN, 0.5, f32::INFINITY], 1).unwrap();
+        assert_eq!(collector.finish(), Ok(vec![0.0, 0.5, 0.0]));
     }
 }

@@ -9,7 +9,7 @@ use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 
-use super::{Collector, PromptError};
+use super::{Collector, MAX_PROMPT_SECONDS, PromptError};
 
 /// Damaged packets after which a file is refused rather than patched.
 const MAX_DAMAGED_PACKETS: usize = 20;
@@ -34,6 +34,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<f32>, PromptError> {
         .as_ref()
         .and_then(|parameters| parameters.audio())
         .ok_or(PromptError::UnknownCodec)?;
+    if let (Some(frames), Some(rate)) = (track.num_frames, parameters.sample_rate)
+        && frames / u64::from(rate.max(1)) > MAX_PROMPT_SECONDS as u64
+    {
+        return Err(PromptError::TooLong);
+    }
     let mut decoder = symphonia::default::get_codecs()
         .make_audio_decoder(parameters, &AudioDecoderOptions::default())
         .map_err(|_| PromptError::UnknownCodec)?;

@@ -9,7 +9,7 @@ use crate::codec::Rate;
 /// Frames taken at a time; also the resolution of the filter.
 const CHUNK: usize = 1024;
 
-/// Resamples one mono stream sample by sample, without delay.
+/// Resamples one mono stream piece by piece, without delay.
 pub(crate) struct OfflineResampler {
     inner: Fft<f32>,
     input: Vec<f32>,
@@ -44,14 +44,20 @@ impl OfflineResampler {
         })
     }
 
-    /// Takes one sample; appends what has become ready to `out`.
-    pub(crate) fn push(&mut self, sample: f32, out: &mut Vec<f32>) -> Result<(), PromptError> {
-        self.input.push(sample);
-        self.taken += 1;
-        if self.input.len() < self.inner.input_frames_next() {
-            return Ok(());
+    /// Takes samples; appends what has become ready to `out`.
+    pub(crate) fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) -> Result<(), PromptError> {
+        self.taken += samples.len() as u64;
+        let mut rest = samples;
+        while !rest.is_empty() {
+            let missing = self.inner.input_frames_next() - self.input.len();
+            let (now, later) = rest.split_at(missing.min(rest.len()));
+            self.input.extend_from_slice(now);
+            rest = later;
+            if now.len() == missing {
+                self.run(out)?;
+            }
         }
-        self.run(out)
+        Ok(())
     }
 
     /// Appends the rest, so that input and output last equally long.
@@ -95,9 +101,7 @@ pub(super) fn prompt_from_48k(audio: &[f32]) -> Result<Prompt, PromptError> {
         let mut resampler = OfflineResampler::new(from_hz, rate.hz())?;
         let ratio = (from_hz / rate.hz()) as usize;
         let mut resampled = Vec::with_capacity(audio.len() / ratio + 2 * CHUNK);
-        for &sample in audio {
-            resampler.push(sample, &mut resampled)?;
-        }
+        resampler.push(audio, &mut resampled)?;
         resampler.finish(&mut resampled)?;
         Ok(to_i16(&resampled))
     };
