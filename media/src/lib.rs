@@ -7,6 +7,9 @@
 //! - [`dtmf`], [`tone`], [`noise`], [`level`], [`prompt`], [`music`], [`wav`]:
 //!   keys, sounds and their measurement.
 //! - [`jitter`]: packets in order and in time.
+//! - [`port`]: one RTP stream pair with everything that belongs to it.
+//! - [`mixer`]: all ports of one thread, who hears whom, and the 20 ms tick.
+//! - [`record`]: what a caller says after the beep.
 //! - [`control`]: what the control plane orders and hears back.
 //!
 //! Time is an argument, randomness a seed; the same inputs give the same
@@ -18,10 +21,13 @@ pub mod dtmf;
 pub mod g711;
 pub mod jitter;
 pub mod level;
+pub mod mixer;
 pub mod music;
 pub mod noise;
 pub mod plc;
+pub mod port;
 pub mod prompt;
+pub mod record;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;

@@ -1,4 +1,5 @@
 //! The jitter buffer under a virtual clock and simulated networks.
+#![allow(clippy::unwrap_used)]
 
 use std::time::{Duration, Instant};
 

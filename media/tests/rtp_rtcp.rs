@@ -1,4 +1,5 @@
 //! RTCP: what is built is read back; vectors by hand; garbage is refused.
+#![allow(clippy::unwrap_used)]
 
 use media::rtcp::{
     Compound, MAX_REPORT_BYTES, NtpTime, Packet, Report, ReportBlock, RtcpError, SenderInfo, build,

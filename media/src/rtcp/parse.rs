@@ -146,10 +146,10 @@ impl<'a> SourceNames<'a> {
     pub fn iter(self) -> impl Iterator<Item = (u32, &'a [u8])> + use<'a> {
         let mut rest = self.0;
         std::iter::from_fn(move || {
-            while let Some((ssrc, name, after)) = sdes_chunk(rest) {
-                rest = after;
-                if let Some(name) = name {
-                    return Some((ssrc, name));
+            while let Some(chunk) = sdes_chunk(rest) {
+                rest = chunk.after;
+                if let Some(name) = chunk.name {
+                    return Some((chunk.ssrc, name));
                 }
             }
             None
@@ -225,8 +225,16 @@ fn interpret(packet: &[u8]) -> Packet<'_> {
     }
 }
 
-/// Reads one chunk: the source, its CNAME if it tells one, and what follows.
-fn sdes_chunk(bytes: &[u8]) -> Option<(u32, Option<&[u8]>, &[u8])> {
+/// One chunk of a source description.
+struct Chunk<'a> {
+    ssrc: u32,
+    /// Its CNAME, if it tells one.
+    name: Option<&'a [u8]>,
+    after: &'a [u8],
+}
+
+/// Reads the first chunk.
+fn sdes_chunk(bytes: &[u8]) -> Option<Chunk<'_>> {
     let (source, items) = bytes.split_first_chunk::<4>()?;
     let mut name = None;
     let mut at = 0;
@@ -236,7 +244,8 @@ fn sdes_chunk(bytes: &[u8]) -> Option<(u32, Option<&[u8]>, &[u8])> {
             // The chunk ends at the next word boundary after the zero.
             let end = (at + 4) / 4 * 4;
             let after = items.get(end.min(items.len())..)?;
-            return Some((u32::from_be_bytes(*source), name, after));
+            let ssrc = u32::from_be_bytes(*source);
+            return Some(Chunk { ssrc, name, after });
         }
         let length = usize::from(*items.get(at + 1)?);
         let text = items.get(at + 2..at + 2 + length)?;
