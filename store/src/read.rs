@@ -81,14 +81,14 @@ impl Reader {
             .transpose()
     }
 
-    /// The bans of `hub`, or of all hubs, that are in force at `at`.
+    /// The bans of `hub` that are in force at `at`.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn bans(&self, hub: Option<&str>, at: Timestamp) -> Result<Vec<BanRow>, StoreError> {
+    pub async fn bans(&self, hub: &str, at: Timestamp) -> Result<Vec<BanRow>, StoreError> {
         let query = sqlx::query(
-            "SELECT * FROM ban WHERE ($1 IS NULL OR hub = $1) AND (expires_at IS NULL OR expires_at > $2) \
-             ORDER BY hub, created_at, caller",
+            "SELECT * FROM ban WHERE hub = $1 AND (expires_at IS NULL OR expires_at > $2) \
+             ORDER BY created_at, caller",
         )
         .bind(hub)
         .bind(at.as_microsecond());

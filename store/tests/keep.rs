@@ -117,10 +117,9 @@ async fn everything_is_there_after_reopening() {
     assert_eq!(reader.bindings().await.unwrap(), [binding(u64::MAX)]);
     let hotline = reader.hotline().await.unwrap().unwrap();
     assert_eq!((hotline.revision, hotline.body.as_str()), (2, "{}"));
-    assert_eq!(reader.bans(Some("norte"), at(99)).await.unwrap(), [ban]);
-    assert_eq!(reader.bans(None, at(99)).await.unwrap().len(), 1);
-    assert_eq!(reader.bans(Some("norte"), at(100)).await.unwrap(), []);
-    assert_eq!(reader.bans(Some("sur"), at(99)).await.unwrap(), []);
+    assert_eq!(reader.bans("norte", at(99)).await.unwrap(), [ban]);
+    assert_eq!(reader.bans("norte", at(100)).await.unwrap(), []);
+    assert_eq!(reader.bans("sur", at(99)).await.unwrap(), []);
     let breaks = reader.breaks().await.unwrap();
     assert_eq!(
         breaks,

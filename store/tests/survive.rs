@@ -125,7 +125,7 @@ async fn a_refused_write_is_reported_and_harms_nothing() {
     // The shell's limit on the size of files stands for a full disk; units differ by shell.
     let mut command = Command::new("sh");
     command
-        .args(["-c", "trap '' XFSZ; ulimit -f 300; exec \"$0\" \"$@\""])
+        .args(["-c", "trap '' XFSZ; ulimit -f 2000; exec \"$0\" \"$@\""])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "commit_in_child", "--nocapture"])
         .env(CHILD_FOLDER, folder.data());
@@ -139,7 +139,7 @@ async fn a_refused_write_is_reported_and_harms_nothing() {
     said.lines()
         .filter(|line| !line.starts_with("refused"))
         .for_each(|line| acknowledged.note(line));
-    assert!(acknowledged.ended.len() > 3);
+    assert!(acknowledged.ended.len() > 10);
     assert_kept(&folder.data(), &acknowledged).await;
 }
 
