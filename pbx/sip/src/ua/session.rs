@@ -110,7 +110,8 @@ pub(crate) struct OwnOffer {
 
 /// All sessions, and how requests find them.
 pub(crate) struct Sessions {
-    table: BTreeMap<SessionId, Session>,
+    /// Boxed, because the tree moves its values about.
+    table: BTreeMap<SessionId, Box<Session>>,
     /// By our tag, which nobody can guess.
     by_tag: BTreeMap<String, SessionId>,
     last: u64,
@@ -140,19 +141,21 @@ impl Sessions {
 
     pub(crate) fn insert(&mut self, id: SessionId, tag: &str, session: Session) {
         self.by_tag.insert(tag.to_owned(), id);
-        self.table.insert(id, session);
+        self.table.insert(id, Box::new(session));
     }
 
     pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
-        self.table.get(&id)
+        self.table.get(&id).map(Box::as_ref)
     }
 
     pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
-        self.table.get_mut(&id)
+        self.table.get_mut(&id).map(Box::as_mut)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
-        self.table.iter().map(|(id, session)| (*id, session))
+        self.table
+            .iter()
+            .map(|(id, session)| (*id, session.as_ref()))
     }
 
     /// The session that a request within a dialog is for (RFC 3261 12.2.2):
@@ -171,7 +174,7 @@ impl Sessions {
         (session.dialog.call_id.as_str() == call_id && same_peer).then_some(id)
     }
 
-    fn remove(&mut self, id: SessionId) -> Option<Session> {
+    fn remove(&mut self, id: SessionId) -> Option<Box<Session>> {
         let session = self.table.remove(&id)?;
         if let Some(tag) = session.dialog.local_tag() {
             self.by_tag.remove(tag);
