@@ -208,7 +208,10 @@ impl Exchange {
         };
         let recording = RecordingId(key.0);
         let slot = self.ports.recording_mut(port);
-        if slot.and_then(|slot| slot.take_if(|it| *it == recording)).is_none() {
+        if slot
+            .and_then(|slot| slot.take_if(|it| *it == recording))
+            .is_none()
+        {
             return;
         }
         tracing::info!(leg = %lease.leg, %recording, ?stop, "recording ended");

@@ -52,13 +52,7 @@ impl Exchange {
 
     /// Decides a leg's end: its port closes at once, its session as fast as SIP
     /// allows, and `LegEnded` follows when the peer is done with it.
-    pub(crate) fn end_leg(
-        &mut self,
-        id: LegId,
-        end: LegEnd,
-        reason: Option<Reason>,
-        now: Instant,
-    ) {
+    pub(crate) fn end_leg(&mut self, id: LegId, end: LegEnd, reason: Option<Reason>, now: Instant) {
         let Some(leg) = self.legs.live(id) else {
             return;
         };
@@ -129,14 +123,7 @@ impl Exchange {
         self.ua.reject(session, status, None, retry_after, now);
     }
 
-    fn dial(
-        &mut self,
-        id: LegId,
-        device: DeviceId,
-        hub: &HubId,
-        display: String,
-        now: Instant,
-    ) {
+    fn dial(&mut self, id: LegId, device: DeviceId, hub: &HubId, display: String, now: Instant) {
         if self.legs.contains(id) {
             tracing::error!(leg = %id, "leg dialled twice");
             return;
@@ -263,7 +250,11 @@ impl Exchange {
         let Some(port) = self.port_of(id) else {
             return;
         };
-        if self.ports.lease(port).is_some_and(|it| it.recording.is_some()) {
+        if self
+            .ports
+            .lease(port)
+            .is_some_and(|it| it.recording.is_some())
+        {
             self.order(id, MediaCommand::StopRecording { port }, now);
         }
     }

@@ -12,7 +12,7 @@ use crate::exchange::Exchange;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BindingChange {
     /// Added or refreshed.
-    Upserted(Binding),
+    Upserted(Box<Binding>),
     /// Gone.
     Removed {
         /// Which.
@@ -61,7 +61,7 @@ impl Exchange {
     pub(crate) fn binding_upserted(&mut self, binding: Binding) {
         let id = binding.id;
         self.device_up(id, binding.flow.remote().ip(), &binding.account);
-        let change = BindingChange::Upserted(binding);
+        let change = BindingChange::Upserted(Box::new(binding));
         self.devices.changes.insert(id, change);
     }
 

@@ -64,7 +64,12 @@ mod tests {
         assert_eq!(presses(&[(0, '5', Media), (100, '5', Media)]), "55");
         assert_eq!(presses(&[(0, '5', Media), (201, '5', Info)]), "55");
         assert_eq!(presses(&[(0, '5', Media), (50, '6', Info)]), "56");
-        let both = [(0, '1', Media), (20, '1', Info), (150, '1', Media), (170, '1', Info)];
+        let both = [
+            (0, '1', Media),
+            (20, '1', Info),
+            (150, '1', Media),
+            (170, '1', Info),
+        ];
         assert_eq!(presses(&both), "11");
     }
 }

@@ -108,12 +108,7 @@ impl Negotiation {
     /// For a leg whose peer signals from `signalling`. `local` is the address
     /// that our descriptions show, `session_id` their `o=` id.
     #[must_use]
-    pub fn new(
-        codecs: Arc<[Codec]>,
-        local: IpAddr,
-        signalling: IpAddr,
-        session_id: u64,
-    ) -> Self {
+    pub fn new(codecs: Arc<[Codec]>, local: IpAddr, signalling: IpAddr, session_id: u64) -> Self {
         Self {
             codecs,
             local: local.to_canonical(),
@@ -248,12 +243,13 @@ impl Negotiation {
 
     fn pick_codec(&self, line: &MediaDescription) -> Option<(Codec, u8)> {
         let offered = || {
-            self.mapped(line).filter_map(|(payload_type, format)| match format {
-                Format::Codec(codec) if self.codecs.contains(&codec) => {
-                    Some((codec, payload_type))
-                }
-                _ => None,
-            })
+            self.mapped(line)
+                .filter_map(|(payload_type, format)| match format {
+                    Format::Codec(codec) if self.codecs.contains(&codec) => {
+                        Some((codec, payload_type))
+                    }
+                    _ => None,
+                })
         };
         let in_use = self.codec();
         offered()
@@ -264,10 +260,11 @@ impl Negotiation {
     /// `telephone-event` at the codec's own clock (RFC 4733 section 2.1), else at any.
     fn pick_event(&self, line: &MediaDescription, codec: Codec) -> Option<(u8, u32)> {
         let offered = || {
-            self.mapped(line).filter_map(|(payload_type, format)| match format {
-                Format::TelephoneEvent { clock_hz } => Some((payload_type, clock_hz)),
-                _ => None,
-            })
+            self.mapped(line)
+                .filter_map(|(payload_type, format)| match format {
+                    Format::TelephoneEvent { clock_hz } => Some((payload_type, clock_hz)),
+                    _ => None,
+                })
         };
         offered()
             .find(|(_, clock_hz)| *clock_hz == codec.rtp_clock_hz())
@@ -276,10 +273,7 @@ impl Negotiation {
 
     /// The formats of a line that we know, in order. A dynamic number without
     /// an rtpmap means what we gave it, since some devices answer so.
-    fn mapped<'a>(
-        &'a self,
-        line: &'a MediaDescription,
-    ) -> impl Iterator<Item = (u8, Format)> + 'a {
+    fn mapped<'a>(&'a self, line: &'a MediaDescription) -> impl Iterator<Item = (u8, Format)> + 'a {
         line.payload_types().filter_map(|payload_type| {
             let format = match line.rtpmap(payload_type) {
                 Some(map) => Format::of(&map),
@@ -314,7 +308,11 @@ impl Negotiation {
 
     /// The description with our audio in its place. Its version rises by one
     /// when anything changed (RFC 3264 section 8).
-    fn describe(&mut self, mut audio: MediaDescription, direction: Direction) -> SessionDescription {
+    fn describe(
+        &mut self,
+        mut audio: MediaDescription,
+        direction: Direction,
+    ) -> SessionDescription {
         audio.ptime_ms = Some(PTIME_MS);
         audio.direction = Some(direction);
         let before = self.sent.as_deref();
@@ -347,7 +345,10 @@ impl Layout {
 fn refusal(line: &MediaDescription) -> MediaDescription {
     let short = |text: &str| text.chars().take(MAX_KEPT_CHARS).collect::<String>();
     let mut refusal = MediaDescription::new(&short(&line.kind), 0, &short(&line.profile));
-    let format = line.formats.first().map_or_else(|| "0".to_owned(), |it| short(it));
+    let format = line
+        .formats
+        .first()
+        .map_or_else(|| "0".to_owned(), |it| short(it));
     refusal.formats.push(format);
     refusal
 }

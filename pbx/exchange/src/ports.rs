@@ -93,7 +93,11 @@ impl PortPool {
 /// The even numbers whose successor is in the range as well.
 fn pairs(range: &RangeInclusive<u16>) -> impl Iterator<Item = u16> + use<> {
     let (start, end) = (*range.start(), *range.end());
-    let first = if start == 0 { 2 } else { start.saturating_add(start % 2) };
+    let first = if start == 0 {
+        2
+    } else {
+        start.saturating_add(start % 2)
+    };
     (first..end).step_by(2)
 }
 
@@ -113,7 +117,10 @@ mod tests {
     fn only_whole_pairs_are_given_out() {
         let numbers = |range| {
             let taken = take_all(&mut PortPool::new(range, 1));
-            taken.into_iter().map(|(_, number)| number).collect::<Vec<_>>()
+            taken
+                .into_iter()
+                .map(|(_, number)| number)
+                .collect::<Vec<_>>()
         };
         assert_eq!(numbers(10_001..=10_006), [10_002, 10_004]);
         assert_eq!(numbers(10_000..=10_003), [10_000, 10_002]);

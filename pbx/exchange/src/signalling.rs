@@ -80,12 +80,15 @@ impl Exchange {
         self.emit(caller.offered(id));
         if self.legs.len() >= MAX_LEGS {
             tracing::error!(leg = %id, "too many legs");
-            self.ua.reject(session, SERVICE_UNAVAILABLE, None, None, now);
+            self.ua
+                .reject(session, SERVICE_UNAVAILABLE, None, None, now);
             let end = LegEnd::MediaFailed;
             return self.emit(Event::LegEnded { leg: id, end });
         }
         let mut negotiation = self.negotiation(remote.ip());
-        let agreed = offer.map(|offer| negotiation.receive_offer(offer)).transpose();
+        let agreed = offer
+            .map(|offer| negotiation.receive_offer(offer))
+            .transpose();
         let failure = agreed.as_ref().err().copied();
         let phase = Phase::Offered(agreed.ok().flatten());
         let leg = Leg::new(session, Side::Incoming, phase, negotiation);

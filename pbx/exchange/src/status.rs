@@ -112,6 +112,9 @@ mod tests {
         let lost = SessionEnd::SignallingLost;
         assert_eq!(leg_end(&lost, Side::Outgoing, false), LegEnd::Unreachable);
         assert_eq!(leg_end(&lost, Side::Outgoing, true), LegEnd::SignallingLost);
-        assert_eq!(leg_end(&lost, Side::Incoming, false), LegEnd::SignallingLost);
+        assert_eq!(
+            leg_end(&lost, Side::Incoming, false),
+            LegEnd::SignallingLost
+        );
     }
 }

@@ -24,7 +24,10 @@ impl conformance::World for World {
         let events = self.events[before..].iter();
         let about_devices =
             |event: &&Event| matches!(event, Event::DeviceUp { .. } | Event::DeviceDown { .. });
-        events.filter(|event| !about_devices(event)).cloned().collect()
+        events
+            .filter(|event| !about_devices(event))
+            .cloned()
+            .collect()
     }
 
     fn caller_calls(&mut self) {

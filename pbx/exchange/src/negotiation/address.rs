@@ -153,7 +153,9 @@ mod tests {
         let connection = Connection::Ip([198, 51, 100, 1].into());
         let of = |line: &MediaDescription| {
             let signalling = [198, 51, 100, 1].into();
-            Remote::of(&connection, line, signalling, None).unwrap().rtcp
+            Remote::of(&connection, line, signalling, None)
+                .unwrap()
+                .rtcp
         };
         assert_eq!(of(&line), "198.51.100.1:65535".parse().unwrap());
         line.rtcp = Some((4321, Some([198, 51, 100, 9].into())));

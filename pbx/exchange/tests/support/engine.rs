@@ -27,11 +27,16 @@ pub struct Engine {
     /// Whether `Close` gets no `Closed`, as from an engine that hangs.
     pub hangs: bool,
     used: BTreeSet<PortId>,
+    /// Orders for these were on their way when opening failed.
+    failed: BTreeSet<PortId>,
 }
 
 impl Engine {
     pub fn at(&self, number: u16) -> Option<PortId> {
-        let found = self.ports.iter().find(|(_, port)| port.local.port() == number);
+        let found = self
+            .ports
+            .iter()
+            .find(|(_, port)| port.local.port() == number);
         found.map(|(id, _)| *id)
     }
 
@@ -44,6 +49,9 @@ impl Engine {
     }
 
     pub fn handle(&mut self, command: MediaCommand) -> Vec<MediaEvent> {
+        if target(&command).is_some_and(|port| self.failed.contains(&port)) {
+            return Vec::new();
+        }
         match command {
             MediaCommand::Open { port, local } => return self.open(port, local),
             MediaCommand::Configure {
@@ -67,7 +75,9 @@ impl Engine {
                 self.get(port).clip = Some((clip, repeat));
             }
             MediaCommand::StopPlaying { port } => self.get(port).clip = None,
-            MediaCommand::Record { port, recording, .. } => {
+            MediaCommand::Record {
+                port, recording, ..
+            } => {
                 let before = self.get(port).recording.replace(recording);
                 assert_eq!(before, None, "one recording at a time");
             }
@@ -83,6 +93,7 @@ impl Engine {
         assert_eq!(local.port() % 2, 0, "RTP has an even port");
         assert_eq!(self.at(local.port()), None, "the number is free");
         if self.fail_opens {
+            self.failed.insert(port);
             return vec![MediaEvent::OpenFailed { port }];
         }
         let opened = Port {
@@ -104,7 +115,12 @@ impl Engine {
             stop: RecordingStop::Ordered,
             length: Duration::from_secs(7),
         };
-        self.get(port).recording.take().map(ended).into_iter().collect()
+        self.get(port)
+            .recording
+            .take()
+            .map(ended)
+            .into_iter()
+            .collect()
     }
 
     fn close(&mut self, port: PortId) -> Vec<MediaEvent> {
@@ -122,6 +138,17 @@ impl Engine {
     }
 
     fn get(&mut self, port: PortId) -> &mut Port {
-        self.ports.get_mut(&port).unwrap_or_else(|| panic!("{port:?} is open"))
+        self.ports
+            .get_mut(&port)
+            .unwrap_or_else(|| panic!("{port:?} is open"))
+    }
+}
+
+fn target(command: &MediaCommand) -> Option<PortId> {
+    match command {
+        MediaCommand::Configure { port, .. }
+        | MediaCommand::Play { port, .. }
+        | MediaCommand::StopPlaying { port } => Some(*port),
+        _ => None,
     }
 }

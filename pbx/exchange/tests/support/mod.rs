@@ -2,7 +2,9 @@
 //! media engine that only keeps books, and a virtual clock.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod caller;
 pub mod engine;
+pub mod house;
 pub mod peer;
 pub mod raw;
 
@@ -290,6 +292,16 @@ impl World {
         self.events.iter().filter_map(end).collect()
     }
 
+    /// What stays after everything is over: nothing.
+    pub fn assert_empty(&mut self) {
+        self.run(secs(60));
+        let counts = self.exchange.counts();
+        assert_eq!((counts.legs, counts.ports), (0, 0));
+        assert_eq!((counts.queued_outputs, counts.queued_events), (0, 0));
+        assert_eq!((counts.ua.sessions, counts.ua.transactions), (0, 0));
+        assert!(self.engine.ports.is_empty());
+    }
+
     /// What the exchange sent to a peer, as text.
     pub fn sent_to(&self, to: SocketAddr) -> Vec<String> {
         let from = addr(EXCHANGE);
@@ -299,7 +311,10 @@ impl World {
 
     /// The first message to a peer that starts like this.
     pub fn first_to(&self, to: SocketAddr, start: &str) -> String {
-        let sent = self.sent_to(to).into_iter().find(|text| text.starts_with(start));
+        let sent = self
+            .sent_to(to)
+            .into_iter()
+            .find(|text| text.starts_with(start));
         sent.unwrap_or_else(|| panic!("no {start} to {to}"))
     }
 
@@ -353,11 +368,15 @@ impl World {
             self.wire.push(packet.clone());
         }
         self.sequence += 1;
-        self.in_flight.insert((self.now + LATENCY, self.sequence), packet);
+        self.in_flight
+            .insert((self.now + LATENCY, self.sequence), packet);
     }
 
     fn next_moment(&self) -> Option<Instant> {
-        let peers = self.peers.values().filter_map(|peer| peer.ua.poll_timeout());
+        let peers = self
+            .peers
+            .values()
+            .filter_map(|peer| peer.ua.poll_timeout());
         let router = self.router.as_ref().and_then(Router::poll_timeout);
         let arrival = self.in_flight.first_key_value().map(|((at, _), _)| *at);
         peers
@@ -405,7 +424,8 @@ impl World {
                     quiet = false;
                     self.exchange.handle_command(command, self.now);
                 }
-                self.notices.extend(std::iter::from_fn(|| router.poll_notice()));
+                self.notices
+                    .extend(std::iter::from_fn(|| router.poll_notice()));
                 router.check_invariants().expect("a consistent router");
             }
             quiet &= !self.carry_outputs();
@@ -454,9 +474,17 @@ impl World {
     }
 }
 
+/// The account under which a peer knows the exchange.
+pub const PEER_ACCOUNT: &str = "exchange";
+
 /// A user agent for the other side, which takes calls from the exchange.
 pub fn peer_agent(local: SocketAddr, seed: u64, now: Instant) -> UserAgent {
     let mut config = ua_config(local, addr(EXCHANGE), 1);
+    let secret = config.accounts.pop_first().map(|(_, secret)| secret);
+    let account = Account(PEER_ACCOUNT.to_owned());
+    config
+        .accounts
+        .extend(secret.map(|secret| (account, secret)));
     config.product = "Telephone".to_owned();
     UserAgent::new(config, Box::new(Seeded(seed)), now)
 }

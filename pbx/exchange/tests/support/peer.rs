@@ -9,7 +9,7 @@ use sip::ua::{
     Target, Transmit, TransportInput, UaEvent, UserAgent,
 };
 
-use super::{EXCHANGE, HOTLINE, Packet, TRUNK, addr, peer_agent, phone, secs};
+use super::{EXCHANGE, HOTLINE, PEER_ACCOUNT, Packet, TRUNK, addr, peer_agent, phone, secs};
 
 /// What a caller's side could betray, all of it unmistakable.
 pub const CALLER_NUMBER: &str = "+4915799887766";
@@ -50,7 +50,7 @@ impl Peer {
         let mut ua = peer_agent(address, 77, now);
         ua.restore_bindings(vec![Binding {
             id: TO_EXCHANGE,
-            account: Account("volunteer1".to_owned()),
+            account: Account(PEER_ACCOUNT.to_owned()),
             contact: format!("sip:{HOTLINE}@{EXCHANGE}"),
             instance: None,
             reg_id: None,
@@ -114,7 +114,8 @@ impl Peer {
     }
 
     pub fn refuse(&mut self, status: u16, now: Instant) {
-        self.ua.reject(self.session.expect("a call"), status, None, None, now);
+        self.ua
+            .reject(self.session.expect("a call"), status, None, None, now);
     }
 
     pub fn hang_up(&mut self, now: Instant) {

@@ -1,9 +1,13 @@
 //! Messages that the scripted user agents would not send.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
+use sip::digest::{Credentials, choose_challenge};
+use sip::header::HeaderName;
+use sip::message::{Framing, Message};
 
 use super::{EXCHANGE, HOTLINE, Packet, TRUNK, World, addr, ms};
-use std::net::SocketAddr;
 
 impl World {
     /// A message from `from` to the exchange.
@@ -86,4 +90,27 @@ pub fn ack(branch: &str, response: &str, body: &str) -> String {
         header(response, "To"),
         body.len()
     )
+}
+
+/// The `Authorization` line that answers a 401 to an INVITE for the hotline.
+pub fn authorization(challenge: &str, user: &str, password: &str) -> String {
+    let bytes = Bytes::copy_from_slice(challenge.as_bytes());
+    let Ok(Message::Response(response)) = Message::parse(bytes, Framing::Datagram) else {
+        panic!("a response");
+    };
+    let offered = response
+        .headers()
+        .lines(HeaderName::WwwAuthenticate)
+        .map(|line| sip::header::ParseValue::parse(&line.text()).expect("a challenge"));
+    let chosen = choose_challenge(offered).expect("a usable challenge");
+    let uri = format!("sip:{HOTLINE}@{EXCHANGE}");
+    let params = chosen.answer(
+        Credentials { user, password },
+        "INVITE",
+        &uri,
+        1,
+        "0a4f113b",
+    );
+    let value = sip::text::Encode::encoded(&params);
+    format!("Authorization: {}\r\n", value.reveal())
 }
