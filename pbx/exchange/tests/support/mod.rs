@@ -176,6 +176,9 @@ pub struct World {
     /// Everything that was sent, in order.
     pub wire: Vec<Packet>,
     pub keep_wire: bool,
+    /// One in so many packets is lost; 0 for none.
+    pub loses_one_in: u64,
+    dice: Seeded,
     in_flight: BTreeMap<(Instant, u64), Packet>,
     sequence: u64,
 }
@@ -206,6 +209,8 @@ impl World {
             events: Vec::new(),
             wire: Vec::new(),
             keep_wire: true,
+            loses_one_in: 0,
+            dice: Seeded(5),
             in_flight: BTreeMap::new(),
             sequence: 0,
         }
@@ -367,9 +372,18 @@ impl World {
         if self.keep_wire {
             self.wire.push(packet.clone());
         }
+        if self.is_lost() {
+            return;
+        }
         self.sequence += 1;
         self.in_flight
             .insert((self.now + LATENCY, self.sequence), packet);
+    }
+
+    fn is_lost(&mut self) -> bool {
+        let mut raw = [0; 8];
+        self.dice.fill(&mut raw);
+        u64::from_le_bytes(raw).checked_rem(self.loses_one_in) == Some(0)
     }
 
     fn next_moment(&self) -> Option<Instant> {
