@@ -62,10 +62,21 @@ pub enum KeyFileError {
 /// # Errors
 /// See [`KeyFileError`]. A key that is there but cannot be used is never replaced.
 pub fn caller_id_key(data: &Path) -> Result<CallerIdKey, KeyFileError> {
+    match existing_caller_id_key(data)? {
+        Some(key) => Ok(key),
+        None => make_key(&data.join(CALLER_ID_KEY_FILE)),
+    }
+}
+
+/// Reads the key for callers' numbers; `None` before the first start.
+///
+/// # Errors
+/// See [`KeyFileError`].
+pub fn existing_caller_id_key(data: &Path) -> Result<Option<CallerIdKey>, KeyFileError> {
     let path = data.join(CALLER_ID_KEY_FILE);
     match File::open(&path) {
-        Ok(file) => read_key(file, &path),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make_key(&path),
+        Ok(file) => read_key(file, &path).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(KeyFileError::Unreadable { path, error }),
     }
 }

@@ -75,6 +75,13 @@ impl Store {
         })
     }
 
+    /// Whether a server has the data folder `folder` right now.
+    #[must_use]
+    pub fn is_in_use(folder: &Path) -> bool {
+        let lock = File::open(folder.join(LOCK_FILE));
+        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// The queries.
     #[must_use]
     pub fn reader(&self) -> &Reader {

@@ -14,11 +14,14 @@ const CHILD_FOLDER: &str = "CENTRALITA_TEST_UNWRITABLE";
 #[tokio::test]
 async fn two_servers_cannot_share_a_folder() {
     let folder = Folder::new();
+    assert!(!Store::is_in_use(&folder.data()));
     let first = Store::open(&folder.data()).await.unwrap();
+    assert!(Store::is_in_use(&folder.data()));
     let second = Store::open(&folder.data()).await.unwrap_err();
     assert!(matches!(second, StoreError::InUse { .. }));
     assert!(second.to_string().contains("in use by another centralita"));
     first.close().await;
+    assert!(!Store::is_in_use(&folder.data()));
     Store::open(&folder.data()).await.unwrap();
 }
 

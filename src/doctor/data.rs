@@ -1,0 +1,146 @@
+//! The data folder: database, keys, space, speed.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use store::{Reader, StoreError};
+
+use super::Finding;
+use crate::hotline::Hotline;
+use crate::keys;
+
+/// Below this much free space messages soon cannot be kept.
+const MIN_FREE_KIB: u64 = 200 * 1024;
+/// Below this much, somebody should look after it.
+const SCANT_FREE_KIB: u64 = 2 * 1024 * 1024;
+/// Writes that are waited for, as the records of calls are.
+const SYNCED_WRITES: u32 = 8;
+/// One that takes longer holds up the records of a busy hotline.
+const SLOW_WRITE: Duration = Duration::from_millis(100);
+
+/// Checks the database; returns the applied hotline.
+pub(super) async fn database(data: &Path, findings: &mut Vec<Finding>) -> Option<Hotline> {
+    let reader = match Reader::open(data).await {
+        Ok(reader) => reader,
+        Err(StoreError::Missing { .. }) => {
+            findings.push(Finding::ok(format!(
+                "no database yet in {}; the first start makes it",
+                data.display()
+            )));
+            return None;
+        }
+        Err(error) => {
+            findings.push(Finding::fail(error.to_string()));
+            return None;
+        }
+    };
+    findings.push(match reader.check_integrity().await {
+        Ok(()) => Finding::ok(format!("the database {} is sound", reader.path().display())),
+        Err(error) => Finding::fail(error.to_string()),
+    });
+    let row = match reader.hotline().await {
+        Ok(row) => row?,
+        Err(error) => {
+            findings.push(Finding::fail(error.to_string()));
+            return None;
+        }
+    };
+    match Hotline::from_canonical(&row.body) {
+        Ok(hotline) => Some(hotline),
+        Err(error) => {
+            findings.push(Finding::fail(format!(
+                "the applied hotline cannot be read ({error}). Apply the hotline file again"
+            )));
+            None
+        }
+    }
+}
+
+/// Checks the folder itself.
+pub(super) fn folder(data: &Path) -> Vec<Finding> {
+    if !data.exists() {
+        return vec![Finding::warn(format!(
+            "the data folder {0} does not exist. Make it, owned by the user that runs centralita: `install -d -m 700 {0}`",
+            data.display()
+        ))];
+    }
+    vec![key(data), space(data), write_speed(data)]
+}
+
+fn key(data: &Path) -> Finding {
+    match keys::existing_caller_id_key(data) {
+        Ok(Some(_)) => Finding::ok("the key for callers' numbers is there, and for its owner only"),
+        Ok(None) => Finding::ok("no key for callers' numbers yet; the first start makes it"),
+        Err(error) => Finding::fail(error.to_string()),
+    }
+}
+
+fn space(data: &Path) -> Finding {
+    let Some(free) = free_kib(data) else {
+        return Finding::warn(format!(
+            "the free space of {} cannot be told. Look with `df -h`",
+            data.display()
+        ));
+    };
+    let mib = free / 1024;
+    let place = data.display();
+    if free < MIN_FREE_KIB {
+        Finding::fail(format!("{mib} MiB are free for {place}; messages need more. Free some space"))
+    } else if free < SCANT_FREE_KIB {
+        Finding::warn(format!("{mib} MiB are free for {place}. An hour of messages takes about 120 MiB; make room in time"))
+    } else {
+        Finding::ok(format!("{mib} MiB are free for {place}"))
+    }
+}
+
+/// What `df` of POSIX says: the fourth column of the second line.
+fn free_kib(path: &Path) -> Option<u64> {
+    let output = Command::new("df").arg("-Pk").arg(path).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
+}
+
+fn write_speed(data: &Path) -> Finding {
+    let path = data.join(format!("doctor-{}.tmp", std::process::id()));
+    let measured = synced_write(&path);
+    // If it cannot be deleted, it could not be made either, which is reported.
+    let _ = std::fs::remove_file(&path);
+    match measured {
+        Ok(time) if time > SLOW_WRITE => Finding::warn(format!(
+            "the disk of {} takes {} ms for a write; records of calls will lag. Use a faster disk",
+            data.display(),
+            time.as_millis()
+        )),
+        Ok(time) => Finding::ok(format!(
+            "the disk of {} takes {:.1} ms for a write",
+            data.display(),
+            time.as_secs_f64() * 1_000.0
+        )),
+        Err(error) if error.kind() == ErrorKind::StorageFull => {
+            Finding::fail(format!("the disk of {} is full. Free some space", data.display()))
+        }
+        Err(error) => Finding::fail(format!(
+            "{} cannot be written: {error}. Give it to the user that runs centralita",
+            data.display()
+        )),
+    }
+}
+
+/// The mean time of a write that is waited for.
+fn synced_write(path: &Path) -> std::io::Result<Duration> {
+    let mut file: File = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    let begin = Instant::now();
+    for _ in 0..SYNCED_WRITES {
+        file.write_all(&[0; 4_096])?;
+        file.sync_data()?;
+    }
+    Ok(begin.elapsed() / SYNCED_WRITES)
+}
