@@ -95,10 +95,9 @@ impl Mixer {
         self.places.get(&port).copied()
     }
 
-    /// The number of open ports.
-    #[must_use]
-    pub fn ports(&self) -> usize {
-        self.places.len()
+    /// The open ports.
+    pub fn ports(&self) -> impl ExactSizeIterator<Item = PortId> + '_ {
+        self.places.keys().copied()
     }
 
     /// Carries out an order. Orders to a port that is not open do nothing:
