@@ -175,3 +175,26 @@ fn the_snapshot_shows_what_is_live() {
     assert_eq!(ana.devices, [DeviceId(ANA)].into());
     assert_eq!(snapshot.counters.started, 2);
 }
+
+#[test]
+fn times_without_end_do_no_harm() {
+    let forever = std::time::Duration::MAX;
+    let mut night = hub_with(&["ana"], &[]);
+    night.answer_after = forever;
+    night.queue_timeout = forever;
+    night.wrap_up = forever;
+    night.voicemail_max = forever;
+    night.screening.rate_limit = Some(RateLimit {
+        max_calls: 5,
+        window: forever,
+    });
+    let mut desk = Desk::open(config_with(night));
+    let (caller, commands) = desk.call_from(Some("+34600111222"), NIGHT);
+    desk.answered(leg_to(&commands, ANA));
+    desk.hung_up(caller);
+    assert_eq!(desk.state("ana"), VolunteerState::WrapUp);
+    desk.down(ANA);
+    let (caller, _) = desk.call_from(Some("+34600111222"), NIGHT);
+    desk.answered(caller);
+    assert!(matches!(desk.played(caller)[..], [Command::Record { .. }]));
+}

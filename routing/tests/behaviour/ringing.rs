@@ -193,7 +193,9 @@ fn declining_silences_all_phones_of_the_person_for_this_call() {
         [(phones[&11], HangupReason::NotAvailable)]
     );
     desk.finish(&commands);
-    assert_eq!(devices(&desk.wait(49)), []);
+    assert_eq!(devices(&desk.wait(30)), []);
+    // Nor when something else makes the router look who is free.
+    assert_eq!(devices(&desk.down(EVA)), []);
 }
 
 #[test]
