@@ -24,3 +24,6 @@ pub use model::{
 pub use problem::{Problem, Report, Severity};
 pub use read::{MAX_FILE_BYTES, Read, fingerprint, parse, read};
 pub use secret::{Number, ReaderKey, Secret, Zone};
+
+#[cfg(test)]
+mod tests;

@@ -89,9 +89,13 @@ fn space(data: &Path) -> Finding {
     let mib = free / 1024;
     let place = data.display();
     if free < MIN_FREE_KIB {
-        Finding::fail(format!("{mib} MiB are free for {place}; messages need more. Free some space"))
+        Finding::fail(format!(
+            "{mib} MiB are free for {place}; messages need more. Free some space"
+        ))
     } else if free < SCANT_FREE_KIB {
-        Finding::warn(format!("{mib} MiB are free for {place}. An hour of messages takes about 120 MiB; make room in time"))
+        Finding::warn(format!(
+            "{mib} MiB are free for {place}. An hour of messages takes about 120 MiB; make room in time"
+        ))
     } else {
         Finding::ok(format!("{mib} MiB are free for {place}"))
     }
@@ -120,9 +124,10 @@ fn write_speed(data: &Path) -> Finding {
             data.display(),
             time.as_secs_f64() * 1_000.0
         )),
-        Err(error) if error.kind() == ErrorKind::StorageFull => {
-            Finding::fail(format!("the disk of {} is full. Free some space", data.display()))
-        }
+        Err(error) if error.kind() == ErrorKind::StorageFull => Finding::fail(format!(
+            "the disk of {} is full. Free some space",
+            data.display()
+        )),
         Err(error) => Finding::fail(format!(
             "{} cannot be written: {error}. Give it to the user that runs centralita",
             data.display()

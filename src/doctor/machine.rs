@@ -47,11 +47,17 @@ pub(super) fn time_zones(hotline: Option<&Hotline>) -> Finding {
         return Finding::fail("the time zone data are wrong. Install the package `tzdata` anew");
     }
     let now = Timestamp::now();
-    let local = hotline.into_iter().flat_map(|hotline| &hotline.hubs).map(|(id, hub)| {
-        let time = now.to_zoned(hub.time_zone.time_zone().clone());
-        format!("; hub \"{id}\" has {}", time.strftime("%a %H:%M"))
-    });
-    Finding::ok(format!("time zone data are there{}", local.collect::<String>()))
+    let local = hotline
+        .into_iter()
+        .flat_map(|hotline| &hotline.hubs)
+        .map(|(id, hub)| {
+            let time = now.to_zoned(hub.time_zone.time_zone().clone());
+            format!("; hub \"{id}\" has {}", time.strftime("%a %H:%M"))
+        });
+    Finding::ok(format!(
+        "time zone data are there{}",
+        local.collect::<String>()
+    ))
 }
 
 pub(super) fn clock() -> Finding {

@@ -12,10 +12,20 @@ const PAIRS_PER_CALL: u32 = 3;
 pub(super) fn check(hotline: &Hotline, running: bool, findings: &mut Vec<Finding>) {
     let network = &hotline.network;
     for &address in &network.udp {
-        findings.push(port("UDP", address, UdpSocket::bind(address).err(), running));
+        findings.push(port(
+            "UDP",
+            address,
+            UdpSocket::bind(address).err(),
+            running,
+        ));
     }
     for &address in network.tcp.iter().chain(&network.metrics) {
-        findings.push(port("TCP", address, TcpListener::bind(address).err(), running));
+        findings.push(port(
+            "TCP",
+            address,
+            TcpListener::bind(address).err(),
+            running,
+        ));
     }
     findings.push(advertised(hotline));
     findings.push(rtp_size(network, hotline.limits.calls));
@@ -83,7 +93,11 @@ fn is_global(address: IpAddr) -> bool {
         IpAddr::V4(v4) => {
             let [a, b, ..] = v4.octets();
             let shared = a == 100 && (64..128).contains(&b);
-            !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() || shared)
+            !(v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_unspecified()
+                || shared)
         }
         IpAddr::V6(v6) => {
             let local = v6.is_unique_local() || v6.is_unicast_link_local();
@@ -101,12 +115,16 @@ fn rtp_size(network: &Network, calls: u32) -> Finding {
              Widen `rtp_ports` or lower `calls`"
         ));
     }
-    Finding::ok(format!("RTP ports {first}-{last} give {pairs} streams for {calls} calls"))
+    Finding::ok(format!(
+        "RTP ports {first}-{last} give {pairs} streams for {calls} calls"
+    ))
 }
 
 /// Whether the system may give RTP ports to other programs as temporary ones.
 fn ephemeral(ports: PortRange, range: &str, reserved: &str) -> Finding {
-    let mut ends = range.split_whitespace().map_while(|n| n.parse::<u16>().ok());
+    let mut ends = range
+        .split_whitespace()
+        .map_while(|n| n.parse::<u16>().ok());
     let (Some(low), Some(high)) = (ends.next(), ends.next()) else {
         return Finding::ok("the range of temporary ports is not known here");
     };
@@ -143,7 +161,17 @@ mod tests {
 
     #[test]
     fn private_and_shared_addresses_are_not_global() {
-        for text in ["10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "127.0.0.1", "fd00::1", "fe80::1", "::1", "::ffff:10.0.0.1"] {
+        for text in [
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "127.0.0.1",
+            "fd00::1",
+            "fe80::1",
+            "::1",
+            "::ffff:10.0.0.1",
+        ] {
             assert!(!is_global(text.parse().unwrap()), "{text}");
         }
         for text in ["8.8.8.8", "100.128.0.1", "172.32.0.1", "2a00::1"] {

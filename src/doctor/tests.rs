@@ -30,7 +30,10 @@ async fn a_damaged_database_and_an_exposed_key_fail() {
     let findings = examine(&data).await;
     assert_eq!(worst(&findings, "is sound"), Some(Verdict::Ok));
     assert_eq!(worst(&findings, "for its owner only"), Some(Verdict::Ok));
-    assert_eq!(worst(&findings, "ms for a write").map(|v| v < Verdict::Fail), Some(true));
+    assert_eq!(
+        worst(&findings, "ms for a write").map(|v| v < Verdict::Fail),
+        Some(true)
+    );
 
     let exposed = std::fs::Permissions::from_mode(0o644);
     std::fs::set_permissions(data.join("caller-id.key"), exposed).unwrap();
@@ -40,6 +43,9 @@ async fn a_damaged_database_and_an_exposed_key_fail() {
     assert_eq!(worst(&findings, "chmod 600"), Some(Verdict::Fail));
     let left = std::fs::read_dir(&data).unwrap();
     let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("doctor-")));
+    assert!(
+        left.iter()
+            .all(|name| !name.to_string_lossy().starts_with("doctor-"))
+    );
     std::fs::remove_dir_all(data).unwrap();
 }

@@ -91,7 +91,7 @@ impl Hotline {
     pub fn readers(&self) -> BTreeMap<HubId, Vec<ReaderPublicKey>> {
         let keys = |hub: &Hub| {
             let keys = hub.voicemail_keys.iter();
-            keys.map(|key| key.public_key().clone()).collect()
+            keys.map(|key| *key.public_key()).collect()
         };
         self.hubs
             .iter()

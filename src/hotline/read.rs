@@ -167,7 +167,7 @@ fn whole(mut root: Section<'_>, names: &mut Names, p: &mut Problems) -> Hotline 
     let groups = people::groups(&mut root, &volunteers, names, p);
     let trunks = trunks::trunks(&mut root, names, p);
     let hotline = Hotline {
-        shifts: shifts::shifts(&mut root, &hubs, &volunteers, &groups, p),
+        shifts: shifts::shifts(&mut root, &names.hubs, &volunteers, &groups, p),
         network,
         limits,
         hubs,

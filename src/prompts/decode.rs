@@ -43,7 +43,7 @@ pub(super) fn decode(decoder: &Child, bytes: &[u8]) -> Result<Prompt, String> {
 /// output, under limits that it sets for itself first.
 #[must_use]
 pub fn decode_child_main() -> ExitCode {
-    match decode_under_limits() {
+    match decode_under_limits(&mut std::io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
             // The exit code tells too, should nobody read this.
@@ -53,7 +53,7 @@ pub fn decode_child_main() -> ExitCode {
     }
 }
 
-fn decode_under_limits() -> Result<(), String> {
+pub(super) fn decode_under_limits(output: &mut impl Write) -> Result<(), String> {
     limit_self().map_err(|error| format!("the limits cannot be set: {error}"))?;
     let mut bytes = Vec::new();
     std::io::stdin()
@@ -61,7 +61,7 @@ fn decode_under_limits() -> Result<(), String> {
         .read_to_end(&mut bytes)
         .map_err(|error| format!("the file did not arrive: {error}"))?;
     let prompt = decode_prompt(&bytes).map_err(|error| error.to_string())?;
-    std::io::stdout()
+    output
         .write_all(&prompt.write_cache())
         .map_err(|error| format!("the audio could not be passed on: {error}"))
 }

@@ -51,9 +51,25 @@ fn speak_with(speaker: &Path, voice: &str, text: &str) -> Result<Vec<u8>, String
         }
     };
     if done.status.success() && !done.output.is_empty() {
-        return Ok(done.output);
+        return Ok(with_true_lengths(done.output));
     }
     Err(format!(
         "espeak-ng cannot speak \"{voice}\". Choose another `language` (`espeak-ng --voices` lists them)"
     ))
+}
+
+/// A WAV file that is streamed cannot know its length beforehand, and claims two gigabytes.
+/// The two lengths in its header (44 bytes, as `espeak-ng` writes it) are set right.
+fn with_true_lengths(mut wav: Vec<u8>) -> Vec<u8> {
+    const HEADER_BYTES: usize = 44;
+    let length = u32::try_from(wav.len()).ok();
+    let data = length.and_then(|length| length.checked_sub(HEADER_BYTES as u32));
+    if let (Some(length), Some(data)) = (length, data)
+        && wav.starts_with(b"RIFF")
+        && wav[36..40] == *b"data"
+    {
+        wav[4..8].copy_from_slice(&(length - 8).to_le_bytes());
+        wav[40..44].copy_from_slice(&data.to_le_bytes());
+    }
+    wav
 }

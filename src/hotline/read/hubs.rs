@@ -34,7 +34,7 @@ pub(super) fn hubs(
     p: &mut Problems,
 ) -> BTreeMap<String, Hub> {
     let sections = root.sections("hub", p);
-    if sections.is_empty() {
+    if !root.has("hub") {
         p.error(
             root.span.clone(),
             "the file has no hub, so nobody could be helped. Add a `[[hub]]`; see docs/hotline.example.toml.",

@@ -1,18 +1,19 @@
 //! `[[shift]]`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use jiff::civil::Time;
 
 use super::people::known_names;
 use super::unknown;
-use crate::hotline::model::{Hub, Shift, Volunteer, Weekday};
+use crate::hotline::model::{Shift, Volunteer, Weekday};
 use crate::hotline::problem::Problems;
 use crate::hotline::section::{Section, Text};
 
 pub(super) fn shifts(
     root: &mut Section<'_>,
-    hubs: &BTreeMap<String, Hub>,
+    hubs: &BTreeMap<String, Range<usize>>,
     volunteers: &BTreeMap<String, Volunteer>,
     groups: &BTreeMap<String, BTreeSet<String>>,
     p: &mut Problems,
@@ -20,7 +21,9 @@ pub(super) fn shifts(
     let mut shifts = Vec::new();
     for mut section in root.sections("shift", p) {
         let hub = section.required_text("hub", "my-hub", p);
-        if let Some(hub) = hub.as_ref().filter(|hub| !hubs.contains_key(hub.value)) {
+        // Without any hub, that is what is wrong.
+        let known = |hub: &Text<'_>| hubs.is_empty() || hubs.contains_key(hub.value);
+        if let Some(hub) = hub.as_ref().filter(|hub| !known(hub)) {
             unknown("hub", hub.value, hubs.keys(), hub.span.clone(), p);
         }
         let days = days(&mut section, p);
