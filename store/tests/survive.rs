@@ -1,4 +1,9 @@
 //! What was acknowledged survives `kill -9` and a full disk.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "children speak to the test, and a test may panic"
+)]
 
 mod folder;
 
