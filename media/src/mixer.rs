@@ -309,21 +309,22 @@ impl Mixer {
     }
 
     fn speak(&mut self, place: usize, now: Instant, out: &mut dyn Outbox) {
-        // Taken out for the time in which its sources are looked at.
-        let Some(mut slot) = self.slots[place].take() else {
+        let Some(slot) = self.slots.get(place).and_then(Option::as_ref) else {
             return;
         };
-        self.scratch.clear();
         let samples = slot.port.rate().samples_per_frame();
+        self.scratch.clear(samples);
         for &source in &slot.sources {
             if let Some(frame) = matrix::frame_of(&self.slots, source, self.phase, samples) {
                 self.scratch.add(frame);
             }
         }
+        let Some(slot) = self.slots[place].as_mut() else {
+            return;
+        };
         if let Some((to, packet)) = slot.port.speak(&mut self.scratch, now) {
             out.send_rtp(place, to, packet);
         }
-        self.slots[place] = Some(slot);
     }
 
     fn report(&mut self, place: usize, now: Instant, ntp: NtpTime, out: &mut dyn Outbox) {

@@ -112,9 +112,10 @@ impl Default for Scratch {
 }
 
 impl Scratch {
-    /// Starts a mix with silence.
-    pub fn clear(&mut self) {
-        self.mix.fill(0);
+    /// Starts a mix of `samples` with silence.
+    pub fn clear(&mut self, samples: usize) {
+        let samples = samples.min(self.mix.len());
+        self.mix[..samples].fill(0);
     }
 
     /// Adds a source to the mix.
