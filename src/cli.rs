@@ -1,0 +1,169 @@
+//! The command line: what can be asked of the box, and in which words.
+
+mod listing;
+mod manage;
+mod message;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A self-hosted telephone exchange for crisis hotlines.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    /// The data folder: database, keys, sealed messages.
+    #[arg(
+        long,
+        global = true,
+        env = "CENTRALITA_DATA",
+        default_value = "/var/lib/centralita"
+    )]
+    data: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the exchange until SIGTERM; then take no new calls and end with the last one.
+    Serve {
+        /// With nothing configured, set up a demonstration hotline first.
+        #[arg(long)]
+        demo_if_empty: bool,
+    },
+    /// Make a hotline file the current one; shows what changes.
+    Apply {
+        /// The hotline file (see docs/hotline.example.toml).
+        file: PathBuf,
+        /// Only show what would change.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show what the running exchange is doing.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the latest calls.
+    Calls {
+        /// Only of this hub.
+        #[arg(long)]
+        hub: Option<String>,
+        /// How many.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// List messages, or open one.
+    Voicemail {
+        #[command(subcommand)]
+        action: Option<message::Action>,
+    },
+    /// Make a key pair for reading messages: the secret goes to FILE, the public key is printed.
+    Keygen {
+        /// Where the secret key is written; must not exist yet.
+        file: PathBuf,
+    },
+    /// Ban a number at a hub, at once.
+    Ban {
+        /// The hub.
+        hub: String,
+        /// The number; asked for on standard input when absent, so that it stays out of the shell's history.
+        number: Option<String>,
+    },
+    /// Lift a ban.
+    Unban {
+        /// The hub.
+        hub: String,
+        /// The number; asked for on standard input when absent.
+        number: Option<String>,
+    },
+    /// Declare a volunteer's break, or its end.
+    Break {
+        /// The volunteer.
+        volunteer: String,
+        /// `on` or `off`.
+        #[arg(value_parser = parse_switch)]
+        on: bool,
+    },
+    /// Check ports, addresses, NAT, codecs, time, disk; says what to do about what it finds.
+    Doctor,
+    /// Play through a whole call with headless phones over loopback; prints what everyone hears.
+    Demo,
+    /// Decode an audio file from standard input (used by `apply`, with limits around it).
+    #[command(hide = true)]
+    PromptDecode,
+}
+
+fn parse_switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("say `on` or `off`".into()),
+    }
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    if matches!(cli.command, Command::PromptDecode) {
+        return crate::prompts::decode_child_main();
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("cannot start: {error}")),
+    };
+    match runtime.block_on(execute(cli)) {
+        Ok(code) => code,
+        Err(sentence) => fail(&sentence),
+    }
+}
+
+async fn execute(cli: Cli) -> Result<ExitCode, String> {
+    let data = &cli.data;
+    match cli.command {
+        Command::Serve { demo_if_empty } => {
+            crate::serve::run(data, demo_if_empty)
+                .await
+                .map_err(|error| error.to_string())?;
+        }
+        Command::Apply { file, dry_run } => manage::apply(data, &file, dry_run).await?,
+        Command::Status { json } => manage::status(data, json).await?,
+        Command::Calls { hub, limit } => listing::calls(data, hub, limit).await?,
+        Command::Voicemail { action } => message::run(data, action).await?,
+        Command::Keygen { file } => message::keygen(&file)?,
+        Command::Ban { hub, number } => manage::ban(data, hub, number, true).await?,
+        Command::Unban { hub, number } => manage::ban(data, hub, number, false).await?,
+        Command::Break { volunteer, on } => manage::declare_break(data, volunteer, on).await?,
+        Command::Doctor => return crate::doctor::run(data).await,
+        Command::Demo => crate::demo::run().await?,
+        Command::PromptDecode => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fail(sentence: &str) -> ExitCode {
+    eprintln_sentence(sentence);
+    ExitCode::FAILURE
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "this is where commands speak to people"
+)]
+fn eprintln_sentence(sentence: &str) {
+    eprintln!("centralita: {sentence}");
+}
+
+/// Prints one line for people. A closed pipe is no error: they have seen enough.
+fn say(line: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

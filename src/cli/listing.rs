@@ -1,0 +1,80 @@
+//! `centralita calls`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use store::{CallFilter, CallRow, Reader};
+
+use super::say;
+
+/// Prints the latest calls, newest first.
+pub(super) async fn calls(data: &Path, hub: Option<String>, limit: u32) -> Result<(), String> {
+    let reader = Reader::open(data)
+        .await
+        .map_err(|error| error.to_string())?;
+    let filter = CallFilter {
+        hub,
+        limit,
+        ..CallFilter::default()
+    };
+    let rows = reader
+        .calls(&filter)
+        .await
+        .map_err(|error| error.to_string())?;
+    if rows.is_empty() {
+        say("no calls yet");
+        return Ok(());
+    }
+    say(format_args!(
+        "{:<20} {:<12} {:<12} {:>7} {:>7}  {:<24} answered by",
+        "came in", "hub", "trunk", "waited", "talked", "outcome"
+    ));
+    for row in rows {
+        say(line(&row));
+    }
+    Ok(())
+}
+
+fn line(row: &CallRow) -> String {
+    let start = row.start();
+    let hub = start.hub.as_deref().unwrap_or("-");
+    let trunk = start.trunk.as_deref().unwrap_or("(phone)");
+    let came_in = local_time(start.started_at);
+    match row {
+        CallRow::Open(_) => format!("{came_in:<20} {hub:<12} {trunk:<12} live"),
+        CallRow::Ended(end) => {
+            let mut outcome = end.outcome.as_str().to_owned();
+            if let Some(reason) = &end.reason {
+                outcome = format!("{outcome} ({})", reason.replace('_', " "));
+            }
+            if let Some((_, length)) = end.voicemail {
+                outcome = format!("{outcome} {}", seconds(length));
+            }
+            format!(
+                "{came_in:<20} {hub:<12} {trunk:<12} {:>7} {:>7}  {outcome:<24} {}",
+                seconds(end.wait),
+                seconds(end.talk),
+                end.answered_by.as_deref().unwrap_or("-"),
+            )
+        }
+    }
+}
+
+/// A moment in the machine's own time zone.
+pub(super) fn local_time(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::system())
+        .strftime("%Y-%m-%d %H:%M:%S")
+        .to_string()
+}
+
+/// A length as people say it.
+pub(super) fn seconds(length: Duration) -> String {
+    let all = length.as_secs();
+    if all >= 60 {
+        format!("{}:{:02}", all / 60, all % 60)
+    } else {
+        format!("{:.1} s", length.as_secs_f64())
+    }
+}

@@ -1,0 +1,290 @@
+//! Commands that change or ask a running server, or its data folder when none runs.
+
+use std::fmt::Write as _;
+use std::io::BufRead;
+use std::path::Path;
+
+use jiff::Timestamp;
+use routing::PhoneNumber;
+use store::{BanRow, CallerHash, Change, Store};
+
+use super::say;
+use crate::control::{self, Request, Response, Status};
+use crate::hotline::{self, Hotline};
+use crate::prompts::{self, OnFailure, Workshop};
+use crate::{keys, serve};
+
+/// `centralita apply`.
+pub(super) async fn apply(data: &Path, file: &Path, dry_run: bool) -> Result<(), String> {
+    let read = hotline::read(file).map_err(|report| report.to_string())?;
+    if !read.warnings.problems.is_empty() {
+        say(&read.warnings);
+    }
+    if dry_run {
+        let old = stored_hotline(data).await?;
+        return show_diff(old.as_ref(), &read.hotline);
+    }
+    make_prompts(data, &read)?;
+    let canonical = read.hotline.to_canonical();
+    if let Some(response) = ask(data, &Request::Apply { hotline: canonical }).await? {
+        return show(response);
+    }
+    let store = Store::open(data).await.map_err(|error| error.to_string())?;
+    let old = parse_stored(
+        store
+            .reader()
+            .hotline()
+            .await
+            .map_err(|error| error.to_string())?,
+    )?;
+    show_diff(old.as_ref(), &read.hotline)?;
+    if old.as_ref() != Some(&read.hotline) {
+        let change = serve::applied(&read.hotline);
+        store
+            .commit(change.into())
+            .await
+            .map_err(|error| error.to_string())?;
+        say("applied; it takes effect when the server starts");
+    }
+    store.close().await;
+    Ok(())
+}
+
+/// Makes the prompts ahead, so that a recording that cannot be played is refused with its line.
+fn make_prompts(data: &Path, read: &hotline::Read) -> Result<(), String> {
+    let workshop = Workshop::new(&serve::prompt_cache(data), OnFailure::Refuse)
+        .map_err(|error| format!("cannot prepare prompts: {error}"))?;
+    let ready =
+        prompts::prepare(&read.hotline, &workshop, &mut |line| say(line)).map_err(|failures| {
+            let reports = failures.iter().map(|failure| {
+                read.prompt_report(&failure.hub, failure.kind, &failure.sentence)
+                    .to_string()
+            });
+            reports.collect::<Vec<String>>().join("\n")
+        })?;
+    ready.notes.iter().for_each(say);
+    Ok(())
+}
+
+async fn stored_hotline(data: &Path) -> Result<Option<Hotline>, String> {
+    let reader = match store::Reader::open(data).await {
+        Ok(reader) => reader,
+        Err(store::StoreError::Missing { .. }) => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    parse_stored(reader.hotline().await.map_err(|error| error.to_string())?)
+}
+
+fn parse_stored(row: Option<store::HotlineRow>) -> Result<Option<Hotline>, String> {
+    row.map(|row| Hotline::from_canonical(&row.body))
+        .transpose()
+        .map_err(|error| format!("the stored hotline cannot be read: {error}"))
+}
+
+fn show_diff(old: Option<&Hotline>, new: &Hotline) -> Result<(), String> {
+    let changes = hotline::diff(old, new);
+    if changes.is_empty() {
+        say("nothing to change");
+    }
+    for change in changes {
+        say(change);
+    }
+    Ok(())
+}
+
+/// `centralita ban` and `centralita unban`.
+pub(super) async fn ban(
+    data: &Path,
+    hub: String,
+    number: Option<String>,
+    banned: bool,
+) -> Result<(), String> {
+    let number = match number {
+        Some(number) => number,
+        None => read_number()?,
+    };
+    let number = PhoneNumber::parse(&number).ok_or(
+        "that is not a telephone number: give it as the trunk shows it, such as +34600000000",
+    )?;
+    let key = keys::caller_id_key(data).map_err(|error| error.to_string())?;
+    let hasher = keys::KeyedHasher::new(key);
+    let caller = CallerHash(routing::CallerHasher::hash(&hasher, &number).0);
+    let hash = hex(&caller.0);
+    let request = if banned {
+        Request::Ban {
+            hub: hub.clone(),
+            hash,
+        }
+    } else {
+        Request::Unban {
+            hub: hub.clone(),
+            hash,
+        }
+    };
+    if let Some(response) = ask(data, &request).await? {
+        return show(response);
+    }
+    let change = if banned {
+        let created_at = Timestamp::now();
+        Change::BanAdded(BanRow {
+            hub: hub.clone(),
+            caller,
+            created_at,
+            expires_at: None,
+            reason: None,
+        })
+    } else {
+        Change::BanRemoved {
+            hub: hub.clone(),
+            caller,
+        }
+    };
+    let known = |hotline: &Hotline| hotline.hubs.contains_key(&hub);
+    commit_offline(data, change, known, &format!("there is no hub {hub}")).await
+}
+
+/// `centralita break`.
+pub(super) async fn declare_break(data: &Path, volunteer: String, on: bool) -> Result<(), String> {
+    let request = Request::Break {
+        volunteer: volunteer.clone(),
+        on,
+    };
+    if let Some(response) = ask(data, &request).await? {
+        return show(response);
+    }
+    let since = on.then(Timestamp::now);
+    let change = Change::BreakChanged {
+        volunteer: volunteer.clone(),
+        since,
+    };
+    let known = |hotline: &Hotline| hotline.volunteers.contains_key(&volunteer);
+    commit_offline(
+        data,
+        change,
+        known,
+        &format!("there is no volunteer {volunteer}"),
+    )
+    .await
+}
+
+async fn commit_offline(
+    data: &Path,
+    change: Change,
+    known: impl Fn(&Hotline) -> bool,
+    otherwise: &str,
+) -> Result<(), String> {
+    let store = Store::open(data).await.map_err(|error| error.to_string())?;
+    let hotline = parse_stored(
+        store
+            .reader()
+            .hotline()
+            .await
+            .map_err(|error| error.to_string())?,
+    )?;
+    if !hotline.as_ref().is_some_and(known) {
+        return Err(otherwise.to_owned());
+    }
+    store
+        .commit(change.into())
+        .await
+        .map_err(|error| error.to_string())?;
+    store.close().await;
+    say("done; it takes effect when the server starts");
+    Ok(())
+}
+
+/// `centralita status`.
+pub(super) async fn status(data: &Path, json: bool) -> Result<(), String> {
+    let Some(response) = ask(data, &Request::Status).await? else {
+        return Err(format!(
+            "no server runs on {}. Start one with `centralita serve --data {}`",
+            data.display(),
+            data.display()
+        ));
+    };
+    match response {
+        Response::Status(status) if json => {
+            say(serde_json::to_string_pretty(&status).map_err(|error| error.to_string())?);
+        }
+        Response::Status(status) => say(render(&status)),
+        other => show(other)?,
+    }
+    Ok(())
+}
+
+fn render(status: &Status) -> String {
+    let mut text = format!("centralita {}, up {} s", status.version, status.uptime_s);
+    if status.draining {
+        text.push_str(", draining: no new calls");
+    }
+    if !status.database_ok {
+        text.push_str(", the database takes no writes: records wait in memory");
+    }
+    let _ = write!(text, "\n\ntrunks");
+    for trunk in &status.trunks {
+        let _ = write!(text, "\n  {:<16} {}", trunk.name, trunk.state);
+    }
+    let _ = write!(text, "\nhubs");
+    for hub in &status.hubs {
+        let on_duty = if hub.on_duty.is_empty() {
+            "nobody by schedule: the fallback group rings".to_owned()
+        } else {
+            format!("on duty: {}", hub.on_duty.join(", "))
+        };
+        let _ = write!(text, "\n  {:<16} {on_duty}", hub.id);
+    }
+    let _ = write!(text, "\nvolunteers");
+    for volunteer in &status.volunteers {
+        let _ = write!(
+            text,
+            "\n  {:<16} {:<12} phones: {}",
+            volunteer.id, volunteer.state, volunteer.phones
+        );
+    }
+    let _ = write!(text, "\ncalls");
+    if status.calls.is_empty() {
+        let _ = write!(text, "\n  none");
+    }
+    for call in &status.calls {
+        let _ = write!(
+            text,
+            "\n  {:<16} {:<12} {:<10} {} s",
+            call.id, call.hub, call.stage, call.age_s
+        );
+    }
+    text
+}
+
+async fn ask(data: &Path, request: &Request) -> Result<Option<Response>, String> {
+    control::request(data, request)
+        .await
+        .map_err(|error| format!("the running server did not answer: {error}"))
+}
+
+fn show(response: Response) -> Result<(), String> {
+    match response {
+        Response::Done(lines) => {
+            lines.iter().for_each(say);
+            Ok(())
+        }
+        Response::Status(_) => Ok(()),
+        Response::Refused(sentence) => Err(sentence),
+    }
+}
+
+fn read_number() -> Result<String, String> {
+    say("the number:");
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(|error| format!("cannot read the number: {error}"))?;
+    Ok(line)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

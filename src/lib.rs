@@ -1,0 +1,13 @@
+//! The box: command line, configuration, and the composition of the parts.
+//!
+//! The binary is a thin shell around this library so that tests can look inside.
+
+pub mod cli;
+pub mod control;
+mod demo;
+pub mod doctor;
+pub mod hotline;
+pub mod keys;
+mod private_file;
+pub mod prompts;
+pub mod serve;

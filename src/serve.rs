@@ -1,0 +1,261 @@
+//! `centralita serve`: puts the parts together and lets them run.
+
+mod admin;
+mod bindings;
+mod compose;
+mod datagrams;
+mod entropy;
+mod health;
+mod metrics;
+mod records;
+mod streams;
+mod voice;
+mod voicemail;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use engine::{Engine, EngineConfig};
+use exchange::Exchange;
+use jiff::Timestamp;
+use routing::{CallId, Router};
+use store::{Store, StoreError};
+use telephony::{Input, Telephony};
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::hotline::Hotline;
+use crate::keys;
+use metrics::Metrics;
+use voice::{Order, VoiceConfig, VoiceLoop};
+
+pub use compose::{applied, prompt_cache, sentences};
+pub use voicemail::relative_path as voicemail_path;
+
+/// Things that come in from tasks and threads and wait for the voice loop.
+const MAX_QUEUED_INPUTS: usize = 4_096;
+/// Orders that wait for the media engine: a few for each of the most legs there can be.
+const MAX_QUEUED_MEDIA_ORDERS: usize = 16_384;
+/// Requests and signals that wait for the voice loop.
+const MAX_QUEUED_ORDERS: usize = 64;
+/// Call ids reserved at a start; a process that uses them up starts a new block at its next start.
+const CALL_IDS_PER_START: u32 = 1 << 24;
+
+/// Why the exchange cannot run.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// Nothing to serve.
+    #[error(
+        "nothing is configured in {}: run `centralita apply hotline.toml --data {}` first, or `serve --demo-if-empty` for a demonstration",
+        .0.display(), .0.display()
+    )]
+    NothingConfigured(PathBuf),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An address is taken or not ours.
+    #[error("cannot listen on {what} {address}: {why}. {advice}")]
+    Listen {
+        /// `UDP`, `TCP`, `metrics address`.
+        what: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        why: std::io::Error,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// Anything else that has a sentence of its own.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl ServeError {
+    fn listen(what: &'static str, address: SocketAddr, why: std::io::Error) -> Self {
+        let advice = match why.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "Another program has it: stop that one, or choose another port in [network]"
+            }
+            std::io::ErrorKind::AddrNotAvailable => {
+                "This machine does not have that address: correct it in [network]"
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                "Ports below 1024 need a permission: choose a higher one in [network]"
+            }
+            _ => "Correct it in [network]",
+        };
+        Self::Listen {
+            what,
+            address,
+            why,
+            advice,
+        }
+    }
+
+    fn other(error: impl std::fmt::Display) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
+/// Runs until told to stop and the last call is over.
+///
+/// # Errors
+/// One clear sentence about what keeps it from running.
+pub async fn run(data: &Path, demo_if_empty: bool) -> Result<(), ServeError> {
+    start_logging();
+    let store = Arc::new(Store::open(data).await?);
+    let crashed = store.close_crashed_calls(Timestamp::now()).await?;
+    if !crashed.is_empty() {
+        tracing::warn!(
+            calls = crashed.len(),
+            "calls were live when the box stopped; recorded as failed"
+        );
+    }
+    let hotline = match store.reader().hotline().await? {
+        Some(row) => Hotline::from_canonical(&row.body).map_err(ServeError::other)?,
+        None if demo_if_empty => compose::set_up_demo(data, &store).await?,
+        None => return Err(ServeError::NothingConfigured(data.to_owned())),
+    };
+    let metrics = Arc::new(Metrics::new());
+    if let Some(address) = hotline.network.metrics {
+        health::listen(address, Arc::clone(&metrics))
+            .await
+            .map_err(|error| ServeError::listen("metrics address", address, error))?;
+    }
+    let composer = compose::Composer::new(data, Arc::clone(&store))?;
+    let config = composer.compose(&hotline).await?;
+    let (keeper, writer) = records::Keeper::start(Arc::clone(&store), Arc::clone(&metrics));
+    let (orders, inbox) = mpsc::channel(MAX_QUEUED_ORDERS);
+    let network = &hotline.network;
+    let voice = put_together(
+        data,
+        &store,
+        network,
+        config,
+        keeper,
+        inbox,
+        Arc::clone(&metrics),
+    )
+    .await?;
+    drain_on_signals(orders.clone())?;
+    admin::start(data, Arc::clone(&store), composer, hotline, orders, metrics)
+        .map_err(|error| ServeError::Other(format!("cannot open the control socket: {error}")))?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready for calls");
+    let keeper = tokio::spawn(voice.run()).await.map_err(ServeError::other)?;
+    keeper.finish().await;
+    // The keeper's end closes the queue; the writer ends after the last fact.
+    writer.await.map_err(ServeError::other)?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn put_together(
+    data: &Path,
+    store: &Store,
+    network: &crate::hotline::Network,
+    config: VoiceConfig,
+    keeper: records::Keeper,
+    orders: mpsc::Receiver<Order>,
+    metrics: Arc<Metrics>,
+) -> Result<VoiceLoop, ServeError> {
+    let now = Instant::now();
+    let (answers, inputs) = mpsc::channel(MAX_QUEUED_INPUTS);
+    let datagrams = datagrams::Datagrams::bind(&network.udp)
+        .map_err(|(address, error)| ServeError::listen("UDP", address, error))?;
+    let streams = streams::Streams::listen(&network.tcp, answers.clone())
+        .await
+        .map_err(|(address, error)| ServeError::listen("TCP", address, error))?;
+    let (tell_stored, stored) = mpsc::channel(MAX_QUEUED_ORDERS);
+    let (announcer, sinks) = voicemail::start(data, move |what| {
+        // The loop is gone only when the process ends.
+        let _ = tell_stored.blocking_send(what);
+    })
+    .map_err(|error| {
+        ServeError::Other(format!(
+            "cannot keep messages in {}: {error}",
+            data.display()
+        ))
+    })?;
+    let media_events = answers.clone();
+    let on_event = Box::new(move |event| {
+        if media_events.try_send(Input::Media(event)).is_err() {
+            tracing::warn!("a media event found no room");
+        }
+    });
+    let engine = Engine::start(EngineConfig {
+        sinks: Box::new(sinks),
+        on_event,
+        seed: random_seed(),
+        max_ports: exchange::MAX_LEGS,
+        max_orders: MAX_QUEUED_MEDIA_ORDERS,
+        realtime: true,
+    })
+    .map_err(ServeError::other)?;
+    voice::load_clips(&engine, config.clips);
+    let mut exchange = Exchange::new(config.exchange, Box::new(entropy::OsEntropy), now);
+    let rows = store.reader().bindings().await?;
+    let known = rows
+        .into_iter()
+        .filter_map(|row| bindings::from_row(row, now))
+        .collect();
+    exchange.restore_bindings(known, now);
+    let first_call = CallId(store.allocate_call_ids(CALL_IDS_PER_START).await?);
+    let key = keys::caller_id_key(data).map_err(ServeError::other)?;
+    let hasher = Box::new(keys::KeyedHasher::new(key));
+    let mut router = Router::new(config.router, hasher, first_call, now);
+    router.set_wall_clock(Timestamp::now(), now);
+    router.set_max_parallel_legs(exchange.capabilities().max_parallel_legs);
+    Ok(VoiceLoop {
+        router,
+        exchange,
+        engine,
+        datagrams,
+        streams,
+        inputs,
+        answers,
+        orders,
+        keeper,
+        announcer,
+        stored,
+        readers: config.readers,
+        trunks: std::collections::BTreeMap::default(),
+        metrics,
+    })
+}
+
+fn random_seed() -> u64 {
+    let mut bytes = [0; 8];
+    sip::entropy::Entropy::fill(&mut entropy::OsEntropy, &mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+fn drain_on_signals(orders: mpsc::Sender<Order>) -> Result<(), ServeError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::other)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::other)?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::info!("taking no new calls; live ones finish. A second signal stops at once");
+            if orders.send(Order::Drain).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+fn start_logging() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // A second call, in tests, keeps the first subscriber.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
+}

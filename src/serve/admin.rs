@@ -1,0 +1,278 @@
+//! Answers the control socket: applies hotline files, bans, breaks, and tells the state.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use store::{BanRow, CallerHash, Change, Store};
+use tokio::sync::{mpsc, oneshot};
+
+use super::compose::Composer;
+use super::metrics::Metrics;
+use super::voice::{Order, VoiceStatus};
+use crate::control::{
+    self, Asked, CallStatus, HubStatus, Request, Response, Status, TrunkStatus, VolunteerStatus,
+};
+use crate::hotline::{self, Hotline, Trunk};
+
+/// Requests that wait for their turn.
+const MAX_QUEUED_REQUESTS: usize = 16;
+
+struct Admin {
+    store: Arc<Store>,
+    composer: Composer,
+    hotline: Hotline,
+    orders: mpsc::Sender<Order>,
+    metrics: Arc<Metrics>,
+    started: Instant,
+}
+
+/// Serves the control socket until the process ends.
+///
+/// # Errors
+/// The socket cannot be made.
+pub fn start(
+    data: &Path,
+    store: Arc<Store>,
+    composer: Composer,
+    hotline: Hotline,
+    orders: mpsc::Sender<Order>,
+    metrics: Arc<Metrics>,
+) -> std::io::Result<()> {
+    let (asked, mut requests) = mpsc::channel::<Asked>(MAX_QUEUED_REQUESTS);
+    control::listen(data, asked)?;
+    let started = Instant::now();
+    let mut admin = Admin {
+        store,
+        composer,
+        hotline,
+        orders,
+        metrics,
+        started,
+    };
+    tokio::spawn(async move {
+        while let Some(Asked { request, reply }) = requests.recv().await {
+            let response = admin
+                .answer(request)
+                .await
+                .unwrap_or_else(Response::Refused);
+            // Whoever asked may have gone.
+            let _ = reply.send(response);
+        }
+    });
+    Ok(())
+}
+
+impl Admin {
+    async fn answer(&mut self, request: Request) -> Result<Response, String> {
+        match request {
+            Request::Status => Ok(Response::Status(Box::new(self.status().await?))),
+            Request::Apply { hotline } => self.apply(&hotline).await,
+            Request::Ban { hub, hash } => {
+                let caller = parse_hash(&hash)?;
+                self.check_hub(&hub)?;
+                let created_at = Timestamp::now();
+                let ban = BanRow {
+                    hub,
+                    caller,
+                    created_at,
+                    expires_at: None,
+                    reason: None,
+                };
+                self.change(Change::BanAdded(ban)).await?;
+                Ok(Response::Done(vec!["banned, from the next call on".into()]))
+            }
+            Request::Unban { hub, hash } => {
+                let caller = parse_hash(&hash)?;
+                self.check_hub(&hub)?;
+                self.change(Change::BanRemoved { hub, caller }).await?;
+                Ok(Response::Done(vec![
+                    "no longer banned, from the next call on".into(),
+                ]))
+            }
+            Request::Break { volunteer, on } => {
+                if !self.hotline.volunteers.contains_key(&volunteer) {
+                    return Err(format!("there is no volunteer {volunteer}"));
+                }
+                let since = on.then(Timestamp::now);
+                let line = if on {
+                    "on break"
+                } else {
+                    "back from the break"
+                };
+                let done = format!("{volunteer} is {line}");
+                self.change(Change::BreakChanged { volunteer, since })
+                    .await?;
+                Ok(Response::Done(vec![done]))
+            }
+        }
+    }
+
+    fn check_hub(&self, hub: &str) -> Result<(), String> {
+        if self.hotline.hubs.contains_key(hub) {
+            return Ok(());
+        }
+        let known: Vec<&str> = self.hotline.hubs.keys().map(String::as_str).collect();
+        Err(format!(
+            "there is no hub {hub}; the hubs are {}",
+            known.join(", ")
+        ))
+    }
+
+    /// Keeps a change and lets it take effect.
+    async fn change(&mut self, change: Change) -> Result<(), String> {
+        self.store
+            .commit(change.into())
+            .await
+            .map_err(|error| error.to_string())?;
+        self.reconfigure().await
+    }
+
+    async fn apply(&mut self, canonical: &str) -> Result<Response, String> {
+        let new = Hotline::from_canonical(canonical)
+            .map_err(|error| format!("the hotline was not understood: {error}"))?;
+        let mut lines: Vec<String> = hotline::diff(Some(&self.hotline), &new)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        if lines.is_empty() {
+            return Ok(Response::Done(vec!["nothing to change".into()]));
+        }
+        // Everything that can fail comes before the commit.
+        let config = self
+            .composer
+            .compose(&new)
+            .await
+            .map_err(|error| error.to_string())?;
+        let applied = super::compose::applied(&new);
+        self.store
+            .commit(applied.into())
+            .await
+            .map_err(|error| error.to_string())?;
+        let moved = self.hotline.network != new.network;
+        self.hotline = new;
+        self.send(Order::Configure(Box::new(config))).await?;
+        lines.push("applied; effective from the next call on".into());
+        if moved {
+            lines.push("[network] takes effect when the server is started again".into());
+        }
+        Ok(Response::Done(lines))
+    }
+
+    async fn reconfigure(&mut self) -> Result<(), String> {
+        let config = self
+            .composer
+            .compose(&self.hotline)
+            .await
+            .map_err(|error| error.to_string())?;
+        self.send(Order::Configure(Box::new(config))).await
+    }
+
+    async fn send(&self, order: Order) -> Result<(), String> {
+        self.orders
+            .send(order)
+            .await
+            .map_err(|_| "the server is stopping".to_owned())
+    }
+
+    async fn status(&self) -> Result<Status, String> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Order::Status(reply)).await?;
+        let voice = answer
+            .await
+            .map_err(|_| "the server is stopping".to_owned())?;
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            uptime_s: self.started.elapsed().as_secs(),
+            draining: self.metrics.is_draining(),
+            database_ok: self.metrics.database_ok(),
+            hubs: self.hubs(&voice),
+            volunteers: volunteers(&voice),
+            trunks: self.trunks(&voice),
+            calls: calls(&voice),
+        })
+    }
+
+    fn hubs(&self, voice: &VoiceStatus) -> Vec<HubStatus> {
+        let on_duty = |id: &str| {
+            voice
+                .router
+                .volunteers
+                .iter()
+                .filter(|volunteer| volunteer.on_duty.iter().any(|hub| hub.as_str() == id))
+                .map(|volunteer| volunteer.volunteer.to_string())
+                .collect()
+        };
+        self.hotline
+            .hubs
+            .keys()
+            .map(|id| HubStatus {
+                id: id.clone(),
+                on_duty: on_duty(id),
+            })
+            .collect()
+    }
+
+    fn trunks(&self, voice: &VoiceStatus) -> Vec<TrunkStatus> {
+        let state = |name: &str, trunk: &Trunk| match (trunk, voice.trunks.get(name)) {
+            (Trunk::Address { .. }, _) => "by address".to_owned(),
+            (_, Some((true, _))) => "registered".to_owned(),
+            (_, Some((false, Some(status)))) => format!("not registered (answer {status})"),
+            (_, Some((false, None)) | None) => "not registered (no answer)".to_owned(),
+        };
+        self.hotline
+            .trunks
+            .iter()
+            .map(|(name, trunk)| TrunkStatus {
+                name: name.clone(),
+                state: state(name, trunk),
+            })
+            .collect()
+    }
+}
+
+fn volunteers(voice: &VoiceStatus) -> Vec<VolunteerStatus> {
+    let row = |volunteer: &routing::VolunteerSnapshot| VolunteerStatus {
+        id: volunteer.volunteer.to_string(),
+        state: state_name(volunteer.state).into(),
+        phones: volunteer.devices.len(),
+    };
+    voice.router.volunteers.iter().map(row).collect()
+}
+
+fn state_name(state: routing::VolunteerState) -> &'static str {
+    match state {
+        routing::VolunteerState::Unreachable => "unreachable",
+        routing::VolunteerState::OnBreak => "on break",
+        routing::VolunteerState::Idle => "idle",
+        routing::VolunteerState::Ringing => "ringing",
+        routing::VolunteerState::InCall => "in call",
+        routing::VolunteerState::WrapUp => "wrap-up",
+    }
+}
+
+fn calls(voice: &VoiceStatus) -> Vec<CallStatus> {
+    let row = |call: &routing::CallSnapshot| {
+        let age = voice.router.at.duration_since(call.started_at).as_secs();
+        CallStatus {
+            id: call.call.to_string(),
+            hub: call.hub.to_string(),
+            stage: format!("{:?}", call.stage).to_lowercase(),
+            age_s: u64::try_from(age).unwrap_or(0),
+        }
+    };
+    voice.router.calls.iter().map(row).collect()
+}
+
+fn parse_hash(hex: &str) -> Result<CallerHash, String> {
+    let mut hash = [0_u8; 32];
+    if hex.len() != 64 || !hex.is_ascii() {
+        return Err("not a hash of a number".into());
+    }
+    for (byte, pair) in hash.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+        let text = std::str::from_utf8(pair).map_err(|error| error.to_string())?;
+        *byte = u8::from_str_radix(text, 16).map_err(|error| error.to_string())?;
+    }
+    Ok(CallerHash(hash))
+}

@@ -1,0 +1,196 @@
+//! Keeps facts: what the router tells becomes rows, in order, without ever holding up a call.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use routing::{CallRecord, CallerTag, Notice};
+use store::{
+    CallEnd, CallStart, Caller, CallerHash, Change, Changes, OutcomeClass, RungRow, Store,
+};
+use store::{StoreError, VoicemailStart};
+use tokio::sync::mpsc;
+
+use super::metrics::{Metrics, outcome_names};
+use super::voicemail;
+
+/// Facts on their way to the database task.
+const MAX_QUEUED_FACTS: usize = 1_024;
+/// Facts kept in memory while the database takes no writes: days of a busy hotline.
+const MAX_WAITING_FACTS: usize = 100_000;
+/// Facts written together.
+const MAX_BATCH: usize = 256;
+/// Pause before a failed write is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How often a failed write is tried again once the process is stopping.
+const MAX_TRIES_WHEN_STOPPING: u32 = 10;
+
+/// The voice loop's end.
+pub struct Keeper {
+    waiting: VecDeque<Change>,
+    queue: mpsc::Sender<Change>,
+    metrics: Arc<Metrics>,
+}
+
+impl Keeper {
+    /// Starts the task that writes; it ends after the last fact once the keeper is dropped.
+    pub fn start(store: Arc<Store>, metrics: Arc<Metrics>) -> (Self, tokio::task::JoinHandle<()>) {
+        let (queue, facts) = mpsc::channel(MAX_QUEUED_FACTS);
+        let writer = tokio::spawn(write_all(store, facts, Arc::clone(&metrics)));
+        (
+            Self {
+                waiting: VecDeque::new(),
+                queue,
+                metrics,
+            },
+            writer,
+        )
+    }
+
+    /// Keeps one fact.
+    pub fn keep(&mut self, change: Change) {
+        if self.waiting.len() >= MAX_WAITING_FACTS {
+            tracing::error!("a fact is lost: the database has taken no writes for too long");
+            return;
+        }
+        self.waiting.push_back(change);
+        self.flush();
+    }
+
+    /// Passes on what the database task has room for.
+    pub fn flush(&mut self) {
+        while let Ok(permit) = self.queue.try_reserve() {
+            let Some(change) = self.waiting.pop_front() else {
+                break;
+            };
+            permit.send(change);
+        }
+        let waiting = i64::try_from(self.waiting.len()).unwrap_or(i64::MAX);
+        self.metrics.facts_waiting.set(waiting);
+    }
+
+    /// Passes on everything, waiting as long as it takes, and closes the queue.
+    pub async fn finish(mut self) {
+        while let Some(change) = self.waiting.pop_front() {
+            if self.queue.send(change).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The row that a notice becomes, if it is one to keep.
+pub fn change_of(notice: &Notice, at: jiff::Timestamp) -> Option<Change> {
+    match notice {
+        Notice::CallStarted {
+            call,
+            hub,
+            trunk,
+            caller,
+            at,
+        } => Some(Change::CallStarted(CallStart {
+            call: call.0,
+            hub: hub.as_ref().map(ToString::to_string),
+            trunk: trunk.as_ref().map(ToString::to_string),
+            caller: caller_row(*caller),
+            started_at: *at,
+        })),
+        Notice::VoicemailStarted { recording, hub, .. } => {
+            Some(Change::VoicemailStarted(VoicemailStart {
+                recording: recording.0,
+                hub: hub.to_string(),
+                path: voicemail::relative_path(recording.0),
+                created_at: at,
+            }))
+        }
+        Notice::CallEnded(record) => Some(Change::CallEnded(Box::new(end_row(record, at)))),
+        _ => None,
+    }
+}
+
+fn caller_row(caller: CallerTag) -> Caller {
+    match caller {
+        CallerTag::Anonymous => Caller::Anonymous,
+        CallerTag::Known(hash) => Caller::Known(CallerHash(hash.0)),
+    }
+}
+
+fn end_row(record: &CallRecord, ended_at: jiff::Timestamp) -> CallEnd {
+    let (class, reason) = outcome_names(record.outcome);
+    CallEnd {
+        start: CallStart {
+            call: record.call.0,
+            hub: record.hub.as_ref().map(ToString::to_string),
+            trunk: record.trunk.as_ref().map(ToString::to_string),
+            caller: caller_row(record.caller),
+            started_at: record.started_at,
+        },
+        ended_at,
+        until_ring: record.until_ring,
+        wait: record.wait,
+        talk: record.talk,
+        voicemail: record
+            .voicemail
+            .map(|(recording, length)| (recording.0, length)),
+        rung: record
+            .rung
+            .iter()
+            .map(|rung| RungRow {
+                volunteer: rung.volunteer.to_string(),
+                rang: rung.rang,
+            })
+            .collect(),
+        answered_by: record.answered_by.as_ref().map(ToString::to_string),
+        outcome: OutcomeClass::parse(class).unwrap_or(OutcomeClass::Failed),
+        reason: (!reason.is_empty()).then(|| reason.to_owned()),
+    }
+}
+
+async fn write_all(store: Arc<Store>, mut facts: mpsc::Receiver<Change>, metrics: Arc<Metrics>) {
+    let mut batch = Vec::new();
+    while facts.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        let mut tries = 0;
+        while let Err(error) = commit(&store, &batch).await {
+            if metrics.database_ok() {
+                tracing::error!(%error, "facts wait in memory");
+            }
+            metrics.set_database_ok(false);
+            tries += 1;
+            if facts.is_closed() && tries > MAX_TRIES_WHEN_STOPPING {
+                tracing::error!(facts = batch.len(), "facts are lost");
+                return;
+            }
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+        if !metrics.database_ok() {
+            tracing::info!("facts reach the database again");
+        }
+        metrics.set_database_ok(true);
+        batch.clear();
+    }
+}
+
+async fn commit(store: &Store, batch: &[Change]) -> Result<(), StoreError> {
+    let mut changes = Changes::new();
+    batch
+        .iter()
+        .cloned()
+        .for_each(|change| changes.push(change));
+    match store.commit(changes).await {
+        Err(StoreError::AlreadyEnded { .. }) => one_by_one(store, batch).await,
+        result => result,
+    }
+}
+
+/// A contradiction in one fact must not hold up the others.
+async fn one_by_one(store: &Store, batch: &[Change]) -> Result<(), StoreError> {
+    for change in batch {
+        match store.commit(change.clone().into()).await {
+            Err(error @ StoreError::AlreadyEnded { .. }) => {
+                tracing::error!(%error, "a fact contradicts an earlier one and is left out");
+            }
+            result => result?,
+        }
+    }
+    Ok(())
+}

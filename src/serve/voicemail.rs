@@ -1,0 +1,279 @@
+//! Seals messages while they are recorded.
+//!
+//! The media thread hands audio over a bounded queue; one writer thread seals
+//! it chunk by chunk and appends the ciphertext. Plaintext lives in these two
+//! threads' memory only, for as long as it takes to fill a chunk (0.5 s).
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use crypto::{OsEntropy, ReaderPublicKey, VoicemailMeta, VoicemailWriter};
+use media::control::RecordingKey;
+use media::record::{RecordSink, RecordSinks, SinkFull};
+use zeroize::Zeroizing;
+
+/// Pieces of audio (20 ms each) that may wait for the disk: 20 s for all recordings together.
+const MAX_QUEUED_PIECES: usize = 1_000;
+
+/// Where the message of a recording lies, below the data folder.
+pub fn relative_path(recording: u64) -> String {
+    format!("voicemail/{recording:016x}.sealed")
+}
+
+fn file_path(data: &Path, recording: u64) -> PathBuf {
+    data.join(relative_path(recording))
+}
+
+/// What the writer tells about a recording.
+#[derive(Debug)]
+pub enum Stored {
+    /// The file is whole and on the disk.
+    Complete {
+        /// Which.
+        recording: u64,
+        /// How much of it is audio.
+        length: Duration,
+    },
+    /// The disk did not take it; what is there opens as far as it goes.
+    Failed {
+        /// Which.
+        recording: u64,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+enum Piece {
+    Begin {
+        recording: u64,
+        meta: VoicemailMeta,
+        readers: Vec<ReaderPublicKey>,
+        failed: Arc<AtomicBool>,
+    },
+    Audio {
+        recording: u64,
+        pcm: Zeroizing<Vec<u8>>,
+    },
+    Finish {
+        recording: u64,
+    },
+    Discard {
+        recording: u64,
+    },
+}
+
+/// The control side: announces recordings before the engine starts them.
+pub struct Announcer {
+    queue: SyncSender<Piece>,
+    announced: Arc<std::sync::Mutex<BTreeMap<u64, Arc<AtomicBool>>>>,
+}
+
+impl Announcer {
+    /// Says whose message `recording` will be. The engine's sink for it finds nothing to do without this.
+    pub fn announce(&self, recording: u64, meta: VoicemailMeta, readers: Vec<ReaderPublicKey>) {
+        let failed = Arc::new(AtomicBool::new(false));
+        self.announced
+            .lock()
+            .expect("no holder of this lock can panic")
+            .insert(recording, Arc::clone(&failed));
+        let begin = Piece::Begin {
+            recording,
+            meta,
+            readers,
+            failed: Arc::clone(&failed),
+        };
+        if self.queue.try_send(begin).is_err() {
+            failed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Deletes a message that is too short to be one.
+    pub fn discard(&self, recording: u64) {
+        let _ = self.queue.try_send(Piece::Discard { recording });
+    }
+}
+
+/// The media side, given to the engine.
+pub struct Sinks {
+    queue: SyncSender<Piece>,
+    announced: Arc<std::sync::Mutex<BTreeMap<u64, Arc<AtomicBool>>>>,
+}
+
+impl RecordSinks for Sinks {
+    fn open(&mut self, recording: RecordingKey) -> Box<dyn RecordSink> {
+        let failed = self
+            .announced
+            .lock()
+            .expect("no holder of this lock can panic")
+            .remove(&recording.0)
+            .unwrap_or_else(|| Arc::new(AtomicBool::new(true)));
+        Box::new(Sink {
+            recording: recording.0,
+            queue: self.queue.clone(),
+            failed,
+        })
+    }
+}
+
+struct Sink {
+    recording: u64,
+    queue: SyncSender<Piece>,
+    failed: Arc<AtomicBool>,
+}
+
+impl RecordSink for Sink {
+    fn write(&mut self, pcm: &[i16]) -> Result<(), SinkFull> {
+        if self.failed.load(Ordering::Relaxed) {
+            return Err(SinkFull);
+        }
+        let bytes = pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        let piece = Piece::Audio {
+            recording: self.recording,
+            pcm: Zeroizing::new(bytes),
+        };
+        match self.queue.try_send(piece) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(SinkFull),
+        }
+    }
+
+    fn finish(&mut self) {
+        // A full queue means a disk that hangs; the file then ends without its last chunk and says so when opened.
+        let _ = self.queue.try_send(Piece::Finish {
+            recording: self.recording,
+        });
+    }
+}
+
+/// Starts the writer thread. `stored` is called on it.
+///
+/// # Errors
+/// The folder cannot be made or the thread not be started.
+pub fn start(
+    data: &Path,
+    stored: impl Fn(Stored) + Send + 'static,
+) -> io::Result<(Announcer, Sinks)> {
+    let folder = data.join("voicemail");
+    std::fs::create_dir_all(&folder)?;
+    let (queue, pieces) = sync_channel(MAX_QUEUED_PIECES);
+    let announced = Arc::default();
+    let data = data.to_owned();
+    std::thread::Builder::new()
+        .name("voicemail".into())
+        .spawn(move || write_all(&data, &pieces, &stored))?;
+    Ok((
+        Announcer {
+            queue: queue.clone(),
+            announced: Arc::clone(&announced),
+        },
+        Sinks { queue, announced },
+    ))
+}
+
+struct Open {
+    file: File,
+    writer: VoicemailWriter,
+    pcm_bytes: u64,
+    bytes_per_s: u64,
+    failed: Arc<AtomicBool>,
+}
+
+impl Open {
+    fn length(&self) -> Duration {
+        Duration::from_millis(self.pcm_bytes * 1_000 / self.bytes_per_s.max(1))
+    }
+}
+
+fn write_all(data: &Path, pieces: &Receiver<Piece>, stored: &impl Fn(Stored)) {
+    let mut open: BTreeMap<u64, Open> = BTreeMap::new();
+    while let Ok(piece) = pieces.recv() {
+        match piece {
+            Piece::Begin {
+                recording,
+                meta,
+                readers,
+                failed,
+            } => {
+                let bytes_per_s = u64::from(meta.sample_rate_hz) * 2;
+                match begin(data, recording, meta, &readers) {
+                    Ok((file, writer)) => {
+                        let message = Open {
+                            file,
+                            writer,
+                            pcm_bytes: 0,
+                            bytes_per_s,
+                            failed,
+                        };
+                        open.insert(recording, message);
+                    }
+                    Err(error) => {
+                        failed.store(true, Ordering::Relaxed);
+                        stored(Stored::Failed { recording, error });
+                    }
+                }
+            }
+            Piece::Audio { recording, pcm } => {
+                let Some(message) = open.get_mut(&recording) else {
+                    continue;
+                };
+                message.pcm_bytes += pcm.len() as u64;
+                let sealed = message.writer.push(&pcm);
+                if let Err(error) = append(&mut message.file, &sealed) {
+                    message.failed.store(true, Ordering::Relaxed);
+                    open.remove(&recording);
+                    stored(Stored::Failed { recording, error });
+                }
+            }
+            Piece::Finish { recording } => {
+                let Some(mut message) = open.remove(&recording) else {
+                    continue;
+                };
+                let length = message.length();
+                let sealed = message.writer.finish();
+                stored(match append(&mut message.file, &sealed) {
+                    Ok(()) => Stored::Complete { recording, length },
+                    Err(error) => Stored::Failed { recording, error },
+                });
+            }
+            Piece::Discard { recording } => {
+                open.remove(&recording);
+                let _ = std::fs::remove_file(file_path(data, recording));
+            }
+        }
+    }
+}
+
+fn begin(
+    data: &Path,
+    recording: u64,
+    meta: VoicemailMeta,
+    readers: &[ReaderPublicKey],
+) -> io::Result<(File, VoicemailWriter)> {
+    let (writer, header) =
+        VoicemailWriter::new(&meta, readers, &mut OsEntropy).map_err(io::Error::other)?;
+    let path = file_path(data, recording);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)?;
+    append(&mut file, &header)?;
+    // The name must survive a power cut as well.
+    File::open(path.parent().unwrap_or(data))?.sync_all()?;
+    Ok((file, writer))
+}
+
+fn append(file: &mut File, sealed: &[u8]) -> io::Result<()> {
+    if sealed.is_empty() {
+        return Ok(());
+    }
+    file.write_all(sealed)?;
+    file.sync_data()
+}
