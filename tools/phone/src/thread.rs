@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sip::digest::{Credentials, choose_challenge};
-use sip::header::HeaderName;
+use sip::header::{HeaderName, ParseValue};
 use sip::headers::AuthParams;
 use sip::message::{Framing, Message, Request, Response};
 use sip::text::Encode;
@@ -378,8 +378,11 @@ impl Body {
 
     fn credentials(&self, response: &Response, method: &str, uri: &str) -> Option<AuthParams> {
         let (user, password) = self.config.account.as_ref()?;
-        let challenges = response.headers().parse_all(HeaderName::WwwAuthenticate);
-        let challenge = choose_challenge(challenges.filter_map(Result::ok))?;
+        let challenges = response
+            .headers()
+            .lines(HeaderName::WwwAuthenticate)
+            .filter_map(|value| AuthParams::parse(&value.text()).ok());
+        let challenge = choose_challenge(challenges)?;
         let credentials = Credentials { user, password };
         Some(challenge.answer(credentials, method, uri, 1, &format!("{:x}", self.counter)))
     }
