@@ -84,9 +84,8 @@ enum Command {
     Break {
         /// The volunteer.
         volunteer: String,
-        /// `on` or `off`.
-        #[arg(value_parser = parse_switch)]
-        on: bool,
+        /// Whether the break begins or ends.
+        switch: Switch,
     },
     /// Check ports, addresses, NAT, codecs, time, disk; says what to do about what it finds.
     Doctor,
@@ -97,12 +96,13 @@ enum Command {
     PromptDecode,
 }
 
-fn parse_switch(text: &str) -> Result<bool, String> {
-    match text {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err("say `on` or `off`".into()),
-    }
+/// On or off.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    /// It begins.
+    On,
+    /// It ends.
+    Off,
 }
 
 /// Runs the command that the arguments name.
@@ -141,7 +141,9 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
         Command::Keygen { file } => message::keygen(&file)?,
         Command::Ban { hub, number } => manage::ban(data, hub, number, true).await?,
         Command::Unban { hub, number } => manage::ban(data, hub, number, false).await?,
-        Command::Break { volunteer, on } => manage::declare_break(data, volunteer, on).await?,
+        Command::Break { volunteer, switch } => {
+            manage::declare_break(data, volunteer, switch == Switch::On).await?;
+        }
         Command::Doctor => return crate::doctor::run(data).await,
         Command::Demo => crate::demo::run().await?,
         Command::PromptDecode => {}
@@ -166,4 +168,14 @@ fn eprintln_sentence(sentence: &str) {
 fn say(line: impl std::fmt::Display) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
 }

@@ -29,7 +29,7 @@ pub(super) async fn apply(data: &Path, file: &Path, dry_run: bool) -> Result<(),
     if let Some(response) = ask(data, &Request::Apply { hotline: canonical }).await? {
         return show(response);
     }
-    let store = Store::open(data).await.map_err(|error| error.to_string())?;
+    let store = open_alone(data).await?;
     let old = parse_stored(
         store
             .reader()
@@ -173,7 +173,7 @@ async fn commit_offline(
     known: impl Fn(&Hotline) -> bool,
     otherwise: &str,
 ) -> Result<(), String> {
-    let store = Store::open(data).await.map_err(|error| error.to_string())?;
+    let store = open_alone(data).await?;
     let hotline = parse_stored(
         store
             .reader()
@@ -191,6 +191,16 @@ async fn commit_offline(
     store.close().await;
     say("done; it takes effect when the server starts");
     Ok(())
+}
+
+/// Opens the store for writing when no server answered on the control socket.
+async fn open_alone(data: &Path) -> Result<Store, String> {
+    Store::open(data).await.map_err(|error| match error {
+        store::StoreError::InUse { .. } => {
+            "the server is just starting or stopping; try again in a moment".to_owned()
+        }
+        error => error.to_string(),
+    })
 }
 
 /// `centralita status`.

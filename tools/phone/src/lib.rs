@@ -10,7 +10,7 @@ mod thread;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 pub use audio::Sound;
@@ -130,10 +130,7 @@ impl Phone {
     /// The next event, if one comes in time.
     #[must_use]
     pub fn next_event(&self, within: Duration) -> Option<(Instant, PhoneEvent)> {
-        match self.events.recv_timeout(within) {
-            Ok(event) => Some(event),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.events.recv_timeout(within).ok()
     }
 
     /// Waits for a particular event and drops those before it.

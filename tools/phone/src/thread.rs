@@ -27,7 +27,7 @@ const GIVE_UP_AFTER: u32 = 8;
 enum State {
     Idle,
     Calling,
-    Ringing { invite: Request },
+    Ringing { invite: Box<Request> },
     Up,
 }
 
@@ -295,7 +295,9 @@ impl Body {
             remote: from.clone(),
         };
         self.respond(&invite, 180, "Ringing", "");
-        self.state = State::Ringing { invite };
+        self.state = State::Ringing {
+            invite: Box::new(invite),
+        };
         self.tell(PhoneEvent::Rings {
             shows: shown(&from),
         });
