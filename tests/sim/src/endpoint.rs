@@ -102,6 +102,12 @@ struct Line {
     engaged: bool,
 }
 
+impl Line {
+    fn is_live(&self) -> bool {
+        !matches!(self.state, State::Over | State::Vanished)
+    }
+}
+
 /// Something that a person or a timer does later.
 #[derive(Clone, Debug)]
 enum Cue {
@@ -277,14 +283,17 @@ impl Endpoint {
     /// Calls that are not over.
     #[must_use]
     pub fn live_lines(&self) -> usize {
-        let over = |line: &&Line| !matches!(line.state, State::Over | State::Vanished);
-        self.lines.values().filter(over).count()
+        self.lines.values().filter(|line| line.is_live()).count()
     }
 
-    /// Whether any request or final response of its own still waits for an answer.
+    /// What its calls that are not over are doing, for messages.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
-        self.live_lines() == 0
+    pub fn live_states(&self) -> String {
+        let live = self.lines.values().filter(|line| line.is_live());
+        let states: Vec<String> = live
+            .map(|line| format!("{:?} {}", line.state, line.dialog.call_id))
+            .collect();
+        states.join(", ")
     }
 
     fn receive_request(&mut self, request: &Request, now: Instant) {

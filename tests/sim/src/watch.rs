@@ -78,6 +78,8 @@ struct Leg {
     call: CallId,
     /// The phone and its volunteer; `None` for the caller.
     phone: Option<(DeviceId, usize)>,
+    /// Its hub's place, once it was picked up: time after the call follows.
+    talks_for: Option<usize>,
     up: bool,
     told: Option<HangupReason>,
     held: bool,

@@ -19,7 +19,7 @@ impl Endpoint {
             self.out.extend(last);
             return;
         }
-        let busy = self.live_lines() > 0;
+        let busy = self.is_busy();
         let tag = self.token("t");
         let line = self.called_line(request, &tag);
         self.lines.insert(tag.clone(), line);
@@ -27,6 +27,12 @@ impl Endpoint {
             return self.refuse(&tag, 486, now);
         }
         self.draw_mood(&tag, now);
+    }
+
+    /// A line that was refused needs nobody's ear any more.
+    fn is_busy(&self) -> bool {
+        let busy = |line: &super::Line| line.is_live() && line.state != State::Refused;
+        self.lines.values().any(busy)
     }
 
     fn called_line(&mut self, request: &Request, tag: &str) -> Line {
@@ -83,7 +89,7 @@ impl Endpoint {
             draw < bar
         };
         if within(manner.deaf) {
-            return;
+            return self.vanish(tag);
         }
         if within(manner.busy) {
             return self.later(now + rings, tag, Act::Refuse(486));

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sip::digest::{Credentials, choose_challenge};
-use sip::header::HeaderName;
+use sip::header::{HeaderName, ParseValue as _};
 use sip::headers::AuthParams;
 use sip::message::Response;
 use sip::text::Encode as _;
@@ -132,8 +132,9 @@ impl Endpoint {
         let cnonce = self.token("c");
         let server = self.server;
         let headers = response.headers();
-        let challenges = headers.parse_all::<AuthParams>(HeaderName::WwwAuthenticate);
-        let challenge = choose_challenge(challenges.filter_map(Result::ok));
+        let challenges = headers.lines(HeaderName::WwwAuthenticate);
+        let params = challenges.filter_map(|line| AuthParams::parse(&line.text()).ok());
+        let challenge = choose_challenge(params);
         let (Some(challenge), Some(registration)) = (challenge, &mut self.registration) else {
             return;
         };

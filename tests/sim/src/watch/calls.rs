@@ -73,6 +73,7 @@ impl Watch {
         let live = Leg {
             call: id,
             phone: None,
+            talks_for: None,
             up: false,
             told: None,
             held: false,
@@ -145,6 +146,7 @@ impl Watch {
             Some(_) if told.is_none() && call.stage == Stage::Waiting => {
                 call.stage = Stage::Talking(leg);
                 call.answered = true;
+                live.talks_for = Some(call.hub);
             }
             Some(_) => {}
         }
@@ -181,7 +183,7 @@ impl Watch {
             LegEnd::SignallingLost | LegEnd::MediaFailed | LegEnd::Unreachable => {
                 self.wait_again(live.call, now);
             }
-            _ => self.begin_wrap_up(live.call, who, now),
+            _ => self.begin_wrap_up(&live, now),
         }
         Ok(())
     }
@@ -210,35 +212,39 @@ impl Watch {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        if let Stage::Talking(broken) = call.stage
+            && let Some(leg) = self.legs.get_mut(&broken)
+        {
+            leg.talks_for = None;
+        }
         call.stage = Stage::Waiting;
         call.since = now;
         call.until = now + self.hotline.hubs[call.hub].queue_timeout;
         call.nobody_until = None;
     }
 
-    fn begin_wrap_up(&mut self, id: CallId, who: usize, now: Instant) {
-        let Some(call) = self.calls.get(&id) else {
-            return;
-        };
-        let length = self.hotline.hubs[call.hub].wrap_up;
-        self.people[who].wrap_until = (!length.is_zero()).then(|| now + length);
+    /// Time after the call begins when a conversation ends, not when its line breaks.
+    fn begin_wrap_up(&mut self, leg: &Leg, now: Instant) {
+        if let Some(hub) = leg.talks_for
+            && let Some((_, who)) = leg.phone
+        {
+            let length = self.hotline.hubs[hub].wrap_up;
+            self.people[who].wrap_until = (!length.is_zero()).then(|| now + length);
+        }
     }
 
     pub(super) fn hang_up(&mut self, leg: LegId, reason: HangupReason, now: Instant) -> Verdict {
         let Some(live) = self.legs.get_mut(&leg) else {
             return Ok(());
         };
-        live.told.get_or_insert(reason);
-        let (id, phone) = (live.call, live.phone);
-        let talking = self
-            .calls
-            .get(&id)
-            .is_some_and(|call| call.stage == Stage::Talking(leg));
-        if talking && let Some((_, who)) = phone {
-            self.begin_wrap_up(id, who, now);
+        if live.told.is_some() {
+            return Ok(());
         }
-        if phone.is_none()
-            && let Some(call) = self.calls.get_mut(&id)
+        live.told = Some(reason);
+        let live = live.clone();
+        self.begin_wrap_up(&live, now);
+        if live.phone.is_none()
+            && let Some(call) = self.calls.get_mut(&live.call)
             && call.recording
         {
             call.stage = Stage::Closing(now + Duration::from_secs(RECORDING_CLOSE_S));

@@ -109,6 +109,7 @@ impl Watch {
         let live = Leg {
             call,
             phone: Some((device, who)),
+            talks_for: None,
             up: false,
             told: None,
             held: false,

@@ -82,8 +82,8 @@ impl World {
         if counts.dropped_events + counts.dropped_outputs > 0 {
             return left("something was dropped for want of room".into());
         }
-        if let Some(phone) = self.phones.iter().find(|phone| !phone.is_settled()) {
-            return left(format!("a call at {}", phone.address()));
+        if let Some(phone) = self.phones.iter().find(|phone| phone.live_lines() > 0) {
+            return left(format!("a call at {}: {}", phone.address(), phone.live_states()));
         }
         if self.exchange.poll_timeout().is_some() {
             return left("a timer of the exchange".into());
