@@ -144,13 +144,12 @@ impl VoiceLoop {
     /// One turn: what came in is carried through to its last consequence.
     fn turn(&mut self, now: Instant) {
         self.exchange.handle_timeout(now);
+        self.pass_events(now);
+        // After what happened before it: a prompt that ended just in time must not be taken for
+        // the next one's end.
         self.router.handle_timeout(now);
         loop {
-            let mut moved = false;
-            while let Some(event) = self.exchange.poll_event() {
-                self.router.handle_event(event, now);
-                moved = true;
-            }
+            let mut moved = self.pass_events(now);
             while let Some(notice) = self.router.poll_notice() {
                 self.on_notice(&notice);
             }
@@ -176,6 +175,16 @@ impl VoiceLoop {
                 .insert(state.trunk.to_string(), (state.registered, state.status));
         }
         self.keeper.flush();
+    }
+
+    /// Whether there were any.
+    fn pass_events(&mut self, now: Instant) -> bool {
+        let mut any = false;
+        while let Some(event) = self.exchange.poll_event() {
+            self.router.handle_event(event, now);
+            any = true;
+        }
+        any
     }
 
     fn carry_out(&mut self, output: Output) {
