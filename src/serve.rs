@@ -207,6 +207,7 @@ async fn put_together(
     let hasher = Box::new(keys::KeyedHasher::new(key));
     let mut router = Router::new(config.router, hasher, first_call, now);
     router.set_wall_clock(Timestamp::now(), now);
+    router.set_max_calls(config.max_calls);
     router.set_max_parallel_legs(exchange.capabilities().max_parallel_legs);
     Ok(VoiceLoop {
         router,

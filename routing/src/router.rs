@@ -35,6 +35,7 @@ pub struct Router {
     next_call: u64,
     pub(crate) next_leg: u64,
     pub(crate) max_parallel_legs: usize,
+    max_calls: usize,
     pub(crate) draining: bool,
     /// The live calls; ids follow the order of arrival.
     pub(crate) calls: BTreeMap<CallId, Call>,
@@ -67,6 +68,7 @@ impl Router {
             next_call: first_call.0,
             next_leg: 0,
             max_parallel_legs: usize::MAX,
+            max_calls: MAX_LIVE_CALLS,
             draining: false,
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
@@ -112,6 +114,13 @@ impl Router {
     /// cannot do more; `None` for all. Takes effect with the next event.
     pub fn set_max_parallel_legs(&mut self, most: Option<usize>) {
         self.max_parallel_legs = most.unwrap_or(usize::MAX).max(1);
+    }
+
+    /// Limits how many calls are live at once, over all hubs; one more is
+    /// refused as unavailable, so that the carrier may try elsewhere. At most
+    /// [`MAX_LIVE_CALLS`]. Calls that are live stay.
+    pub fn set_max_calls(&mut self, most: usize) {
+        self.max_calls = most.min(MAX_LIVE_CALLS);
     }
 
     /// Takes a fact from a back end. Facts about unknown legs are ignored.
@@ -240,7 +249,7 @@ impl Router {
         caller: CallerTag,
         now: Instant,
     ) -> Result<(HubId, Arc<HubConfig>), RejectReason> {
-        if self.draining || self.calls.len() >= MAX_LIVE_CALLS {
+        if self.draining || self.calls.len() >= self.max_calls {
             return Err(RejectReason::Unavailable);
         }
         let (hub, settings) = found.ok_or(RejectReason::UnknownNumber)?;

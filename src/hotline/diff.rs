@@ -48,6 +48,8 @@ pub fn diff(old: Option<&Hotline>, new: &Hotline) -> Vec<Change> {
             lines.changed("network", network(&old.network, &new.network));
             let mut limits = Fields::default();
             limits.value("calls", &old.limits.calls, &new.limits.calls);
+            let (old_s, new_s) = (old.limits.media_timeout_s, new.limits.media_timeout_s);
+            limits.value("media_timeout", &old_s, &new_s);
             lines.changed("limits", limits);
         }
     }

@@ -121,6 +121,8 @@ impl PortRange {
 pub struct Limits {
     /// Calls at once, over all hubs.
     pub calls: u32,
+    /// A party that sends no audio for this long, though it should, is gone; seconds.
+    pub media_timeout_s: u32,
 }
 
 /// One hotline with its own numbers, people and settings.

@@ -85,6 +85,7 @@ fn the_example_tells_the_truth_about_defaults() {
         "max_calls = 3",
         "window_s = 60",
         "calls = 50",
+        "media_timeout = 60",
         "port = 5060",
         "transport = \"udp\"",
         "expires = 300",
@@ -109,7 +110,7 @@ fn every_mistake_has_its_line_and_a_sentence() {
             "[limits]",
             "[limits]\ncolour = 1",
             "colour",
-            "Known are: calls.",
+            "Known are: calls, media_timeout.",
         ),
         (
             "# queue_timeout = 90",

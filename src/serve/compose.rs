@@ -16,9 +16,6 @@ use crate::prompts::{self, OnFailure, Workshop};
 
 /// The native exchange among the back ends.
 const BACK_END: u8 = 0;
-/// A party that sends nothing for this long, though it should, is gone. Long
-/// enough for phones that suppress silence and for a lift.
-const MEDIA_TIMEOUT: Duration = Duration::from_secs(60);
 /// In the order in which phones are offered them: what the telephone network
 /// speaks first, because a call that needs no transcoding sounds best.
 const CODECS: [Codec; 4] = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
@@ -60,6 +57,7 @@ impl Composer {
         }
         let network = &hotline.network;
         Ok(VoiceConfig {
+            max_calls: hotline.limits.calls as usize,
             router: hotline.to_router_config(&bans, &breaks),
             exchange: ExchangeConfig {
                 ua: hotline.to_ua_config(concat!("Centralita/", env!("CARGO_PKG_VERSION"))),
@@ -67,7 +65,7 @@ impl Composer {
                 media_bind: network.media_bind(),
                 rtp_ports: network.rtp_ports.first..=network.rtp_ports.last,
                 codecs: CODECS.to_vec(),
-                media_timeout: MEDIA_TIMEOUT,
+                media_timeout: Duration::from_secs(u64::from(hotline.limits.media_timeout_s)),
                 clips: ready.clip_ids(),
                 back_end: BACK_END,
             },

@@ -33,6 +33,8 @@ const RECORDING_RATE_HZ: u32 = 16_000;
 
 /// Everything that a hotline file decides about live operation.
 pub struct VoiceConfig {
+    /// Calls at once.
+    pub max_calls: usize,
     /// For the router.
     pub router: RouterConfig,
     /// For the exchange.
@@ -274,6 +276,7 @@ impl VoiceLoop {
                 load_clips(&self.engine, config.clips);
                 self.readers = config.readers;
                 self.exchange.configure(config.exchange, now);
+                self.router.set_max_calls(config.max_calls);
                 self.router.configure(config.router, now);
             }
             Order::Status(reply) => {

@@ -144,3 +144,14 @@ fn a_full_box_refuses_the_next_caller() {
     }
     assert_eq!(rejected(&desk.call().1), Some(RejectReason::Unavailable));
 }
+
+#[test]
+fn the_operator_decides_how_many_calls_are_taken_at_once() {
+    let mut desk = Desk::open(config());
+    desk.turn(|router, _| router.set_max_calls(1));
+    let (first, commands) = desk.call();
+    assert_eq!(rejected(&commands), None);
+    assert_eq!(rejected(&desk.call().1), Some(RejectReason::Unavailable));
+    desk.hung_up(first);
+    assert_eq!(rejected(&desk.call().1), None);
+}

@@ -14,6 +14,8 @@ const DEFAULT_RTP_PORTS: PortRange = PortRange {
 };
 const DEFAULT_MAX_CALLS: u32 = 50;
 const MAX_MAX_CALLS: u32 = 1_000;
+/// Long enough for phones that suppress silence, and for a lift.
+const DEFAULT_MEDIA_TIMEOUT_S: u32 = 60;
 /// A caller, and at least two phones that ring for them.
 const MIN_PAIRS_PER_CALL: u32 = 3;
 
@@ -62,10 +64,13 @@ pub(super) fn network(root: &mut Section<'_>, p: &mut Problems) -> Network {
 pub(super) fn limits(root: &mut Section<'_>, network: &Network, p: &mut Problems) -> Limits {
     let mut limits = Limits {
         calls: DEFAULT_MAX_CALLS,
+        media_timeout_s: DEFAULT_MEDIA_TIMEOUT_S,
     };
     let mut place = root.span.clone();
     if let Some(mut section) = root.section("limits", "[limits]", p) {
         limits.calls = section.number("calls", 1..=MAX_MAX_CALLS, DEFAULT_MAX_CALLS, p);
+        limits.media_timeout_s =
+            section.number("media_timeout", 5..=3_600, DEFAULT_MEDIA_TIMEOUT_S, p);
         place = section.span.clone();
         section.finish(p);
     }
