@@ -1,1 +1,44 @@
-//! (written next)
+//! What the end-to-end tests share: the built box in a folder of its own, and
+//! the peers around it that others wrote (SIPp, baresip, sox).
+//!
+//! Every box gets loopback addresses of its own ([`net::Net`]), so that any
+//! number of tests run at once on fixed ports. Nothing is read from or written
+//! to the home folder.
+//!
+//! Everything here fails by panicking with what was expected: a test has no
+//! better way to go on.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a harness that cannot go on fails the test"
+)]
+
+pub mod audio;
+pub mod baresip;
+pub mod binary;
+pub mod folder;
+pub mod hotline;
+pub mod net;
+pub mod server;
+pub mod sipp;
+pub mod voice;
+pub mod wire;
+
+use std::time::{Duration, Instant};
+
+/// How often a condition is looked at while it is awaited.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Waits until `look` returns something.
+///
+/// # Panics
+/// After `within`, with `what` was awaited.
+pub fn eventually<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + within;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < until, "waited {within:?} for {what}");
+        std::thread::sleep(LOOK_EVERY);
+    }
+}

@@ -1,0 +1,15 @@
+//! The built box among peers that others wrote: SIPp and baresip.
+//!
+//! Each test prints what it measured. Audio is told by frequency: every voice
+//! and every recording of the hotline is a tone of its own.
+
+mod odd;
+mod race;
+mod redaction;
+mod registration;
+mod running;
+mod screening;
+mod slice;
+mod talk;
+mod voicemail;
+mod waiting;
