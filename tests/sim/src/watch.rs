@@ -344,8 +344,8 @@ impl Watch {
     /// # Errors
     /// What does not hold.
     pub fn settled(&mut self, now: Instant) -> Verdict {
-        self.check_legs()?;
         self.check_calls(now)?;
+        self.check_legs()?;
         self.check_ringing(now)?;
         self.check_queue(now)
     }

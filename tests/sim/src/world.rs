@@ -377,7 +377,7 @@ fn exchange_config(hotline: &Hotline) -> ExchangeConfig {
         let ha1 = |algorithm: Algorithm| algorithm.ha1(user, REALM, PASSWORD);
         let stored = StoredHa1 {
             md5_hex: ha1(Algorithm::Md5),
-            sha256_hex: ha1(Algorithm::Sha256),
+            sha256_hex: Some(ha1(Algorithm::Sha256)),
         };
         (UaAccount(user.clone()), stored)
     };

@@ -1,6 +1,6 @@
 //! Being called: ringing, picking up, refusing, being told to stop.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sip::header::HeaderName;
 use sip::message::Request;
@@ -8,6 +8,9 @@ use sip::message::Request;
 use super::repeat::{Final, T2};
 use super::wire::{self, Dialog};
 use super::{Act, Endpoint, Line, State};
+
+/// A phone that is not told to stop, because it is cut off, stops by itself.
+const RINGS_AT_MOST: Duration = Duration::from_secs(180);
 
 impl Endpoint {
     pub(super) fn invited(&mut self, request: &Request, now: Instant) {
@@ -95,12 +98,13 @@ impl Endpoint {
             return self.later(now + rings, tag, Act::Refuse(486));
         }
         self.later(now + rings, tag, Act::Ring);
+        self.later(now + RINGS_AT_MOST, tag, Act::Refuse(480));
         if within(manner.declines) {
             self.later(now + picks_up, tag, Act::Refuse(603));
         } else if within(manner.away) {
             self.later(now + picks_up, tag, Act::Refuse(480));
         } else if within(manner.ignores) {
-            // It rings until it is told to stop.
+            // It rings until it is told to stop, or thinks that it is enough.
         } else if within(manner.foreign) {
             if draw % 2 == 0 {
                 return self.later(now + picks_up, tag, Act::Refuse(488));

@@ -8,6 +8,9 @@ use super::repeat::Pending;
 use super::wire::{self, CALLER_CALL_ID_MARK, Dialog, Draft};
 use super::{Act, Endpoint, State};
 
+/// A carrier ends calls by itself, should it hear nothing of their end.
+const ENOUGH: Duration = Duration::from_secs(1200);
+
 /// What a caller has in mind.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -58,6 +61,7 @@ impl Endpoint {
         let mut line = self.new_line(State::Calling, dialog, branch.clone());
         let (offerless, without_length) = (call.offerless, call.without_length);
         self.later(now + call.patience, &tag, Act::LosePatience);
+        self.later(now + ENOUGH, &tag, Act::HangUp);
         if let Some(after) = call.vanishes_after {
             self.later(now + after, &tag, Act::Vanish);
         }

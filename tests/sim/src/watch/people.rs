@@ -106,6 +106,9 @@ impl Watch {
                 format!("leg {leg} is dialled for no call"),
             );
         };
+        if !self.engaged(who) {
+            self.check_order(call, who)?;
+        }
         let live = Leg {
             call,
             phone: Some((device, who)),
@@ -115,14 +118,13 @@ impl Watch {
             held: false,
         };
         self.legs.insert(leg, live);
-        self.check_order(call, who)?;
         if let Some(call) = self.calls.get_mut(&call) {
             call.rung.insert(who);
         }
         Ok(())
     }
 
-    /// Nobody who has waited longer is passed over.
+    /// Nobody who has waited longer is passed over, unless they have rung that volunteer before.
     fn check_order(&self, call: routing::CallId, who: usize) -> Verdict {
         let older = self.calls.range(..call).filter(|(_, older)| {
             older.stage == Stage::Waiting

@@ -300,6 +300,9 @@ impl World {
 
     pub(super) fn note_media(&mut self, event: &MediaEvent) {
         if let MediaEvent::OpenFailed { port } = event {
+            if let Some(leg) = self.engine.port(*port).map(|port| port.leg) {
+                self.note_failed(leg);
+            }
             self.engine.drop_failed(*port);
         }
         self.say(|| format!("            media   {event:?}"));

@@ -8,8 +8,8 @@ use telephony::Telephony;
 use super::{Deed, LAST_CALL, World};
 use crate::watch::{Invariant, Verdict, breach};
 
-/// Longer than any binding lives and any transaction lingers.
-const AFTERGLOW: Duration = Duration::from_secs(700);
+/// Longer than any binding lives, any transaction lingers and any carrier waits.
+const AFTERGLOW: Duration = Duration::from_secs(1300);
 /// Someone who calls when it is too late.
 const LATECOMER: Duration = Duration::from_secs(5);
 
@@ -74,7 +74,6 @@ impl World {
             ("contacts", ua.bindings),
             ("open ports", self.engine.len()),
             ("calls of the model", self.watch.live_calls()),
-            ("lines at the carrier", self.gateway.live_lines()),
         ];
         if let Some((what, count)) = held.iter().find(|(_, count)| *count > 0) {
             return left(format!("{count} {what}"));
@@ -82,8 +81,9 @@ impl World {
         if counts.dropped_events + counts.dropped_outputs > 0 {
             return left("something was dropped for want of room".into());
         }
-        if let Some(phone) = self.phones.iter().find(|phone| phone.live_lines() > 0) {
-            return left(format!("a call at {}: {}", phone.address(), phone.live_states()));
+        let mut others = std::iter::once(&self.gateway).chain(&self.phones);
+        if let Some(other) = others.find(|other| other.live_lines() > 0) {
+            return left(format!("a call at {}: {}", other.address(), other.live_states()));
         }
         if self.exchange.poll_timeout().is_some() {
             return left("a timer of the exchange".into());

@@ -25,6 +25,8 @@ pub(super) struct Ring {
     cancel_arrived: bool,
     /// Whether the phone was cut off or switched off meanwhile.
     disturbed: bool,
+    /// Whether the exchange gave it up by itself, for want of a media port.
+    failed: bool,
 }
 
 impl World {
@@ -64,6 +66,7 @@ impl World {
             cancels: 0,
             cancel_arrived: false,
             disturbed: false,
+            failed: false,
         });
         ring.disturbed |= fate == Fate::CutOff || !alive;
         ring.cancels += u32::from(is_cancel);
@@ -95,6 +98,13 @@ impl World {
         }
     }
 
+    /// The exchange has no media port for a leg, and ends it.
+    pub(super) fn note_failed(&mut self, leg: LegId) {
+        for ring in self.rings.values_mut().filter(|ring| ring.leg == leg) {
+            ring.failed = true;
+        }
+    }
+
     /// The phones at a place lost their power or their network for a while.
     pub(super) fn disturb(&mut self, place: usize) {
         for ring in self.rings.values_mut().filter(|ring| ring.place == place) {
@@ -109,11 +119,16 @@ impl World {
         }
         let text = String::from_utf8_lossy(&packet.payload);
         let reason = text.lines().find_map(|line| line.strip_prefix("Reason:"));
-        let told = self.rings.get(&call_id(packet)).and_then(|ring| ring.told);
+        let ring = self.rings.get(&call_id(packet));
+        let told = ring.filter(|ring| !ring.failed).and_then(|ring| ring.told);
         let elsewhere = matches!(told, Some((HangupReason::AnsweredElsewhere, _)));
         match reason {
             Some(reason) if !elsewhere || reason.contains("cause=200") => Ok(()),
-            _ => breach(Invariant::LosersStop, "a CANCEL does not say why"),
+            _ => {
+                let told = told.map(|(reason, _)| reason);
+                let what = format!("a CANCEL for {told:?} says {reason:?}");
+                breach(Invariant::LosersStop, what)
+            }
         }
     }
 
