@@ -69,7 +69,10 @@ impl Hotline {
         let accounts = phones.map(|(user, digest)| {
             let secrets = StoredHa1 {
                 md5_hex: digest.md5.reveal().to_owned(),
-                sha256_hex: digest.sha256.reveal().to_owned(),
+                sha256_hex: digest
+                    .sha256
+                    .as_ref()
+                    .map(|sha256| sha256.reveal().to_owned()),
             };
             (Account(user.clone()), secrets)
         });

@@ -237,8 +237,9 @@ pub struct Volunteer {
 pub struct Digest {
     /// By MD5, for phones that know nothing better.
     pub md5: Secret,
-    /// By SHA-256.
-    pub sha256: Secret,
+    /// By SHA-256; `None` for a phone that fails when it is offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Secret>,
 }
 
 /// A recurring shift.

@@ -515,7 +515,7 @@ fn the_user_agent_gets_accounts_and_trunks() {
     let desk = &ua.accounts[&Account("ana-desk".to_owned())];
     let password = "replace me: Ahk4-oova-Phu7";
     let ha1 = |algorithm: Algorithm| algorithm.ha1("ana-desk", "hotline.example", password);
-    assert_eq!(desk.sha256_hex, ha1(Algorithm::Sha256));
+    assert_eq!(desk.sha256_hex, Some(ha1(Algorithm::Sha256)));
     assert_eq!(desk.md5_hex, ha1(Algorithm::Md5));
     assert_eq!(ua.default_local, "192.0.2.10:5060".parse().unwrap());
     let TrunkKind::Address { peers } = &ua.trunks[0].kind else {
@@ -533,6 +533,15 @@ fn the_user_agent_gets_accounts_and_trunks() {
     };
     assert_eq!(password.0, "as the carrier gave it");
     assert!(!tcp);
+}
+
+#[test]
+fn a_phone_that_fails_on_sha_256_can_do_without() {
+    let text = example().replace("Ahk4-oova-Phu7\" }", "Ahk4-oova-Phu7\", md5_only = true }");
+    let ua = parsed(&text).to_ua_config("Centralita/0");
+    let secrets = |user: &str| &ua.accounts[&Account(user.to_owned())];
+    assert_eq!(secrets("ana-desk").sha256_hex, None);
+    assert!(secrets("ana-mobile").sha256_hex.is_some());
 }
 
 #[test]
@@ -566,7 +575,7 @@ fn the_demonstration_parses_and_no_two_are_alike() {
     let ua = hotline.to_ua_config("x");
     for (user, password) in &demo.phones {
         let ha1 = Algorithm::Sha256.ha1(user, demo.realm, password.reveal());
-        assert_eq!(ua.accounts[&Account(user.clone())].sha256_hex, ha1);
+        assert_eq!(ua.accounts[&Account(user.clone())].sha256_hex, Some(ha1));
     }
     assert!(make().phones[0].1 != demo.phones[0].1);
     assert!(ua.default_local.ip().is_loopback());

@@ -56,6 +56,7 @@ fn account(
     let password = section.text("password", p);
     let md5 = section.text("ha1_md5", p);
     let sha256 = section.text("ha1_sha256", p);
+    let md5_only = section.flag("md5_only", false, p);
     let user = user.filter(|user| {
         section.name = format!("phone \"{}\"", user.value);
         section.span = user.span.clone();
@@ -70,13 +71,14 @@ fn account(
     let digest = match (password, md5, sha256) {
         (Some(password), None, None) => user
             .as_ref()
-            .map(|user| hashed(user.value, realm, &password, p)),
-        (None, Some(md5), Some(sha256)) => given(&md5, &sha256, p),
+            .map(|user| hashed(user.value, realm, &password, md5_only, p)),
+        (None, Some(md5), Some(sha256)) if !md5_only => given(&md5, Some(&sha256), p),
+        (None, Some(md5), None) if md5_only => given(&md5, None, p),
         _ => {
             p.error(
                 section.span.clone(),
                 format!(
-                    "{} needs `password`, or else both `ha1_md5` and `ha1_sha256`.",
+                    "{} needs `password`, or else both `ha1_md5` and `ha1_sha256` (with `md5_only`, the first alone).",
                     section.name
                 ),
             );
@@ -87,7 +89,13 @@ fn account(
     Some((user?.value.to_owned(), digest?))
 }
 
-fn hashed(user: &str, realm: &str, password: &Text<'_>, p: &mut Problems) -> Digest {
+fn hashed(
+    user: &str,
+    realm: &str,
+    password: &Text<'_>,
+    md5_only: bool,
+    p: &mut Problems,
+) -> Digest {
     if password.value.is_empty() {
         p.error(
             password.span.clone(),
@@ -102,11 +110,11 @@ fn hashed(user: &str, realm: &str, password: &Text<'_>, p: &mut Problems) -> Dig
     let secret = |algorithm: Algorithm| Secret::new(&algorithm.ha1(user, realm, password.value));
     Digest {
         md5: secret(Algorithm::Md5),
-        sha256: secret(Algorithm::Sha256),
+        sha256: (!md5_only).then(|| secret(Algorithm::Sha256)),
     }
 }
 
-fn given(md5: &Text<'_>, sha256: &Text<'_>, p: &mut Problems) -> Option<Digest> {
+fn given(md5: &Text<'_>, sha256: Option<&Text<'_>>, p: &mut Problems) -> Option<Digest> {
     let mut hex = |text: &Text<'_>, digits: usize| {
         let fits = text.value.len() == digits && text.value.chars().all(|c| c.is_ascii_hexdigit());
         if !fits {
@@ -117,10 +125,13 @@ fn given(md5: &Text<'_>, sha256: &Text<'_>, p: &mut Problems) -> Option<Digest> 
         }
         fits.then(|| Secret::new(&text.value.to_ascii_lowercase()))
     };
-    let (md5, sha256) = (hex(md5, 32), hex(sha256, 64));
+    let (md5, sha256) = (hex(md5, 32), sha256.map(|sha256| hex(sha256, 64)));
     Some(Digest {
         md5: md5?,
-        sha256: sha256?,
+        sha256: match sha256 {
+            Some(sha256) => Some(sha256?),
+            None => None,
+        },
     })
 }
 

@@ -81,7 +81,7 @@ pub fn ua_config(local: SocketAddr, trunk: SocketAddr, phones: u64) -> UaConfig 
         let ha1 = |algorithm: sip::digest::Algorithm| algorithm.ha1(&user, REALM, "secret");
         let stored = StoredHa1 {
             md5_hex: ha1(sip::digest::Algorithm::Md5),
-            sha256_hex: ha1(sip::digest::Algorithm::Sha256),
+            sha256_hex: Some(ha1(sip::digest::Algorithm::Sha256)),
         };
         (Account(user), stored)
     };

@@ -93,9 +93,10 @@ impl Authorization {
     }
 
     fn matches(&self, ha1: &StoredHa1, method: &str) -> bool {
-        let ha1 = match self.algorithm {
-            Algorithm::Md5 => &ha1.md5_hex,
-            Algorithm::Sha256 => &ha1.sha256_hex,
+        let ha1 = match (self.algorithm, &ha1.sha256_hex) {
+            (Algorithm::Md5, _) => &ha1.md5_hex,
+            (Algorithm::Sha256, Some(sha256_hex)) => sha256_hex,
+            (Algorithm::Sha256, None) => return false,
         };
         let qop = Qop {
             nc: &self.nc,
@@ -130,21 +131,32 @@ impl Verifier {
             nonces: NonceKeeper::new(entropy, now),
             nobody: StoredHa1 {
                 md5_hex: Algorithm::Md5.hash(&[&secret]),
-                sha256_hex: Algorithm::Sha256.hash(&[&secret]),
+                sha256_hex: Some(Algorithm::Sha256.hash(&[&secret])),
             },
         }
     }
 
     /// The `WWW-Authenticate` values of a challenge, the stronger first (RFC 8760 2.3).
+    ///
+    /// Not every phone skips a challenge that it cannot answer, as RFC 3261
+    /// wants it to: some fail on SHA-256 wherever it stands. To an account
+    /// without that secret only MD5 is offered.
     pub fn challenges(
         &self,
         realm: &str,
         stale: bool,
+        ha1: Option<&StoredHa1>,
         entropy: &mut dyn Entropy,
         now: Instant,
-    ) -> [AuthParams; 2] {
+    ) -> Vec<AuthParams> {
         let nonce = self.nonces.issue(entropy, now);
-        [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| {
+        let md5_only = ha1.is_some_and(|ha1| ha1.sha256_hex.is_none());
+        let offered: &[Algorithm] = if md5_only {
+            &[Algorithm::Md5]
+        } else {
+            &[Algorithm::Sha256, Algorithm::Md5]
+        };
+        let challenge = |algorithm: &Algorithm| {
             let challenge = AuthParams::new("Digest")
                 .with_quoted("realm", realm)
                 .with_quoted("nonce", &nonce)
@@ -155,7 +167,8 @@ impl Verifier {
             } else {
                 challenge
             }
-        })
+        };
+        offered.iter().map(challenge).collect()
     }
 
     /// Checks an answer; `ha1` is `None` for a user whom we do not know.
@@ -206,7 +219,7 @@ mod tests {
     fn stored(password: &str) -> StoredHa1 {
         StoredHa1 {
             md5_hex: Algorithm::Md5.ha1("ana", "hub", password),
-            sha256_hex: Algorithm::Sha256.ha1("ana", "hub", password),
+            sha256_hex: Some(Algorithm::Sha256.ha1("ana", "hub", password)),
         }
     }
 
@@ -226,7 +239,7 @@ mod tests {
         let mut entropy = Zigzag(1);
         let mut verifier = Verifier::new(&mut entropy, now);
         let ha1 = stored("right");
-        let challenges = verifier.challenges("hub", false, &mut entropy, now);
+        let challenges = verifier.challenges("hub", false, None, &mut entropy, now);
         for (challenge, count) in challenges.into_iter().zip(1..) {
             let authorization = answer(&challenge, count);
             let mut check = |method| verifier.verify(&authorization, Some(&ha1), method, now);
@@ -237,12 +250,33 @@ mod tests {
     }
 
     #[test]
+    fn phones_that_fail_on_sha_256_are_not_offered_it() {
+        let now = Instant::now();
+        let mut entropy = Zigzag(1);
+        let mut verifier = Verifier::new(&mut entropy, now);
+        let old = StoredHa1 {
+            sha256_hex: None,
+            ..stored("right")
+        };
+        let challenges = verifier.challenges("hub", false, Some(&old), &mut entropy, now);
+        let [only] = &challenges[..] else {
+            panic!("{} challenges", challenges.len());
+        };
+        assert_eq!(only.get("algorithm").as_deref(), Some("MD5"));
+        let verdict = verifier.verify(&answer(only, 1), Some(&old), "REGISTER", now);
+        assert_eq!(verdict, Verdict::Accepted);
+        let both = verifier.challenges("hub", false, None, &mut entropy, now);
+        let verdict = verifier.verify(&answer(&both[0], 1), Some(&old), "REGISTER", now);
+        assert_eq!(verdict, Verdict::Refused(Refusal::Wrong));
+    }
+
+    #[test]
     fn unknown_users_and_wrong_passwords_look_alike() {
         let now = Instant::now();
         let mut entropy = Zigzag(1);
         let mut verifier = Verifier::new(&mut entropy, now);
-        let [challenge, _] = verifier.challenges("hub", false, &mut entropy, now);
-        let authorization = answer(&challenge, 1);
+        let challenges = verifier.challenges("hub", false, None, &mut entropy, now);
+        let authorization = answer(&challenges[0], 1);
         let wrong = stored("wrong");
         let refused = Verdict::Refused(Refusal::Wrong);
         assert_eq!(
@@ -260,8 +294,8 @@ mod tests {
         let start = Instant::now();
         let mut entropy = Zigzag(1);
         let mut verifier = Verifier::new(&mut entropy, start);
-        let [challenge, _] = verifier.challenges("hub", false, &mut entropy, start);
-        let authorization = answer(&challenge, 1);
+        let challenges = verifier.challenges("hub", false, None, &mut entropy, start);
+        let authorization = answer(&challenges[0], 1);
         let later = start + Duration::from_secs(301);
         let right = stored("right");
         assert_eq!(
@@ -273,7 +307,7 @@ mod tests {
             verifier.verify(&authorization, Some(&wrong), "REGISTER", later),
             Verdict::Refused(Refusal::Wrong)
         );
-        let [challenge, _] = verifier.challenges("hub", true, &mut entropy, start);
-        assert_eq!(challenge.get("stale").as_deref(), Some("true"));
+        let challenges = verifier.challenges("hub", true, None, &mut entropy, start);
+        assert_eq!(challenges[0].get("stale").as_deref(), Some("true"));
     }
 }

@@ -168,8 +168,9 @@ pub struct Account(pub String);
 pub struct StoredHa1 {
     /// MD5, lower-case hex, for phones that know nothing better.
     pub md5_hex: String,
-    /// SHA-256, lower-case hex.
-    pub sha256_hex: String,
+    /// SHA-256, lower-case hex; `None` for a phone that fails when SHA-256 is
+    /// so much as offered. It is challenged with MD5 alone.
+    pub sha256_hex: Option<String>,
 }
 
 /// A trunk as the user agent sees it.

@@ -54,7 +54,7 @@ impl UserAgent {
     ) -> Option<Account> {
         let request = received.request;
         let Some(authorization) = self.credentials(request) else {
-            self.challenge(received, false, now);
+            self.challenge(received, user, false, now);
             return None;
         };
         let account = Account(user.to_owned());
@@ -67,7 +67,7 @@ impl UserAgent {
         match self.verifier.verify(&authorization, ha1, method, now) {
             Verdict::Accepted => Some(account),
             Verdict::Stale | Verdict::Refused(Refusal::Replayed) => {
-                self.challenge(received, true, now);
+                self.challenge(received, user, true, now);
                 None
             }
             Verdict::Refused(Refusal::Wrong) => {
@@ -88,11 +88,12 @@ impl UserAgent {
             .find(|authorization| authorization.realm() == self.config.realm)
     }
 
-    fn challenge(&mut self, received: &Received<'_>, stale: bool, now: Instant) {
+    fn challenge(&mut self, received: &Received<'_>, user: &str, stale: bool, now: Instant) {
         let realm = self.config.realm.clone();
+        let ha1 = self.config.accounts.get(&Account(user.to_owned()));
         let challenges = self
             .verifier
-            .challenges(&realm, stale, self.ids.entropy(), now);
+            .challenges(&realm, stale, ha1, self.ids.entropy(), now);
         let mut builder = self.stateless(received.request, 401);
         for challenge in &challenges {
             builder = builder.header(HeaderName::WwwAuthenticate, challenge);

@@ -62,7 +62,7 @@ pub fn addr(text: &str) -> SocketAddr {
 pub fn ha1(user: &str, password: &str) -> StoredHa1 {
     StoredHa1 {
         md5_hex: Algorithm::Md5.ha1(user, REALM, password),
-        sha256_hex: Algorithm::Sha256.ha1(user, REALM, password),
+        sha256_hex: Some(Algorithm::Sha256.ha1(user, REALM, password)),
     }
 }
 
