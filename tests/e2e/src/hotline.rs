@@ -31,6 +31,7 @@ pub struct Hotline {
     hub: Vec<(&'static str, String)>,
     screening: String,
     own_recordings: bool,
+    sha256: bool,
     metrics: String,
 }
 
@@ -45,6 +46,7 @@ impl Hotline {
             hub: Vec::new(),
             screening: "rate_limit = false".into(),
             own_recordings: true,
+            sha256: false,
             metrics: net.metrics().to_string(),
         }
         .with("queue_timeout", 30)
@@ -81,6 +83,13 @@ impl Hotline {
     #[must_use]
     pub fn built_in_recordings(mut self) -> Self {
         self.own_recordings = false;
+        self
+    }
+
+    /// Offers SHA-256 to the phones. baresip and SIPp (of Debian 12) then fail to register.
+    #[must_use]
+    pub fn offering_sha256(mut self) -> Self {
+        self.sha256 = true;
         self
     }
 
@@ -126,11 +135,12 @@ impl Hotline {
                 let _ = writeln!(text, "{key} = \"{key}.wav\"");
             }
         }
+        let md5_only = if self.sha256 { "" } else { ", md5_only = true" };
         for (id, phones) in &self.volunteers {
             let _ = write!(text, "\n[[volunteer]]\nid = \"{id}\"\nphones = [");
             for user in phones {
                 let password = password(user);
-                let _ = write!(text, "{{ user = \"{user}\", password = \"{password}\" }}, ");
+                let _ = write!(text, "{{ user = \"{user}\", password = \"{password}\"{md5_only} }}, ");
             }
             text.push_str("]\n");
         }

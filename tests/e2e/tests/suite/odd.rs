@@ -58,7 +58,7 @@ fn phones_that_refuse_leave_the_caller_to_the_others() {
 #[test]
 fn a_phone_that_answers_twice_is_connected_once() {
     let net = Net::new();
-    let server = Server::start(&Hotline::new(net, &["fork"]));
+    let server = Server::start(&Hotline::new(net, &["fork"]).offering_sha256());
     let mut phones = Phones::new();
     let fork = phones.plug_in(net, net.phone(0), "fork");
     phones.register(fork);

@@ -31,7 +31,7 @@ fn of_two_who_pick_up_at_once_one_has_the_caller_each_time() {
     let net = Net::new();
     let names: Vec<String> = (0..PHONES).map(|n| format!("v{n}")).collect();
     let ids: Vec<&str> = names.iter().map(String::as_str).collect();
-    let server = Server::start(&Hotline::new(net, &ids));
+    let server = Server::start(&Hotline::new(net, &ids).offering_sha256());
     let mut phones = Phones::new();
     for (n, name) in (0_u8..).zip(&names) {
         let phone = phones.plug_in(net, net.phone(n), name);

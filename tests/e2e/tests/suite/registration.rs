@@ -41,7 +41,7 @@ fn phones_register_over_udp_and_tcp_and_ring() {
 #[test]
 fn wrong_passwords_and_replayed_answers_are_refused() {
     let net = Net::new();
-    let server = Server::start(&Hotline::new(net, &["ana"]));
+    let server = Server::start(&Hotline::new(net, &["ana"]).offering_sha256());
     let mut phones = Phones::new();
     let ana = phones.plug_in(net, net.phone(0), "ana");
 
@@ -129,7 +129,7 @@ fn registrations_end_when_asked_and_when_not_renewed() {
 #[test]
 fn a_phone_rings_after_the_server_died_and_came_back() {
     let net = Net::new();
-    let mut server = Server::start(&Hotline::new(net, &["ana"]));
+    let mut server = Server::start(&Hotline::new(net, &["ana"]).offering_sha256());
     let mut phones = Phones::new();
     let ana = phones.plug_in(net, net.phone(0), "ana");
     phones.register(ana);

@@ -58,7 +58,7 @@ fn bans_and_limits_take_effect_on_the_next_call() {
     server.apply(&hotline.clone().screening("max_calls = 2\nwindow_s = 600"));
     is_let_in(net, &from(net, OTHER));
     is_let_in(net, &from(net, OTHER));
-    is_refused(net, OTHER, "603");
+    is_refused(net, OTHER, "486");
     is_let_in(net, "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
     server.apply(&hotline);
     is_let_in(net, &from(net, OTHER));
