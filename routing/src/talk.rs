@@ -66,7 +66,8 @@ impl Router {
         }
     }
 
-    /// No audio came from a party for a long time. On hold that is as it should be.
+    /// No audio came from a party for a long time. From one who pressed hold that is as it
+    /// should be; one who was put on hold goes on sending, and is gone.
     pub(crate) fn media_lost(&mut self, leg: LegId, now: Instant) {
         let Some((id, party)) = self.call_of(leg) else {
             return;
@@ -75,8 +76,11 @@ impl Router {
             return;
         };
         let talk = call.talk();
-        let on_hold = call.held || talk.is_some_and(|talk| talk.held);
-        if on_hold {
+        let holds = match party {
+            Party::Caller => call.held,
+            Party::Volunteer { .. } => talk.is_some_and(|talk| talk.held),
+        };
+        if holds {
             return;
         }
         if party == Party::Caller {

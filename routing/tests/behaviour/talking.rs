@@ -137,12 +137,30 @@ fn who_is_put_on_hold_hears_music() {
         assert_eq!(played(&commands), [(other, PromptKind::HoldMusic, true)]);
         assert_eq!(desk.stage(), CallStage::Held);
         assert_eq!(desk.held(holder, true), []);
-        for leg in [caller, ana] {
-            assert_eq!(desk.event(Event::MediaLost { leg }), []);
-        }
+        assert_eq!(desk.event(Event::MediaLost { leg: holder }), []);
         let commands = desk.held(holder, false);
         assert_eq!(commands, [Command::Bridge { a: caller, b: ana }]);
     }
+}
+
+#[test]
+fn who_vanishes_while_on_hold_is_missed() {
+    let mut desk = Desk::open(config());
+    let (caller, ana) = desk.talk();
+    desk.held(ana, true);
+    let reason = HangupReason::MediaLost;
+    assert_eq!(
+        hangups(&desk.event(Event::MediaLost { leg: caller })),
+        [(caller, reason), (ana, reason)]
+    );
+
+    let mut desk = Desk::open(config());
+    let (caller, ana) = desk.talk();
+    desk.held(caller, true);
+    let commands = desk.event(Event::MediaLost { leg: ana });
+    assert_eq!(hangups(&commands), [(ana, reason)]);
+    assert_eq!(devices(&commands), [LUIS]);
+    assert_eq!(desk.router.snapshot(desk.now).calls.len(), 1, "{caller} waits again");
 }
 
 #[test]
