@@ -22,10 +22,10 @@ use process::{LOAD_CORE, Server};
 use sipp::{Load, Sipp};
 use together::Ring;
 
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 const SIGNALLING: Load = Load {
     scenario: "caller.xml",
-    calls: 1_500,
+    calls: 1_000,
     rate_per_s: 100,
     hold_ms: 100,
 };
@@ -38,7 +38,7 @@ const WARM_UP: Load = Load {
 /// Calls that talk at the same time.
 const TALKING: usize = 100;
 const TALKING_PER_S: usize = 25;
-const TALK: Duration = Duration::from_secs(8);
+const TALK: Duration = Duration::from_secs(6);
 /// From the last caller's INVITE to when all calls talk.
 const SETTLE: Duration = Duration::from_secs(2);
 const RINGS_PER_ROUND: usize = 5;
@@ -95,6 +95,7 @@ pub fn run() -> Result<(), String> {
             contender.talk(&sipp)?;
             contender.signal(&sipp)?;
             contender.ring()?;
+            contender.print_last();
         }
     }
     print_table(&contenders);
@@ -142,6 +143,18 @@ impl Contender {
             self.figures.cancelled_ms.push(ms(timing.cancelled));
         }
         Ok(())
+    }
+
+    fn print_last(&self) {
+        let last = |values: &[f64]| values.last().copied().unwrap_or(f64::NAN);
+        println!(
+            "  {:.3} ms a call, {:.3} ms a second of talk, {:.1} KiB a call, ringing {:.2} ms, cancelled {:.2} ms",
+            last(&self.figures.signalling_ms),
+            last(&self.figures.talking_ms),
+            last(&self.figures.memory_kib),
+            last(&self.figures.ringing_ms),
+            last(&self.figures.cancelled_ms),
+        );
     }
 
     fn note(&self, (done, failed): (u32, u32)) {
