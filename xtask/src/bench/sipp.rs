@@ -83,7 +83,6 @@ impl Sipp {
         command
             .arg(format!("{server}:{SIP_PORT}"))
             .args(["-inf", "numbers.csv", "-mp", CALLER_MEDIA_PORT])
-            .args(["-min_rtp_port", CALLER_MEDIA_PORT, "-max_rtp_port", "9999"])
             .args(["-r", &load.rate_per_s.to_string()])
             .args(["-m", &load.calls.to_string(), "-l", &SINGLES.to_string()])
             .args(["-d", &load.hold_ms.to_string()])
@@ -129,7 +128,12 @@ impl Sipp {
     }
 
     fn spawn(&self, mut command: Command, statistics: Option<PathBuf>) -> Result<Running, String> {
-        let screen = File::create(self.folder.join("sipp.screen"))
+        let name = if statistics.is_some() {
+            "callers.screen"
+        } else {
+            "phones.screen"
+        };
+        let screen = File::create(self.folder.join(name))
             .map_err(|error| format!("cannot write SIPp's screen: {error}"))?;
         let child = command
             .stdin(Stdio::null())
