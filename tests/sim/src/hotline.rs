@@ -76,7 +76,7 @@ pub struct Hotline {
 impl Hotline {
     /// Draws a hotline whose shifts change around `minute` of the local day.
     pub fn draw(rng: &mut Rng, minute: i64) -> Self {
-        let people = rng.between(1, 6);
+        let people = rng.between(1, 7);
         let volunteers: Vec<Volunteer> = (0..people).map(|n| volunteer(n, rng)).collect();
         let hubs = match rng.chance(300) {
             true => 2,
@@ -299,7 +299,7 @@ fn shifts(people: u64, minute: i64, rng: &mut Rng) -> Vec<Shift> {
 /// Some of the volunteers, seldom none.
 fn group(people: u64, rng: &mut Rng) -> BTreeSet<usize> {
     (0..people)
-        .filter(|_| rng.chance(750))
+        .filter(|_| rng.chance(800))
         .filter_map(|who| usize::try_from(who).ok())
         .collect()
 }

@@ -339,15 +339,21 @@ impl Watch {
         self.expire_waiting(timeout, now);
     }
 
-    /// After the orders that followed from one event or timeout.
+    /// After the orders that followed from one event or timeout. With `more_due` the router is
+    /// about to be told that it is time for something else, and may still offer somebody.
     ///
     /// # Errors
     /// What does not hold.
-    pub fn settled(&mut self, now: Instant) -> Verdict {
+    pub fn settled(&mut self, more_due: bool, now: Instant) -> Verdict {
         self.check_calls(now)?;
         self.check_legs()?;
         self.check_ringing(now)?;
-        self.check_queue(now)
+        self.check_queue(now)?;
+        if more_due {
+            Ok(())
+        } else {
+            self.check_offers(now)
+        }
     }
 
     fn call_of_caller(&mut self, leg: LegId) -> Option<&mut Call> {

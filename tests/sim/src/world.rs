@@ -254,7 +254,7 @@ impl World {
         } else if due(self.router_due()) {
             self.turn(true)?;
         } else if due(self.watch.poll_timeout()) {
-            self.watch.settled(now)?;
+            self.watch.settled(false, now)?;
         } else {
             return Ok(false);
         }

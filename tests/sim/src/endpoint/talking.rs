@@ -71,8 +71,9 @@ impl Endpoint {
         self.send(tag, "INFO", "", "Signal=#\r\nDuration=160\r\n", now);
     }
 
+    /// Who holds is not missed: nothing is expected of them (see docs/SIMULATION.md).
     pub(super) fn vanish(&mut self, tag: &str) {
-        if let Some(line) = self.lines.get_mut(tag) {
+        if let Some(line) = self.lines.get_mut(tag).filter(|line| !line.holding) {
             line.state = State::Vanished;
             self.pending.retain(|pending| pending.line != tag);
         }

@@ -189,19 +189,17 @@ impl Watch {
     }
 
     pub(super) fn media_lost(&mut self, leg: LegId, now: Instant) -> Verdict {
-        let Some(live) = self.legs.get(&leg).filter(|live| live.told.is_none()) else {
+        let Some(live) = self.legs.get(&leg) else {
             return Ok(());
         };
+        if live.told.is_some() || live.held {
+            return Ok(());
+        }
         let id = live.call;
         let Some(call) = self.calls.get(&id) else {
             return Ok(());
         };
-        let held = |leg: LegId| self.legs.get(&leg).is_some_and(|leg| leg.held);
-        if let Stage::Talking(volunteer) = call.stage
-            && volunteer == leg
-            && !held(volunteer)
-            && !held(call.leg)
-        {
+        if call.stage == Stage::Talking(leg) {
             self.wait_again(id, now);
         }
         Ok(())

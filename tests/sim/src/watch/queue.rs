@@ -56,7 +56,7 @@ impl Watch {
             }
         }
         self.note_who_is_free(now);
-        self.check_offers(now)
+        Ok(())
     }
 
     fn hubs_without_anybody(&self) -> BTreeSet<usize> {
@@ -85,7 +85,7 @@ impl Watch {
     }
 
     /// Nobody waits while somebody is free.
-    fn check_offers(&self, now: Instant) -> Verdict {
+    pub(super) fn check_offers(&self, now: Instant) -> Verdict {
         for (id, call) in &self.calls {
             if call.stage != Stage::Waiting {
                 continue;

@@ -102,7 +102,8 @@ impl World {
             }
         }
         self.tally.checks += 1;
-        self.watch.settled(now)?;
+        let more_due = self.router_due().is_some_and(|at| at <= now);
+        self.watch.settled(more_due, now)?;
         self.router
             .check_invariants()
             .or_else(|what| breach(Invariant::RouterFitsTogether, what))

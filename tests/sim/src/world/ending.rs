@@ -83,7 +83,11 @@ impl World {
         }
         let mut others = std::iter::once(&self.gateway).chain(&self.phones);
         if let Some(other) = others.find(|other| other.live_lines() > 0) {
-            return left(format!("a call at {}: {}", other.address(), other.live_states()));
+            return left(format!(
+                "a call at {}: {}",
+                other.address(),
+                other.live_states()
+            ));
         }
         if self.exchange.poll_timeout().is_some() {
             return left("a timer of the exchange".into());
