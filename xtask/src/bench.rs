@@ -22,7 +22,7 @@ use process::{LOAD_CORE, Server};
 use sipp::{Load, Sipp};
 use together::Ring;
 
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 3;
 const SIGNALLING: Load = Load {
     scenario: "caller.xml",
     calls: 1_000,
