@@ -1,6 +1,7 @@
 //! Hotline files for tests.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::path::Path;
 
 use crate::audio::make_tone;
@@ -32,6 +33,7 @@ pub struct Hotline {
     screening: String,
     own_recordings: bool,
     sha256: bool,
+    trunks: String,
     metrics: String,
 }
 
@@ -47,6 +49,7 @@ impl Hotline {
             screening: "rate_limit = false".into(),
             own_recordings: true,
             sha256: false,
+            trunks: String::new(),
             metrics: net.metrics().to_string(),
         }
         .with("queue_timeout", 30)
@@ -86,6 +89,17 @@ impl Hotline {
         self
     }
 
+    /// With a carrier at `ip` that the box registers to, with the password of [`password`].
+    #[must_use]
+    pub fn registered_trunk(mut self, ip: IpAddr, user: &str) -> Self {
+        let password = password(user);
+        self.trunks = format!(
+            "\n[[trunk]]\nname = \"second\"\nkind = \"register\"\nhost = \"{ip}\"\n\
+             user = \"{user}\"\npassword = \"{password}\"\n"
+        );
+        self
+    }
+
     /// Offers SHA-256 to the phones. baresip and SIPp (of Debian 12) then fail to register.
     #[must_use]
     pub fn offering_sha256(mut self) -> Self {
@@ -102,16 +116,16 @@ impl Hotline {
     /// The file's text. Its recordings are made in `folder`.
     #[must_use]
     pub fn text(&self, folder: &Path, reader: &str) -> String {
-        let server = self.net.server();
         let mut text = format!(
             "[network]\nrealm = \"{REALM}\"\nudp = [\"{0}\"]\ntcp = [\"{0}\"]\n\
              rtp_ports = \"20000-20999\"\nmetrics = \"{1}\"\n\n[limits]\ncalls = 20\n\n\
-             [[trunk]]\nname = \"carrier\"\nkind = \"address\"\npeers = [\"{2}\"]\n",
+             [[trunk]]\nname = \"carrier\"\nkind = \"address\"\npeers = [\"{2}\", \"{3}\"]\n",
             self.net.sip(),
             self.metrics,
             self.net.trunk(),
+            self.net.second_trunk(),
         );
-        debug_assert_ne!(server, self.net.trunk());
+        text.push_str(&self.trunks);
         let names: Vec<&str> = self.volunteers.iter().map(|(id, _)| id.as_str()).collect();
         let _ = write!(
             text,
@@ -140,7 +154,10 @@ impl Hotline {
             let _ = write!(text, "\n[[volunteer]]\nid = \"{id}\"\nphones = [");
             for user in phones {
                 let password = password(user);
-                let _ = write!(text, "{{ user = \"{user}\", password = \"{password}\"{md5_only} }}, ");
+                let _ = write!(
+                    text,
+                    "{{ user = \"{user}\", password = \"{password}\"{md5_only} }}, "
+                );
             }
             text.push_str("]\n");
         }

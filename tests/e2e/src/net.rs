@@ -48,6 +48,12 @@ impl Net {
         self.host(2)
     }
 
+    /// The carrier's other gateway.
+    #[must_use]
+    pub fn second_trunk(&self) -> IpAddr {
+        self.host(3)
+    }
+
     /// A phone, or anyone else.
     #[must_use]
     pub fn phone(&self, number: u8) -> IpAddr {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,6 +26,7 @@ pub struct Server {
     child: Option<Child>,
     log: Arc<Mutex<String>>,
     log_level: &'static str,
+    file_limit_kb: Option<u32>,
 }
 
 impl Server {
@@ -53,6 +54,7 @@ impl Server {
             child: None,
             log: Arc::default(),
             log_level: "info",
+            file_limit_kb: None,
         };
         let key = server.key_file();
         let made = server.cli(&["keygen", key.to_str().unwrap()]);
@@ -121,13 +123,39 @@ impl Server {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// A command on the same data, not yet started.
+    /// Runs a command on other data.
     #[must_use]
-    pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(centralita());
+    pub fn cli_on(&self, data: &Path, arguments: &[&str]) -> Output {
+        let mut command = self.command_on(data, arguments);
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// From now on no file can grow beyond this.
+    pub fn limit_files(&mut self, kilobytes: u32) {
+        self.file_limit_kb = Some(kilobytes);
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        self.command_on(&self.data(), arguments)
+    }
+
+    fn command_on(&self, data: &Path, arguments: &[&str]) -> Command {
+        let mut command = match self.file_limit_kb {
+            None => Command::new(centralita()),
+            Some(kilobytes) => {
+                // The shell counts in blocks of 512 bytes. Without the signal, a write fails as on a full disk.
+                let limit = format!(
+                    "trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"",
+                    kilobytes * 2
+                );
+                let mut shell = Command::new("sh");
+                shell.arg("-c").arg(limit).arg(centralita());
+                shell
+            }
+        };
         command
             .arg("--data")
-            .arg(self.data())
+            .arg(data)
             .args(arguments)
             .env("RUST_LOG", self.log_level)
             .env("NO_COLOR", "1");

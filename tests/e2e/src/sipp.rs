@@ -38,7 +38,6 @@ pub struct Plan<'a> {
     ip: IpAddr,
     values: Vec<(&'a str, String)>,
     calls: u32,
-    tcp: bool,
     work: Option<PathBuf>,
 }
 
@@ -51,7 +50,6 @@ impl<'a> Plan<'a> {
             ip,
             values: Vec::new(),
             calls: 1,
-            tcp: false,
             work: None,
         }
     }
@@ -65,8 +63,16 @@ impl<'a> Plan<'a> {
                 &format!("\"A Caller\" <sip:{number}@{}>", net.trunk()),
             )
             .set("to", NUMBER)
+            .set("dial", NUMBER)
             .set("audio_port", "6000")
             .set("hold_ms", "20000")
+    }
+
+    /// The same from another address.
+    #[must_use]
+    pub fn at(mut self, ip: IpAddr) -> Self {
+        self.ip = ip;
+        self
     }
 
     /// Replaces `{{name}}` in the scenario.
@@ -81,13 +87,6 @@ impl<'a> Plan<'a> {
     #[must_use]
     pub fn calls(mut self, calls: u32) -> Self {
         self.calls = calls;
-        self
-    }
-
-    /// Over TCP.
-    #[must_use]
-    pub fn tcp(mut self) -> Self {
-        self.tcp = true;
         self
     }
 
@@ -120,7 +119,6 @@ impl<'a> Plan<'a> {
             .arg(folder.join("scenario.xml"))
             .args(["-i", &self.ip.to_string(), "-mi", &self.ip.to_string()])
             .args(["-p", &SIP_PORT.to_string()])
-            .args(["-t", if self.tcp { "t1" } else { "u1" }])
             .args(["-m", &self.calls.to_string(), "-l", "1", "-r", "50"])
             .args(["-nostdin", "-timeout", "300s", "-timeout_error"])
             .arg("-trace_msg")

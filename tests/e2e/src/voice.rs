@@ -53,6 +53,12 @@ impl Voice {
         Self { socket, shared }
     }
 
+    /// Its address.
+    #[must_use]
+    pub fn ip(&self) -> IpAddr {
+        self.socket.local_addr().unwrap().ip()
+    }
+
     /// Its port, as text for a scenario.
     #[must_use]
     pub fn port(&self) -> String {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -98,10 +98,7 @@ impl Phones {
     /// The next message to any of the phones.
     #[must_use]
     pub fn next(&self, within: Duration) -> Option<Arrived> {
-        match self.arrivals.recv_timeout(within) {
-            Ok(arrived) => Some(arrived),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.arrivals.recv_timeout(within).ok()
     }
 
     /// The next response to a phone.

@@ -49,7 +49,7 @@ fn of_two_who_pick_up_at_once_one_has_the_caller_each_time() {
         let (gap, stop, winner) = play(&phones, round);
         gaps.push(gap);
         stops.push(stop);
-        first_wins += u32::from(winner == 0);
+        first_wins += u32::from(winner == first_of(round));
     }
     callers.succeeds();
     server.wait_idle();
@@ -70,6 +70,11 @@ fn of_two_who_pick_up_at_once_one_has_the_caller_each_time() {
     );
 }
 
+/// Which of the two is picked up first.
+fn first_of(round: u32) -> usize {
+    round as usize % 2
+}
+
 /// One call. The time between the two answers, the time until the last other phone was told to
 /// stop, and which of the two has the caller.
 fn play(phones: &Phones, round: u32) -> (Duration, Duration, usize) {
@@ -86,7 +91,7 @@ fn play(phones: &Phones, round: u32) -> (Duration, Duration, usize) {
         }
     }
     // Whoever was first in one round is second in the next.
-    let pair = if round % 2 == 0 { [0, 1] } else { [1, 0] };
+    let pair = [first_of(round), 1 - first_of(round)];
     let answers = pair.map(|phone| {
         let invite = seen.invites[phone].as_deref().unwrap();
         phones.response_to(phone, invite, "200 OK", true)
@@ -112,7 +117,13 @@ fn play(phones: &Phones, round: u32) -> (Duration, Duration, usize) {
 fn take(phones: &Phones, seen: &mut Round, arrived: Arrived) {
     let Arrived { phone, at, text } = &arrived;
     if arrived.is("ACK") {
-        if headers(text, "CSeq") == headers(seen.invites[*phone].as_deref().unwrap(), "CSeq") {
+        let number = |text: &str| {
+            headers(text, "CSeq")[0]
+                .split(' ')
+                .next()
+                .map(str::to_owned)
+        };
+        if number(text) == number(seen.invites[*phone].as_deref().unwrap()) {
             seen.acknowledged.insert(*phone);
         }
         return;

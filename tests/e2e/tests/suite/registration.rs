@@ -7,7 +7,7 @@ use e2e::hotline::{Hotline, NUMBER, password};
 use e2e::net::Net;
 use e2e::server::Server;
 use e2e::sipp::{Plan, Sipp, registration};
-use e2e::wire::Phones;
+use e2e::wire::{Phones, headers};
 
 const WITHIN: Duration = Duration::from_secs(10);
 
@@ -21,8 +21,6 @@ fn phones_register_over_udp_and_tcp_and_ring() {
         ..Setup::phone(net.phone(1), "ben", 900)
     };
     let mut over_tcp = Baresip::start(net, tcp);
-    over_udp.wait("REGISTER_OK", 1);
-    over_tcp.wait("REGISTER_OK", 1);
     server.wait_phones(2);
     let mut caller = Baresip::start(net, Setup::caller(net, "+34911987654", 440));
     caller.dial(net, NUMBER);
@@ -100,12 +98,6 @@ fn registrations_end_when_asked_and_when_not_renewed() {
         .start(net)
         .succeeds();
     registration(ip, "ana")
-        .tcp()
-        .set("expires", "60")
-        .start(net)
-        .succeeds();
-    server.wait_phones(0);
-    registration(ip, "ana")
         .set("expires", "60")
         .start(net)
         .succeeds();
@@ -150,4 +142,36 @@ fn a_phone_rings_after_the_server_died_and_came_back() {
         ana,
         &phones.response_to(ana, &invite.text, "180 Ringing", false),
     );
+}
+
+#[test]
+fn a_carrier_that_the_box_registers_to_brings_callers() {
+    let net = Net::new();
+    let carrier = net.phone(9);
+    let mut registrar = Plan::new("carrier_registrar", carrier)
+        .set("user", "our-account")
+        .set("password", &password("our-account"))
+        .start(net);
+    let hotline = Hotline::new(net, &["ana"]).registered_trunk(carrier, "our-account");
+    let server = Server::start(&hotline);
+    registrar.succeeds();
+    server.wait_status("the trunk to be registered", WITHIN, |status| {
+        let mut trunks = status["trunks"].as_array()?.iter();
+        let second = trunks.find(|trunk| trunk["name"] == "second")?;
+        (second["state"] == "registered").then_some(())
+    });
+    let register = registrar.wait_message("a REGISTER", |m| m.text.contains("Authorization:"));
+    let contact = headers(&register.text, "Contact").remove(0);
+    let user = contact.split([':', '@']).nth(1).unwrap();
+    // Carriers call the contact, and put the dialled number into To.
+    let mut caller = Plan::caller("caller", net, "+34911987654")
+        .at(carrier)
+        .set("dial", user)
+        .set("play", "")
+        .set("hold_ms", "300")
+        .start(net);
+    caller.succeeds();
+    server.wait_idle();
+    let calls = server.say(&["calls"]);
+    assert!(calls.contains("second"), "{calls}");
 }

@@ -28,8 +28,6 @@ fn live_calls_finish_before_the_box_stops() {
         (server.http("/health/ready")?.0 == 503).then_some(())
     });
     assert_eq!(server.http("/health/live").unwrap().0, 200);
-    let late = Plan::new("caller_refused", net.phone(5));
-    drop(late);
     let heard = caller.heard().seconds_of(600);
     caller.wait_hears(600, heard + 1.0);
     assert!(server.is_running());
@@ -43,7 +41,6 @@ fn live_calls_finish_before_the_box_stops() {
 fn no_new_call_is_taken_while_a_live_one_finishes() {
     let net = Net::new();
     let mut server = Server::start(&Hotline::new(net, &["ana"]));
-    // A caller who leaves a message, at the carrier's other address-less port: the trunk is known by its address.
     let first = Plan::caller("caller", net, "+34911987654")
         .set("play", "")
         .set("hold_ms", "6000");
@@ -190,23 +187,42 @@ fn a_broken_database_and_a_second_server_are_told() {
     assert!(said.contains("damaged or not a database"), "{said}");
 }
 
+/// Kilobytes that a file may have; a limit on files stands for a disk without room.
+const FILE_LIMIT_KB: u32 = 256;
+
 #[test]
-fn a_full_disk_is_told_and_does_not_end_calls() {
+fn a_full_disk_is_told_and_calls_go_on() {
     let net = Net::new();
-    let server = Server::prepared(&Hotline::new(net, &["ana"]));
-    // A limit on the size of files stands for a disk without room.
-    let program = e2e::binary::centralita();
-    let fresh = server.folder().join("fresh");
+    let mut server = Server::prepared(&Hotline::new(net, &["ana"]));
     let file = server.folder().join("hotline.toml");
-    let output = std::process::Command::new("sh")
-        .arg("-c")
-        .arg("trap '' XFSZ; ulimit -f 8; exec \"$0\" --data \"$1\" apply \"$2\"")
-        .args([program, &fresh, &file])
-        .output()
-        .unwrap();
-    let said = sentence(&output);
-    assert!(
-        said.contains("full") || said.contains("space") || said.contains("cannot write"),
-        "{said}"
-    );
+    let apply = ["apply", file.to_str().unwrap()];
+    server.limit_files(4);
+    let said = sentence(&server.cli_on(&server.folder().join("fresh"), &apply));
+    assert!(said.contains("full or refuses writes"), "{said}");
+
+    server.limit_files(FILE_LIMIT_KB);
+    server.run();
+    assert_eq!(server.status()["database_ok"], true);
+    let calls = Plan::caller("caller", net, "+34911987654");
+    let calls = calls
+        .set("play", "")
+        .set("hold_ms", "1")
+        .calls(200)
+        .start(net);
+    server.wait_status("the disk to be full", Duration::from_secs(60), |status| {
+        (status["database_ok"] == false).then_some(())
+    });
+    drop(calls);
+    let (status, why) = server.http("/health/ready").unwrap();
+    println!("{}", why.trim());
+    assert_eq!(status, 503);
+    assert!(why.contains("database"), "{why}");
+
+    let mut phone = Baresip::start(net, Setup::phone(net.phone(0), "ana", 600));
+    server.wait_phones(1);
+    let mut caller = Baresip::start(net, Setup::caller(net, "+34911987654", 440));
+    caller.dial(net, NUMBER);
+    phone.wait("CALL_INCOMING", 1);
+    phone.answer();
+    caller.wait_hears(600, 1.0);
 }

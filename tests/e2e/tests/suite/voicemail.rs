@@ -44,6 +44,8 @@ fn open(server: &Server) -> (Heard, String) {
         Some(line.split_whitespace().next()?.to_owned())
     });
     let out = server.folder().join(&format!("{id}.wav"));
+    // Of an earlier look; the command overwrites nothing.
+    let _ = std::fs::remove_file(&out);
     let key = server.key_file();
     let arguments = ["voicemail", "open", &id, "--key", key.to_str().unwrap()];
     let output = server.cli(&[&arguments[..], &["--out", out.to_str().unwrap()]].concat());
@@ -191,9 +193,12 @@ fn holds_tone(bytes: &[u8]) -> bool {
         )
     };
     let law = |codec| {
-        let mut pcm = vec![0; bytes.len()];
         let mut decoder = media::codec::decoder(codec, media::codec::Rate::Hz8000).unwrap();
-        decoder.decode(bytes, &mut pcm).unwrap();
+        let mut pcm = vec![0; bytes.len()];
+        // As it would have come in: 20 ms in a packet.
+        for (packet, frame) in bytes.chunks(160).zip(pcm.chunks_mut(160)) {
+            decoder.decode(packet, frame).unwrap();
+        }
         Heard(pcm)
     };
     [words(0), words(1), law(Codec::Pcmu), law(Codec::Pcma)]

@@ -25,7 +25,7 @@ fn who_waits_hears_the_greeting_and_the_music_until_somebody_is_free() {
     first.wait("CALL_ESTABLISHED", 1);
 
     // The only volunteer is busy: the next caller is answered at once.
-    let voice = Voice::start(net.trunk(), 480);
+    let voice = Voice::start(net.second_trunk(), 480);
     let second = net_caller(net, &voice);
     let greeting = voice.wait_hears(GREETING_HZ, 0.7);
     let music = voice.wait_hears(MUSIC_HZ, 6.0);
@@ -137,6 +137,7 @@ fn who_has_waited_long_enough_is_asked_for_a_message() {
 
 fn net_caller(net: Net, voice: &Voice) -> Sipp {
     Plan::caller("caller", net, CALLER)
+        .at(voice.ip())
         .set("audio_port", &voice.port())
         .set("play", "")
         .set("hold_ms", "60000")
