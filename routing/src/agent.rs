@@ -1,6 +1,6 @@
 //! What volunteers are doing, derived from the calls.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::call::Stage;
@@ -110,26 +110,29 @@ impl Router {
     /// Tells of every volunteer whose state changed, and forgets those who are removed and free.
     pub(crate) fn tell_volunteers(&mut self) {
         let engaged = self.engagements();
-        let everyone: BTreeSet<VolunteerId> = self
+        let removed = self.agents.keys().filter(|id| !self.roster.knows(id));
+        let changed: Vec<(VolunteerId, VolunteerState)> = self
             .roster
             .volunteers()
-            .chain(self.agents.keys())
-            .cloned()
+            .chain(removed)
+            .map(|id| (id, self.volunteer_state(id, &engaged)))
+            .filter(|(id, state)| self.told(id) != *state)
+            .map(|(id, state)| (id.clone(), state))
             .collect();
-        for volunteer in everyone {
-            let state = self.volunteer_state(&volunteer, &engaged);
-            let agent = self.agents.entry(volunteer.clone()).or_default();
-            if agent.told != state {
-                agent.told = state;
-                self.out.notice(Notice::VolunteerChanged {
-                    volunteer: volunteer.clone(),
-                    state,
-                });
-            }
-            let busy = engaged.contains_key(&volunteer) || agent.wrap_up_until.is_some();
-            if !busy && !self.roster.knows(&volunteer) {
-                self.agents.remove(&volunteer);
-            }
+        for (volunteer, state) in changed {
+            self.agents.entry(volunteer.clone()).or_default().told = state;
+            self.out
+                .notice(Notice::VolunteerChanged { volunteer, state });
         }
+        let roster = &self.roster;
+        self.agents.retain(|id, agent| {
+            agent.wrap_up_until.is_some() || roster.knows(id) || engaged.contains_key(id)
+        });
+    }
+
+    /// The state that was told last.
+    fn told(&self, volunteer: &VolunteerId) -> VolunteerState {
+        let agent = self.agents.get(volunteer);
+        agent.map_or_else(|| Agent::default().told, |agent| agent.told)
     }
 }

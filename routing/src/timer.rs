@@ -81,8 +81,11 @@ impl Router {
         calls.chain(wrap_ups).chain(shift).min()
     }
 
-    /// Does what is due by `now`; early calls do no harm.
+    /// Does what is due by `now`; early calls do no harm and cost little.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.poll_timeout().is_none_or(|(at, _)| at > now) {
+            return;
+        }
         let calls: Vec<CallId> = self.calls.keys().copied().collect();
         for id in calls {
             self.expire(id, now);

@@ -160,7 +160,11 @@ fn who_vanishes_while_on_hold_is_missed() {
     let commands = desk.event(Event::MediaLost { leg: ana });
     assert_eq!(hangups(&commands), [(ana, reason)]);
     assert_eq!(devices(&commands), [LUIS]);
-    assert_eq!(desk.router.snapshot(desk.now).calls.len(), 1, "{caller} waits again");
+    assert_eq!(
+        desk.router.snapshot(desk.now).calls.len(),
+        1,
+        "{caller} waits again"
+    );
 }
 
 #[test]
