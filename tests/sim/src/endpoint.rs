@@ -147,6 +147,9 @@ pub struct Endpoint {
     counter: u64,
     out: Vec<Bytes>,
     pressed: Vec<u16>,
+    complaint: Option<&'static str>,
+    /// Phones picked up although they were told to stop.
+    crossed: u64,
 }
 
 impl Endpoint {
@@ -175,6 +178,8 @@ impl Endpoint {
             counter: 0,
             out: Vec::new(),
             pressed: Vec::new(),
+            complaint: None,
+            crossed: 0,
         };
         endpoint.register_soon(now);
         endpoint
@@ -218,11 +223,23 @@ impl Endpoint {
         match Message::parse(payload, Framing::Datagram) {
             Ok(Message::Request(request)) => self.receive_request(&request, now),
             Ok(Message::Response(response)) => self.receive_response(&response, now),
-            Err(error) => panic!("the exchange sends what nobody can read: {error}"),
+            Err(_) => self.complaint = Some("a message that nobody can read"),
         }
     }
 
-    /// The next datagram to send.
+    /// What is wrong with the last thing that it received.
+    #[must_use]
+    pub fn complaint(&self) -> Option<&'static str> {
+        self.complaint
+    }
+
+    /// How often it was picked up after it had been told to stop.
+    #[must_use]
+    pub fn crossed(&self) -> u64 {
+        self.crossed
+    }
+
+    /// The datagrams to send.
     pub fn poll_out(&mut self) -> Vec<Bytes> {
         std::mem::take(&mut self.out)
     }

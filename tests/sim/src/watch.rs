@@ -37,6 +37,8 @@ pub enum Invariant {
     NobodyIsForgotten,
     /// No phone learns who calls.
     CallersStayPrivate,
+    /// What the exchange sends can be read, and belongs to the call that it says.
+    PeersUnderstand,
     /// The router's own view fits together.
     RouterFitsTogether,
     /// Orders to the media engine make sense, and it does what the call needs.
@@ -213,12 +215,6 @@ impl Watch {
     #[must_use]
     pub fn volunteer_of(&self, leg: LegId) -> Option<usize> {
         self.legs.get(&leg)?.phone.map(|(_, who)| who)
-    }
-
-    /// With what reason a leg was told to end.
-    #[must_use]
-    pub fn told(&self, leg: LegId) -> Option<HangupReason> {
-        self.legs.get(&leg)?.told
     }
 
     /// The pairs that must hear each other now, and everybody else nobody.

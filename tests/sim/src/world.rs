@@ -56,8 +56,8 @@ pub struct Tally {
     pub datagrams: u64,
     /// Phones that were dialled.
     pub dialled: u64,
-    /// Phones picked up too late.
-    pub late_pickups: u64,
+    /// Phones picked up after they had been told to stop.
+    pub crossed: u64,
     /// Steps after which everything was checked.
     pub checks: u64,
     /// Time on the virtual clock.
@@ -71,7 +71,7 @@ impl Tally {
         self.calls += other.calls;
         self.datagrams += other.datagrams;
         self.dialled += other.dialled;
-        self.late_pickups += other.late_pickups;
+        self.crossed += other.crossed;
         self.checks += other.checks;
         self.simulated += other.simulated;
         for (outcome, count) in &other.outcomes {
@@ -297,7 +297,7 @@ impl World {
         self.tally.calls = self.watch.offered();
         self.tally.outcomes = self.watch.outcomes().clone();
         self.tally.dialled = counters.dialled;
-        self.tally.late_pickups = counters.late_pickups;
+        self.tally.crossed = self.phones.iter().map(Endpoint::crossed).sum();
         Report {
             tally: self.tally,
             breach: verdict.err().map(|breach| (at, breach)),

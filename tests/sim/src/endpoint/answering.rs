@@ -106,7 +106,7 @@ impl Endpoint {
         } else if within(manner.ignores) {
             // It rings until it is told to stop, or thinks that it is enough.
         } else if within(manner.foreign) {
-            if draw % 2 == 0 {
+            if draw.is_multiple_of(2) {
                 return self.later(now + picks_up, tag, Act::Refuse(488));
             }
             self.lines
@@ -209,7 +209,10 @@ impl Endpoint {
         let response = wire::response(request, 200, &tag, &self.contact(), "");
         self.out.push(response);
         match (ringing, stubborn) {
-            (true, true) => self.pick_up(&tag, now),
+            (true, true) => {
+                self.crossed += 1;
+                self.pick_up(&tag, now);
+            }
             (true, false) => self.refuse(&tag, 487, now),
             (false, _) => {}
         }

@@ -114,7 +114,7 @@ impl Endpoint {
         if let Some((tag, call)) = self.engage(number) {
             let end = now + call.message;
             if call.presses {
-                let by_info = call.message.subsec_millis() % 3 == 0;
+                let by_info = call.message.subsec_millis().is_multiple_of(3);
                 let act = if by_info { Act::Info } else { Act::Press };
                 self.later(end, &tag, act);
             } else if call.hangs_up_after_message {

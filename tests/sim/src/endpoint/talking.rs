@@ -84,7 +84,10 @@ impl Endpoint {
             return self.reply(request, 481, "");
         };
         let call_id = wire::text(request.headers(), HeaderName::CallId);
-        assert_eq!(line.dialog.call_id, call_id, "a tag belongs to one call");
+        if line.dialog.call_id != call_id {
+            self.complaint = Some("a request with the tag of another call");
+            return;
+        }
         match (request.method(), line.state) {
             (_, State::Vanished) => {}
             (Method::Bye, _) => {

@@ -24,7 +24,10 @@ impl World {
             self.note_delivery(&packet);
             self.endpoint(place).receive(packet.payload, now);
             self.carry_endpoint(place);
-            return Ok(());
+            return match self.endpoint(place).complaint() {
+                None => Ok(()),
+                Some(what) => breach(Invariant::PeersUnderstand, what),
+            };
         }
         self.note_arrival(&packet);
         let input = Input::Datagram {
@@ -198,9 +201,8 @@ impl World {
             MediaCommand::Open { port, .. } => {
                 self.ports.insert(leg, port);
                 let number = self.engine.port(port).map_or(0, |port| port.number);
-                if let Some(place) = self.spoken.iter().position(|it| it.contains(&number)) {
-                    // A number that somebody still sends to from an earlier call.
-                    let _ = place;
+                // A number that somebody still sends to from an earlier call.
+                if self.spoken.iter().any(|numbers| numbers.contains(&number)) {
                     self.engine.voice(number, true, now);
                 }
                 Ok(())
