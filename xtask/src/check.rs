@@ -17,7 +17,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("engine", &["media"]),
     ("phone", &["sip", "media"]),
     ("sim", &["routing", "sip", "media", "telephony", "exchange"]),
-    ("e2e", &["crypto", "phone"]),
+    ("e2e", &["crypto", "media", "phone", "sip"]),
     ("xtask", &[]),
     (
         "centralita",
