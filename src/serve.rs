@@ -141,8 +141,10 @@ pub async fn run(data: &Path, demo_if_empty: bool) -> Result<(), ServeError> {
     )
     .await?;
     drain_on_signals(orders.clone())?;
-    admin::start(data, Arc::clone(&store), composer, hotline, orders, metrics)
+    let told = Arc::clone(&metrics);
+    admin::start(data, Arc::clone(&store), composer, hotline, orders, told)
         .map_err(|error| ServeError::Other(format!("cannot open the control socket: {error}")))?;
+    metrics.set_listening();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready for calls");
     let keeper = tokio::spawn(voice.run()).await.map_err(ServeError::other)?;
     keeper.finish().await;

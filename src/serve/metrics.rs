@@ -32,6 +32,7 @@ pub struct Metrics {
     pub(super) datagrams_dropped: Counter<u64, AtomicU64>,
     pub(super) media_busy: Counter<u64, AtomicU64>,
     pub(super) facts_waiting: Gauge<i64, AtomicI64>,
+    listening: AtomicBool,
     draining: AtomicBool,
     database_down: AtomicBool,
 }
@@ -53,6 +54,7 @@ impl Metrics {
             datagrams_dropped: Counter::default(),
             media_busy: Counter::default(),
             facts_waiting: Gauge::default(),
+            listening: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             database_down: AtomicBool::new(false),
             registry: Registry::default(),
@@ -122,9 +124,16 @@ impl Metrics {
         !self.database_down.load(Ordering::Relaxed)
     }
 
+    /// Notes that every address is listened on.
+    pub fn set_listening(&self) {
+        self.listening.store(true, Ordering::Relaxed);
+    }
+
     /// Why new work should go elsewhere, if it should.
     pub fn not_ready(&self) -> Option<&'static str> {
-        if self.is_draining() {
+        if !self.listening.load(Ordering::Relaxed) {
+            Some("starting, calls are not yet listened for")
+        } else if self.is_draining() {
             Some("draining, no new calls are taken")
         } else if !self.database_ok() {
             Some("the database takes no writes; calls go on, their records wait in memory")
