@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use media::control::{MediaCommand, PortId};
+use media::control::{MediaCommand, MediaEvent, PortId};
 use routing::{Command, DeviceId, Event, HangupReason, LegId, Notice, RouterConfig, TimerReason};
 
 use crate::hotline::Hotline;
@@ -62,11 +62,15 @@ pub enum Fault {
     PortsStayOpen,
     /// Ports are not opened.
     PortsAreNotOpened,
+    /// The exchange never hears that a port is closed.
+    ClosingsAreNotTold,
+    /// A BYE bears another call's Call-ID.
+    CallIdsAreMixedUp,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::LosersAreNotTold,
         Self::CancelsAreNotSent,
         Self::CancelsGiveNoReason,
@@ -90,6 +94,8 @@ impl Fault {
         Self::NumbersAreShown,
         Self::PortsStayOpen,
         Self::PortsAreNotOpened,
+        Self::ClosingsAreNotTold,
+        Self::CallIdsAreMixedUp,
     ];
 
     /// The invariant that it breaks; one that another invariant may notice first names both.
@@ -126,6 +132,8 @@ impl Fault {
                 &[Invariant::CallersAreAccountedFor, Invariant::NothingIsLeft]
             }
             Self::NumbersAreShown => &[Invariant::CallersStayPrivate],
+            Self::ClosingsAreNotTold => &[Invariant::NothingIsLeft],
+            Self::CallIdsAreMixedUp => &[Invariant::PeersUnderstand],
             Self::PortsStayOpen => &[Invariant::NothingIsLeft, Invariant::MediaMakesSense],
         }
     }
@@ -311,6 +319,13 @@ impl Injector {
         }
     }
 
+    /// Whether the exchange is told of an event of the media engine.
+    #[must_use]
+    pub fn reaches_exchange(&self, event: &MediaEvent) -> bool {
+        let closes = matches!(event, MediaEvent::Closed { .. });
+        !closes || self.fault != Some(Fault::ClosingsAreNotTold)
+    }
+
     /// A datagram of the exchange as it leaves the box, if it does.
     #[must_use]
     pub fn datagram(&self, payload: Bytes) -> Option<Bytes> {
@@ -319,6 +334,10 @@ impl Injector {
             Some(Fault::CancelsAreNotSent) if is_cancel => None,
             Some(Fault::CancelsGiveNoReason) if is_cancel => {
                 let text = String::from_utf8_lossy(&payload).replace("Reason:", "X-Reason:");
+                Some(Bytes::from(text))
+            }
+            Some(Fault::CallIdsAreMixedUp) if payload.starts_with(b"BYE ") => {
+                let text = String::from_utf8_lossy(&payload).replace("Call-ID: ", "Call-ID: x");
                 Some(Bytes::from(text))
             }
             _ => Some(payload),

@@ -242,7 +242,9 @@ impl World {
         } else if due(self.engine.next_timeout()) {
             if let Some(event) = self.engine.pop_due(now) {
                 self.note_media(&event);
-                self.exchange.handle_input(Input::Media(event), now);
+                if self.injector.reaches_exchange(&event) {
+                    self.exchange.handle_input(Input::Media(event), now);
+                }
                 self.turn(false)?;
             }
         } else if let Some(place) = self.due_endpoint() {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use routing::limits::{ANSWER_MAX_S, RECORDING_CLOSE_S};
+use routing::limits::RECORDING_CLOSE_S;
 use routing::{CallId, CallRecord, HangupReason, HubId, LegEnd, LegId, Outcome, RejectReason};
 
 use super::{Call, Invariant, Leg, Offer, Stage, Verdict, Watch, breach};
@@ -330,11 +330,6 @@ impl Watch {
                     }
                 }
                 _ => {}
-            }
-            let since = now.saturating_duration_since(call.since);
-            let never_up = call.answer_ordered && !call.up && !call.answered;
-            if never_up && since > Duration::from_secs(ANSWER_MAX_S + 400) {
-                return lost(format!("call {id} was never acknowledged, and goes on"));
             }
         }
         Ok(())
