@@ -15,7 +15,7 @@ mod secret;
 mod section;
 
 pub use convert::{MAX_REGISTRATION, MIN_REGISTRATION, PromptPlan};
-pub use demo::{DEMO_NUMBER, Demo, DemoPorts, demo_hotline};
+pub use demo::{DEMO_NUMBER, Demo, DemoPorts, OLD_PHONE, demo_hotline};
 pub use diff::{Change, ChangeKind, diff};
 pub use model::{
     Digest, Hotline, Hub, Limits, Network, PortRange, PromptSource, Prompts, RateLimit, Screening,

@@ -9,6 +9,8 @@ use super::secret::Secret;
 /// The number of the demonstration hotline; from the range set aside for fiction.
 pub const DEMO_NUMBER: &str = "+15550100";
 const VOLUNTEERS: [&str; 3] = ["ana", "ben", "chris"];
+/// Whose phone is offered MD5 alone, for phones that fail on anything newer.
+pub const OLD_PHONE: &str = "chris";
 const PASSWORD_BYTES: usize = 16;
 
 /// Where the demonstration hotline listens, on loopback.
@@ -57,9 +59,14 @@ pub fn demo_hotline(reader: &ReaderPublicKey, ports: DemoPorts) -> Result<Demo, 
     let mut people = String::new();
     for id in VOLUNTEERS {
         let password = random_password()?;
+        let old = if id == OLD_PHONE {
+            ", md5_only = true"
+        } else {
+            ""
+        };
         let _ = write!(
             people,
-            "\n[[volunteer]]\nid = \"{id}\"\nphones = [{{ user = \"{id}\", password = \"{password}\" }}]\n"
+            "\n[[volunteer]]\nid = \"{id}\"\nphones = [{{ user = \"{id}\", password = \"{password}\"{old} }}]\n"
         );
         phones.push((id.to_owned(), Secret::new(&password)));
     }

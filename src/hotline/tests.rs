@@ -574,8 +574,11 @@ fn the_demonstration_parses_and_no_two_are_alike() {
     assert_eq!(hub.fallback.len(), demo.phones.len());
     let ua = hotline.to_ua_config("x");
     for (user, password) in &demo.phones {
-        let ha1 = Algorithm::Sha256.ha1(user, demo.realm, password.reveal());
-        assert_eq!(ua.accounts[&Account(user.clone())].sha256_hex, Some(ha1));
+        let stored = &ua.accounts[&Account(user.clone())];
+        let ha1 = |algorithm: Algorithm| algorithm.ha1(user, demo.realm, password.reveal());
+        assert_eq!(stored.md5_hex, ha1(Algorithm::Md5));
+        let newer = (user != OLD_PHONE).then(|| ha1(Algorithm::Sha256));
+        assert_eq!(stored.sha256_hex, newer);
     }
     assert!(make().phones[0].1 != demo.phones[0].1);
     assert!(ua.default_local.ip().is_loopback());

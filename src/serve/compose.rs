@@ -129,8 +129,13 @@ fn welcome(data: &Path, demo: &hotline::Demo, ports: hotline::DemoPorts) {
     );
     println!("Register a softphone as one of the volunteers (SIP over UDP or TCP):");
     for (user, password) in &demo.phones {
+        let old = if user == hotline::OLD_PHONE {
+            "   (for older phones, such as baresip 1)"
+        } else {
+            ""
+        };
         println!(
-            "  {user}@127.0.0.1:{}   password {}",
+            "  {user}@127.0.0.1:{}   password {}{old}",
             ports.sip,
             password.reveal()
         );
