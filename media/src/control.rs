@@ -188,6 +188,8 @@ pub enum MediaEvent {
     PlayFinished {
         /// The port.
         port: PortId,
+        /// The clip: another one may have been ordered in the meantime.
+        clip: ClipId,
     },
     /// A recording ended.
     RecordingEnded {

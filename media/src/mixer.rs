@@ -121,8 +121,8 @@ impl Mixer {
             MediaCommand::Play { port, clip, repeat } => {
                 let prompt = self.clips.get(&clip).cloned();
                 self.with(port, |port| match prompt {
-                    Some(prompt) => port.play(prompt, repeat),
-                    None => port.play_nothing(),
+                    Some(prompt) => port.play(clip, prompt, repeat),
+                    None => port.play_nothing(clip),
                 });
             }
             MediaCommand::StopPlaying { port } => self.with(port, Port::stop_playing),

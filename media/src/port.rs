@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::codec::{Codec, Encoder, MAX_FRAME_BYTES, Rate};
-use crate::control::{MediaEvent, PortFormat, PortId, PortStats, RecordingStop};
+use crate::control::{ClipId, MediaEvent, PortFormat, PortId, PortStats, RecordingStop};
 use crate::dtmf::{Digit, EventReceiver, EventSender};
 use crate::jitter::{Incoming, Kind};
 use crate::prompt::Prompt;
@@ -457,15 +457,16 @@ impl Port {
     }
 
     /// Plays a clip in place of the one that plays.
-    pub fn play(&mut self, clip: Arc<Prompt>, repeat: bool) {
-        self.player = Some(Player::new(clip, repeat));
+    pub fn play(&mut self, name: ClipId, clip: Arc<Prompt>, repeat: bool) {
+        self.player = Some(Player::new(name, clip, repeat));
     }
 
     /// A clip that does not exist ends at once, so that nobody waits for it.
-    pub fn play_nothing(&mut self) {
+    pub fn play_nothing(&mut self, clip: ClipId) {
         self.player = None;
+        let port = self.id;
         self.events
-            .push_back(MediaEvent::PlayFinished { port: self.id });
+            .push_back(MediaEvent::PlayFinished { port, clip });
     }
 
     /// Stops the clip.

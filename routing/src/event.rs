@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::command::PromptKind;
 use crate::id::{AccountId, DeviceId, LegId, RecordingId, TrunkId};
 use crate::party::{Digit, PhoneNumber};
 
@@ -54,6 +55,8 @@ pub enum Event {
     PlaybackFinished {
         /// Who heard it.
         leg: LegId,
+        /// Which: another one may have been ordered while this was on its way.
+        kind: PromptKind,
     },
     /// A recording ended for a reason of its own or after `StopRecording`.
     RecordingFinished {

@@ -74,18 +74,25 @@ impl Router {
     }
 
     /// A prompt to the caller came to its end.
-    pub(crate) fn playback_finished(&mut self, leg: LegId, now: Instant) {
+    pub(crate) fn playback_finished(&mut self, leg: LegId, kind: PromptKind, now: Instant) {
         let Some((id, Party::Caller)) = self.call_of(leg) else {
             return;
         };
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        match call.stage {
-            Stage::Queued(Waiting::Greeting { .. }) => call.play_music(&mut self.out),
-            Stage::Voicemail(Voicemail::Invitation { .. }) => self.start_recording(id, now),
-            Stage::Voicemail(Voicemail::Thanks { .. }) => self.release_caller(id, now),
-            Stage::Queued(_) | Stage::Bridged(_) | Stage::Voicemail(_) => {}
+        match (&call.stage, kind) {
+            (Stage::Queued(Waiting::Greeting { .. }), PromptKind::Greeting) => {
+                call.play_music(&mut self.out);
+            }
+            (Stage::Voicemail(Voicemail::Invitation { .. }), PromptKind::VoicemailInvitation) => {
+                self.start_recording(id, now)
+            }
+            (Stage::Voicemail(Voicemail::Thanks { .. }), PromptKind::VoicemailThanks) => {
+                self.release_caller(id, now);
+            }
+            // Told too late: the caller hears something else by now.
+            (Stage::Queued(_) | Stage::Bridged(_) | Stage::Voicemail(_), _) => {}
         }
     }
 

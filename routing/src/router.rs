@@ -137,7 +137,7 @@ impl Router {
             Event::LegEnded { leg, end } => self.leg_ended(leg, end, now),
             Event::LegHeld { leg, held } => self.leg_held(leg, held),
             Event::DigitPressed { leg, digit } => self.digit_pressed(leg, digit, now),
-            Event::PlaybackFinished { leg } => self.playback_finished(leg, now),
+            Event::PlaybackFinished { leg, kind } => self.playback_finished(leg, kind, now),
             Event::RecordingFinished {
                 recording,
                 end,

@@ -242,7 +242,8 @@ fn a_plain_call_is_forwarded_and_a_clip_is_heard_in_it() {
         })
         .unwrap();
     assert!(talk_until(&mut phones, |phones| phones[1].hears(700.0)));
-    let finished = MediaEvent::PlayFinished { port: PortId(2) };
+    let port = PortId(2);
+    let finished = MediaEvent::PlayFinished { port, clip };
     assert!(talk_until(&mut phones, |_| events.try_recv() == Ok(finished.clone())));
 }
 

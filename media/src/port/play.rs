@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::codec::Rate;
+use crate::control::ClipId;
 use crate::prompt::Prompt;
 
 /// Plays one clip to one port.
 pub(super) struct Player {
+    name: ClipId,
     clip: Arc<Prompt>,
     /// The next sample, at the port's rate.
     at: usize,
@@ -14,12 +16,17 @@ pub(super) struct Player {
 }
 
 impl Player {
-    pub(super) fn new(clip: Arc<Prompt>, repeat: bool) -> Self {
+    pub(super) fn new(name: ClipId, clip: Arc<Prompt>, repeat: bool) -> Self {
         Self {
+            name,
             clip,
             at: 0,
             repeat,
         }
+    }
+
+    pub(super) fn name(&self) -> ClipId {
+        self.name
     }
 
     /// Goes on at the same moment of the clip at another rate.
@@ -58,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_clip_is_added_and_ends_exactly() {
-        let mut player = Player::new(clip(5), false);
+        let mut player = Player::new(ClipId(1), clip(5), false);
         let mut mix = [10; 3];
         assert!(!player.add_to(&mut mix, Rate::Hz8000));
         assert_eq!(mix, [11, 12, 13]);
@@ -69,10 +76,10 @@ mod tests {
 
     #[test]
     fn a_repeated_clip_has_no_seam_and_an_empty_one_ends() {
-        let mut player = Player::new(clip(4), true);
+        let mut player = Player::new(ClipId(1), clip(4), true);
         let mut mix = [0; 10];
         assert!(!player.add_to(&mut mix, Rate::Hz8000));
         assert_eq!(mix, [1, 2, 3, 4, 1, 2, 3, 4, 1, 2]);
-        assert!(Player::new(clip(0), true).add_to(&mut mix, Rate::Hz8000));
+        assert!(Player::new(ClipId(1), clip(0), true).add_to(&mut mix, Rate::Hz8000));
     }
 }

@@ -29,9 +29,10 @@ impl Port {
         if let Some(player) = &mut self.player {
             let finished = player.add_to(&mut scratch.mix[..samples], self.rate);
             if finished {
+                let (port, clip) = (self.id, player.name());
                 self.player = None;
                 self.events
-                    .push_back(MediaEvent::PlayFinished { port: self.id });
+                    .push_back(MediaEvent::PlayFinished { port, clip });
             }
         }
         if let Some(recorder) = &mut self.recorder {

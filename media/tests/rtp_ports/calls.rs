@@ -260,7 +260,8 @@ fn a_clip_ends_once_and_a_repeated_one_does_not() {
     rig.run(1_505);
     assert_pitch(&rig, 1, 600.0, "the loop");
     assert_eq!(rig.peers[0].pitch(), None);
-    assert_eq!(rig.happened(), [MediaEvent::PlayFinished { port: once }]);
+    let port = once;
+    assert_eq!(rig.happened(), [MediaEvent::PlayFinished { port, clip }]);
     assert!(
         (480..=520).contains(&rig.events[0].0),
         "{}",
@@ -271,14 +272,15 @@ fn a_clip_ends_once_and_a_repeated_one_does_not() {
     assert_eq!(rig.peers[1].pitch(), None);
     assert_eq!(rig.events.len(), 1, "stopping tells nothing");
     // Nobody waits for a clip that does not exist.
+    let clip = ClipId(99);
     rig.order(MediaCommand::Play {
         port: once,
-        clip: ClipId(99),
+        clip,
         repeat: true,
     });
     assert_eq!(
         rig.happened()[1..],
-        [MediaEvent::PlayFinished { port: once }]
+        [MediaEvent::PlayFinished { port, clip }]
     );
 }
 

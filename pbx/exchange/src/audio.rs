@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use media::control::{MediaCommand, MediaEvent, PortId, RecordingKey, RecordingStop};
+use media::control::{ClipId, MediaCommand, MediaEvent, PortId, RecordingKey, RecordingStop};
 use routing::{Digit, Event, HangupReason, LegEnd, LegId, RecordingEnd, RecordingId};
 use sip::ua::SessionId;
 use telephony::Input;
@@ -11,6 +11,7 @@ use telephony::Input;
 use crate::config::MAX_QUEUED_OUTPUTS;
 use crate::digits::Source;
 use crate::exchange::Exchange;
+use crate::leg::Playing;
 use crate::negotiation::Agreed;
 use crate::ports::Lease;
 use crate::status::hangup_reason;
@@ -28,7 +29,7 @@ impl Exchange {
                     self.digit(lease.leg, digit, Source::Media, now);
                 }
             }
-            MediaEvent::PlayFinished { port } => self.play_finished(port),
+            MediaEvent::PlayFinished { port, clip } => self.play_finished(port, clip),
             MediaEvent::RecordingEnded {
                 port,
                 recording,
@@ -70,7 +71,7 @@ impl Exchange {
         let Some(leg) = self.legs.get_mut(id) else {
             return;
         };
-        leg.clip = None;
+        leg.playing = None;
         leg.format = None;
         if let Some(port) = leg.port.take() {
             self.media.push_back(MediaCommand::Close { port });
@@ -101,7 +102,7 @@ impl Exchange {
         let is_up = matches!(leg.phase, crate::leg::Phase::Up);
         if leg.format.as_ref() != Some(&format) {
             let is_first = leg.format.replace(format.clone()).is_none();
-            let clip = leg.clip.filter(|_| is_first);
+            let playing = leg.playing.filter(|_| is_first);
             // A party that holds us may well be silent.
             let media_timeout = match held {
                 true => Duration::ZERO,
@@ -113,7 +114,7 @@ impl Exchange {
                 media_timeout,
             };
             self.order(id, command, now);
-            if let Some((clip, repeat)) = clip {
+            if let Some(Playing { clip, repeat, .. }) = playing {
                 self.order(id, MediaCommand::Play { port, clip, repeat }, now);
             }
         }
@@ -182,17 +183,18 @@ impl Exchange {
         self.end_leg(lease.leg, LegEnd::MediaFailed, Some(reason), now);
     }
 
-    fn play_finished(&mut self, port: PortId) {
+    fn play_finished(&mut self, port: PortId, clip: ClipId) {
         let Some(lease) = self.ports.lease(port) else {
             return;
         };
         let Some(leg) = self.legs.live(lease.leg) else {
             return;
         };
-        // Otherwise it was stopped in the meantime, or another one repeats.
-        if leg.clip.is_some_and(|(_, repeat)| !repeat) {
-            leg.clip = None;
-            self.emit(Event::PlaybackFinished { leg: lease.leg });
+        // Otherwise it was stopped in the meantime, or another one plays.
+        let ended = |it: &mut Playing| it.clip == clip && !it.repeat;
+        if let Some(Playing { kind, .. }) = leg.playing.take_if(ended) {
+            let leg = lease.leg;
+            self.emit(Event::PlaybackFinished { leg, kind });
         }
     }
 

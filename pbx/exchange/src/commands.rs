@@ -13,7 +13,7 @@ use sip::ua::{BindingId, OutgoingInvite, Reason, Target};
 
 use crate::config::MAX_LEGS;
 use crate::exchange::Exchange;
-use crate::leg::{Leg, Phase, Side};
+use crate::leg::{Leg, Phase, Playing, Side};
 use crate::negotiation::Negotiation;
 use crate::status::{SERVICE_UNAVAILABLE, hangup_reason, rejection};
 
@@ -199,11 +199,13 @@ impl Exchange {
             tracing::warn!(leg = %id, hub = %prompt.hub, kind = ?prompt.kind, "nothing to play");
             self.stop_playing(id, now);
             if !repeat {
-                self.emit(Event::PlaybackFinished { leg: id });
+                let kind = prompt.kind;
+                self.emit(Event::PlaybackFinished { leg: id, kind });
             }
             return;
         };
-        leg.clip = Some((clip, repeat));
+        let kind = prompt.kind;
+        leg.playing = Some(Playing { clip, kind, repeat });
         if leg.format.is_some() {
             self.order(id, MediaCommand::Play { port, clip, repeat }, now);
         }
@@ -213,7 +215,7 @@ impl Exchange {
         let Some(leg) = self.legs.live(id) else {
             return;
         };
-        let playing = leg.clip.take().is_some() && leg.format.is_some();
+        let playing = leg.playing.take().is_some() && leg.format.is_some();
         if let Some(port) = leg.port.filter(|_| playing) {
             self.order(id, MediaCommand::StopPlaying { port }, now);
         }

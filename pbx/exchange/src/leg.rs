@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use media::control::{ClipId, PortFormat, PortId};
-use routing::{LegEnd, LegId};
+use routing::{LegEnd, LegId, PromptKind};
 use sip::ua::SessionId;
 
 use crate::digits::DigitFilter;
@@ -31,6 +31,14 @@ pub(crate) enum Phase {
     Up,
 }
 
+/// What a leg hears.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Playing {
+    pub(crate) clip: ClipId,
+    pub(crate) kind: PromptKind,
+    pub(crate) repeat: bool,
+}
+
 /// One party's path.
 #[derive(Debug)]
 pub(crate) struct Leg {
@@ -48,8 +56,8 @@ pub(crate) struct Leg {
     pub(crate) sign_of_life: bool,
     /// Whether the router knows that it rings.
     pub(crate) ringing: bool,
-    /// What plays, and whether it repeats. Started once the port can speak.
-    pub(crate) clip: Option<(ClipId, bool)>,
+    /// What plays. Started once the port can speak.
+    pub(crate) playing: Option<Playing>,
     pub(crate) digits: DigitFilter,
     /// Why it ends, once that is decided. Orders for it are void from then on.
     pub(crate) end: Option<LegEnd>,
@@ -72,7 +80,7 @@ impl Leg {
             held: false,
             sign_of_life: false,
             ringing: false,
-            clip: None,
+            playing: None,
             digits: DigitFilter::default(),
             end: None,
         }

@@ -2,6 +2,7 @@
 
 mod support;
 
+use media::control::ClipId;
 use media::control::MediaEvent;
 use routing::{Event, LegId};
 use sip::entropy::Entropy;
@@ -57,7 +58,10 @@ fn play_out(world: &mut World, dice: &mut Dice) {
     if let Some(port) = ports.get(dice.below(8) as usize).copied() {
         world.media(match dice.below(4) {
             0 => MediaEvent::MediaLost { port },
-            _ => MediaEvent::PlayFinished { port },
+            _ => {
+                let clip = ClipId(1 + u64::from(dice.below(4)));
+                MediaEvent::PlayFinished { port, clip }
+            }
         });
     }
 }

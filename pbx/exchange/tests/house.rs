@@ -106,8 +106,8 @@ fn nobody_picks_up_and_the_caller_leaves_a_message() {
     let play_out = |world: &mut World| {
         let port = world.trunk_port();
         let clip = world.engine.port(port).clip;
-        if clip.is_some_and(|(_, repeat)| !repeat) {
-            world.media(MediaEvent::PlayFinished { port });
+        if let Some((clip, false)) = clip {
+            world.media(MediaEvent::PlayFinished { port, clip });
         }
         world
             .engine
@@ -159,8 +159,9 @@ fn a_message_cut_off_by_hanging_up_is_kept() {
         {
             break;
         }
-        if let Some(port) = world.engine.ports.keys().next().copied() {
-            world.media(MediaEvent::PlayFinished { port });
+        let first = world.engine.ports.iter().next();
+        if let Some((port, Some((clip, _)))) = first.map(|(port, it)| (*port, it.clip)) {
+            world.media(MediaEvent::PlayFinished { port, clip });
         }
     }
     let now = world.now;

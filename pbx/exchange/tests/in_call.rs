@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use media::codec::Codec;
-use media::control::{Direction, MediaEvent, RecordingStop};
+use media::control::{ClipId, Direction, MediaEvent, RecordingStop};
 use media::dtmf::Digit as Key;
 use routing::{Command, Digit, Event, HubId, LegEnd, LegId, PromptKind, RecordingEnd, RecordingId};
 use support::raw::header;
@@ -170,8 +170,9 @@ fn keys_count_once_however_they_come() {
 fn prompts_that_are_missing_strand_nobody() {
     let mut world = World::new(0);
     let leg = world.answered_call();
-    let finished = Event::PlaybackFinished { leg };
-    let mut missing = prompt(PromptKind::VoicemailInvitation);
+    let kind = PromptKind::VoicemailInvitation;
+    let finished = Event::PlaybackFinished { leg, kind };
+    let mut missing = prompt(kind);
     missing.hub = HubId::new("another");
     for repeat in [true, false] {
         assert!(!world.was(&finished), "music has no end");
@@ -198,18 +199,21 @@ fn only_a_prompt_that_ran_out_is_finished() {
         repeat,
     });
     world.order(Command::StopPlaying { leg });
-    world.media(MediaEvent::PlayFinished { port });
-    assert!(
-        !world.was(&Event::PlaybackFinished { leg }),
-        "it was stopped"
-    );
+    let clip = ClipId(1);
+    let kind = PromptKind::Greeting;
+    world.media(MediaEvent::PlayFinished { port, clip });
+    let finished = Event::PlaybackFinished { leg, kind };
+    assert!(!world.was(&finished), "it was stopped");
     world.order(Command::Play {
         leg,
         prompt,
         repeat,
     });
-    world.media(MediaEvent::PlayFinished { port });
-    assert!(world.was(&Event::PlaybackFinished { leg }));
+    let stale = ClipId(3);
+    world.media(MediaEvent::PlayFinished { port, clip: stale });
+    assert!(!world.was(&finished), "another one ran out");
+    world.media(MediaEvent::PlayFinished { port, clip });
+    assert!(world.was(&finished));
 }
 
 fn record(world: &mut World, leg: LegId) {

@@ -196,5 +196,8 @@ fn times_without_end_do_no_harm() {
     desk.down(ANA);
     let (caller, _) = desk.call_from(Some("+34600111222"), NIGHT);
     desk.answered(caller);
-    assert!(matches!(desk.played(caller)[..], [Command::Record { .. }]));
+    assert!(matches!(
+        desk.played(caller, PromptKind::VoicemailInvitation)[..],
+        [Command::Record { .. }]
+    ));
 }

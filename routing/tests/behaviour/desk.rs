@@ -237,8 +237,8 @@ impl Desk {
         self.event(Event::LegHeld { leg, held })
     }
 
-    pub fn played(&mut self, leg: LegId) -> Vec<Command> {
-        self.event(Event::PlaybackFinished { leg })
+    pub fn played(&mut self, leg: LegId, kind: PromptKind) -> Vec<Command> {
+        self.event(Event::PlaybackFinished { leg, kind })
     }
 
     pub fn key(&mut self, leg: LegId, key: char) -> Vec<Command> {

@@ -171,7 +171,7 @@ struct Line {
     up: bool,
     answer_ordered: bool,
     ending: bool,
-    playing_once: bool,
+    playing_once: Option<PromptKind>,
     recording: Option<RecordingId>,
     with: Option<LegId>,
 }
@@ -291,14 +291,14 @@ impl World {
                 self.talking.remove(&leg);
                 self.part(leg);
             }
-            Command::Play { repeat, .. } => {
+            Command::Play { prompt, repeat, .. } => {
                 assert!(line.up && !line.ending && line.with.is_none());
-                line.playing_once = !repeat;
+                line.playing_once = (!repeat).then_some(prompt.kind);
             }
-            Command::StopPlaying { .. } => line.playing_once = false,
+            Command::StopPlaying { .. } => line.playing_once = None,
             Command::Record { recording, .. } => {
                 assert!(line.up && !line.ending && line.recording.is_none());
-                line.playing_once = false;
+                line.playing_once = None;
                 line.recording = Some(recording);
             }
             Command::StopRecording { .. } => self.end_recording(leg, RecordingEnd::Stopped, 3000),
@@ -324,7 +324,7 @@ impl World {
         for leg in [a, b] {
             let line = self.line(leg);
             assert!(!line.ending && line.with.is_none(), "one at a time");
-            line.playing_once = false;
+            line.playing_once = None;
         }
         assert!(self.line(a).device.is_none() && self.line(a).answer_ordered);
         assert!(self.line(b).up);
@@ -482,9 +482,10 @@ impl World {
                 }
             }
             Step::Play { which } => {
-                if let Some(leg) = self.pick(which, |line| line.playing_once) {
-                    self.line(leg).playing_once = false;
-                    self.tell(Event::PlaybackFinished { leg });
+                if let Some(leg) = self.pick(which, |line| line.playing_once.is_some())
+                    && let Some(kind) = self.line(leg).playing_once.take()
+                {
+                    self.tell(Event::PlaybackFinished { leg, kind });
                 }
             }
             Step::EndRecording { which, ms, end } => {

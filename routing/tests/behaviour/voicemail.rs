@@ -21,9 +21,16 @@ fn invited() -> (Desk, LegId) {
 /// A caller who is being recorded.
 fn recorded() -> (Desk, LegId) {
     let (mut desk, caller) = invited();
-    desk.played(caller);
+    desk.played(caller, PromptKind::VoicemailInvitation);
     assert_eq!(desk.stage(), CallStage::Recording);
     (desk, caller)
+}
+
+#[test]
+fn a_greeting_that_ends_too_late_is_not_taken_for_the_invitation() {
+    let (mut desk, caller) = invited();
+    assert_eq!(desk.played(caller, PromptKind::Greeting), []);
+    assert_eq!(desk.stage(), CallStage::Invitation);
 }
 
 fn finished(desk: &mut Desk, leg: LegId, end: RecordingEnd, ms: u64) -> Vec<Command> {
@@ -46,7 +53,7 @@ fn invitation_beep_message_thanks() {
     let (mut desk, caller) = invited();
     desk.wait(5);
     assert_eq!(
-        desk.played(caller),
+        desk.played(caller, PromptKind::VoicemailInvitation),
         [Command::Record {
             leg: caller,
             recording: CALL,
@@ -61,7 +68,7 @@ fn invitation_beep_message_thanks() {
         [(caller, PromptKind::VoicemailThanks, false)]
     );
     assert_eq!(
-        hangups(&desk.played(caller)),
+        hangups(&desk.played(caller, PromptKind::VoicemailThanks)),
         [(caller, HangupReason::Normal)]
     );
     let record = desk.record();
@@ -185,7 +192,7 @@ fn a_message_after_a_conversation_belongs_to_an_answered_call() {
         played(&commands),
         [(caller, PromptKind::VoicemailInvitation, false)]
     );
-    desk.played(caller);
+    desk.played(caller, PromptKind::VoicemailInvitation);
     finished(&mut desk, caller, RecordingEnd::Silence, 9_000);
     desk.hung_up(caller);
     let record = desk.record();

@@ -20,7 +20,7 @@ fn ringback_then_greeting_once_then_music() {
         [(caller, PromptKind::Greeting, false)]
     );
     assert_eq!(
-        played(&desk.played(caller)),
+        played(&desk.played(caller, PromptKind::Greeting)),
         [(caller, PromptKind::HoldMusic, true)]
     );
     assert_eq!(desk.stage(), CallStage::Music);

@@ -44,7 +44,7 @@ struct Recording {
 #[derive(Debug)]
 enum Due {
     Tell(MediaEvent),
-    PlayOver(PortId, u64),
+    PlayOver(PortId, ClipId, u64),
     Recorded(PortId, RecordingKey, RecordingStop),
     Silent(PortId, u64),
 }
@@ -201,11 +201,11 @@ impl Engine {
             }
             match entry.remove() {
                 Due::Tell(event) => return Some(event),
-                Due::PlayOver(port, play) => {
+                Due::PlayOver(port, clip, play) => {
                     let found = self.ports.get_mut(&port);
                     if let Some(found) = found.filter(|it| it.play == play && it.playing) {
                         found.playing = false;
-                        self.tell(MediaEvent::PlayFinished { port }, now);
+                        self.tell(MediaEvent::PlayFinished { port, clip }, now);
                     }
                 }
                 Due::Recorded(port, key, stop) => {
@@ -284,7 +284,10 @@ impl Engine {
         let length = CLIP_LENGTHS_S.get(index);
         let length = length.ok_or_else(|| format!("clip {} does not exist", clip.0))?;
         if !repeat {
-            self.schedule(now + Duration::from_secs(*length), Due::PlayOver(id, play));
+            self.schedule(
+                now + Duration::from_secs(*length),
+                Due::PlayOver(id, clip, play),
+            );
         }
         Ok(())
     }
