@@ -218,6 +218,9 @@ impl Admin {
         let state = |name: &str, trunk: &Trunk| match (trunk, voice.trunks.get(name)) {
             (Trunk::Address { .. }, _) => "by address".to_owned(),
             (_, Some((true, _))) => "registered".to_owned(),
+            (_, Some((false, Some(status @ (401 | 403 | 407))))) => format!(
+                "not registered: the carrier refuses the user name or password (answer {status})"
+            ),
             (_, Some((false, Some(status)))) => format!("not registered (answer {status})"),
             (_, Some((false, None)) | None) => "not registered (no answer)".to_owned(),
         };

@@ -100,7 +100,15 @@ impl Exchange {
     }
 
     pub(crate) fn trunk_changed(&mut self, trunk: &str, registered: bool, status: Option<u16>) {
-        tracing::info!(trunk, registered, status, "trunk registration");
+        if registered {
+            tracing::info!(trunk, "trunk registered");
+        } else {
+            tracing::warn!(
+                trunk,
+                status,
+                "trunk not registered: no calls come from there"
+            );
+        }
         let trunk = TrunkId::new(trunk);
         let state = TrunkState {
             trunk: trunk.clone(),
