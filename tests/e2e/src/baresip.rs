@@ -110,6 +110,11 @@ impl Baresip {
         self.order("dial", &format!("sip:{number}@{}", net.sip()));
     }
 
+    /// Dials a number at somebody else's exchange.
+    pub fn dial_at(&mut self, exchange: IpAddr, number: &str) {
+        self.order("dial", &format!("sip:{number}@{exchange}"));
+    }
+
     /// Picks up.
     pub fn answer(&mut self) {
         self.order("accept", "");

@@ -1,4 +1,4 @@
-//! A folder that goes away with the test.
+//! A folder that goes away with the test, and what is written into it.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -49,4 +49,18 @@ impl Drop for Folder {
             let _ = std::fs::remove_dir_all(&self.0);
         }
     }
+}
+
+/// A text with values for its `{{name}}`s.
+///
+/// # Panics
+/// When one has no value.
+#[must_use]
+pub fn filled_in(text: &str, values: &[(&str, &str)]) -> String {
+    let fill = |text: String, (name, value): &(&str, &str)| {
+        text.replace(&format!("{{{{{name}}}}}"), value)
+    };
+    let text = values.iter().fold(text.to_owned(), fill);
+    assert!(!text.contains("{{"), "a value is missing:\n{text}");
+    text
 }

@@ -14,6 +14,7 @@ const NETWORKS: u32 = 64 * 256;
 #[derive(Clone, Copy, Debug)]
 pub struct Net {
     network: u32,
+    server: IpAddr,
 }
 
 impl Net {
@@ -28,7 +29,8 @@ impl Net {
         for _ in 0..NETWORKS {
             let count = NEXT.fetch_add(1, Ordering::Relaxed);
             let network = (std::process::id().wrapping_mul(61) + count) % NETWORKS;
-            let net = Self { network };
+            let server = host(network, 1);
+            let net = Self { network, server };
             if UdpSocket::bind((net.server(), SIP_PORT)).is_ok() {
                 return net;
             }
@@ -39,7 +41,7 @@ impl Net {
     /// The box.
     #[must_use]
     pub fn server(&self) -> IpAddr {
-        self.host(1)
+        self.server
     }
 
     /// The carrier, from which callers come.
@@ -69,11 +71,21 @@ impl Net {
     /// The box's metrics and health.
     #[must_use]
     pub fn metrics(&self) -> SocketAddr {
-        SocketAddr::new(self.server(), METRICS_PORT)
+        SocketAddr::new(self.host(1), METRICS_PORT)
+    }
+
+    /// The same, with the box at an address that others reach than this machine.
+    #[must_use]
+    pub fn with_server(self, server: IpAddr) -> Self {
+        Self { server, ..self }
     }
 
     fn host(&self, last: u8) -> IpAddr {
-        let [_, _, high, low] = self.network.to_be_bytes();
-        Ipv4Addr::new(127, 64 + high, low, last).into()
+        host(self.network, last)
     }
+}
+
+fn host(network: u32, last: u8) -> IpAddr {
+    let [_, _, high, low] = network.to_be_bytes();
+    Ipv4Addr::new(127, 64 + high, low, last).into()
 }

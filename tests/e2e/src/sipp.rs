@@ -1,12 +1,12 @@
 //! SIPp as carrier, callers and odd phones.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::eventually;
-use crate::folder::Folder;
+use crate::folder::{Folder, filled_in};
 use crate::hotline::{NUMBER, password};
 use crate::net::{Net, SIP_PORT};
 
@@ -39,6 +39,7 @@ pub struct Plan<'a> {
     values: Vec<(&'a str, String)>,
     calls: u32,
     work: Option<PathBuf>,
+    towards: Option<SocketAddr>,
 }
 
 impl<'a> Plan<'a> {
@@ -51,6 +52,7 @@ impl<'a> Plan<'a> {
             values: Vec::new(),
             calls: 1,
             work: None,
+            towards: None,
         }
     }
 
@@ -64,6 +66,7 @@ impl<'a> Plan<'a> {
             )
             .set("to", NUMBER)
             .set("dial", NUMBER)
+            .set("more_formats", "")
             .set("audio_port", "6000")
             .set("hold_ms", "20000")
     }
@@ -72,6 +75,13 @@ impl<'a> Plan<'a> {
     #[must_use]
     pub fn at(mut self, ip: IpAddr) -> Self {
         self.ip = ip;
+        self
+    }
+
+    /// Speaks to somebody else than the box.
+    #[must_use]
+    pub fn towards(mut self, address: SocketAddr) -> Self {
+        self.towards = Some(address);
         self
     }
 
@@ -107,14 +117,11 @@ impl<'a> Plan<'a> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("scenarios")
             .join(format!("{}.xml", self.scenario));
-        let mut text = std::fs::read_to_string(&source).unwrap();
-        for (name, value) in &self.values {
-            text = text.replace(&format!("{{{{{name}}}}}"), value);
-        }
-        assert!(!text.contains("{{"), "a value is missing:\n{text}");
-        std::fs::write(folder.join("scenario.xml"), text).unwrap();
+        let text = std::fs::read_to_string(&source).unwrap();
+        let values: Vec<(&str, &str)> = self.values.iter().map(|(n, v)| (*n, &**v)).collect();
+        std::fs::write(folder.join("scenario.xml"), filled_in(&text, &values)).unwrap();
         let child = Command::new("sipp")
-            .arg(net.sip().to_string())
+            .arg(self.towards.unwrap_or(net.sip()).to_string())
             .arg("-sf")
             .arg(folder.join("scenario.xml"))
             .args(["-i", &self.ip.to_string(), "-mi", &self.ip.to_string()])

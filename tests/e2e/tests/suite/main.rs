@@ -1,4 +1,5 @@
-//! The built box among peers that others wrote: SIPp and baresip.
+//! The built box among peers that others wrote: SIPp, baresip, linphone,
+//! Kamailio and Asterisk.
 //!
 //! Each test prints what it measured. Audio is told by frequency: every voice
 //! and every recording of the hotline is a tone of its own.
@@ -8,6 +9,8 @@
     reason = "a failed step fails the test; what was measured is printed"
 )]
 
+mod carriers;
+mod linphone;
 mod odd;
 mod race;
 mod redaction;
