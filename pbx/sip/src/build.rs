@@ -8,7 +8,6 @@ use bytes::Bytes;
 use crate::error::ParseError;
 use crate::header::{HeaderName, Headers};
 use crate::message::{Framing, Message, Method, Request, Response, StatusCode};
-use crate::name_addr::NameAddr;
 use crate::text::Encode;
 use crate::uri::Uri;
 
@@ -211,10 +210,9 @@ impl Writer {
     fn value(&mut self, value: &(impl Encode + ?Sized)) {
         let start = self.out.len();
         value.encode(&mut self.out);
-        for byte in self.out.iter_mut().skip(start) {
-            if matches!(byte, b'\r' | b'\n') {
-                *byte = b' ';
-            }
+        for byte in self.out.get_mut(start..).unwrap_or_default() {
+            let ends_line = matches!(*byte, b'\r' | b'\n');
+            *byte = if ends_line { b' ' } else { *byte };
         }
     }
 
@@ -234,13 +232,10 @@ impl Writer {
     /// The Vias of a request, the topmost with the source noted.
     fn vias(&mut self, request: &Request) {
         let headers = request.headers();
-        let noted = request
-            .source()
-            .and_then(|source| headers.top_via().ok().map(|via| via.received_from(source)));
-        let Some(top) = noted else {
+        let (Some(source), Some(top)) = (request.source(), headers.known_top_via()) else {
             return self.copy(headers, HeaderName::Via);
         };
-        self.header(HeaderName::Via.as_str(), &top);
+        self.header(HeaderName::Via.as_str(), &top.received_from(source));
         for via in headers.all(HeaderName::Via).skip(1) {
             self.header(HeaderName::Via.as_str(), &via);
         }
@@ -248,20 +243,16 @@ impl Writer {
 
     fn copied_identity(&mut self, headers: &Headers, to_tag: Option<&str>) {
         self.copy(headers, HeaderName::From);
-        let tagged = match (to_tag, headers.to()) {
-            (Some(tag), Ok(to)) if to.tag().is_none() => Some(to.with_tag(tag)),
-            _ => None,
-        };
-        match tagged {
-            Some(to) => self.to(&to),
-            None => self.copy(headers, HeaderName::To),
+        let untagged = headers.known_to().filter(|to| to.tag().is_none());
+        match (to_tag, untagged) {
+            (Some(tag), Some(to)) => {
+                let to = to.clone().with_tag(tag);
+                self.header(HeaderName::To.as_str(), &to);
+            }
+            _ => self.copy(headers, HeaderName::To),
         }
         self.copy(headers, HeaderName::CallId);
         self.copy(headers, HeaderName::CSeq);
-    }
-
-    fn to(&mut self, to: &NameAddr) {
-        self.header(HeaderName::To.as_str(), to);
     }
 
     fn finish(mut self, body: Option<(&str, &[u8])>) -> Bytes {

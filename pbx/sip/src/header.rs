@@ -1,12 +1,16 @@
 //! Header names, and the header section of a message.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 
 use crate::error::ValueError;
+use crate::headers::{CSeq, CallId};
+use crate::name_addr::NameAddr;
 use crate::scan;
 use crate::text::{Encode, Text};
+use crate::via::Via;
 
 mod name;
 mod typed;
@@ -37,8 +41,28 @@ impl ParseValue for Text {
 /// framed, so a value may be copied into another message as it is.
 #[derive(Clone, Default)]
 pub struct Headers {
-    buffer: Bytes,
+    buffer: Buffer,
     index: Vec<Entry>,
+    mandatory: OnceLock<Box<Mandatory>>,
+}
+
+/// Start line and header section.
+#[derive(Clone)]
+pub(crate) enum Buffer {
+    /// UTF-8 throughout.
+    Text(Text),
+    /// With at least one line in another encoding.
+    Mixed(Bytes),
+}
+
+/// The values that every message must have, read when the first of them is asked for.
+#[derive(Clone)]
+struct Mandatory {
+    top_via: Result<Via, ValueError>,
+    from: Result<NameAddr, ValueError>,
+    to: Result<NameAddr, ValueError>,
+    call_id: Result<CallId, ValueError>,
+    cseq: Result<CSeq, ValueError>,
 }
 
 #[derive(Clone, Copy)]
@@ -51,8 +75,12 @@ pub(crate) struct Entry {
 }
 
 impl Headers {
-    pub(crate) fn new(buffer: Bytes, index: Vec<Entry>) -> Self {
-        Self { buffer, index }
+    pub(crate) fn new(buffer: Buffer, index: Vec<Entry>) -> Self {
+        Self {
+            buffer,
+            index,
+            mandatory: OnceLock::new(),
+        }
     }
 
     /// Number of header lines.
@@ -165,7 +193,7 @@ impl fmt::Debug for Headers {
             f,
             "Headers({} lines, {} bytes)",
             self.len(),
-            self.buffer.len()
+            self.buffer.as_bytes().len()
         )
     }
 }
@@ -189,7 +217,7 @@ impl Iterator for Elements {
 /// One header line.
 #[derive(Clone, Copy)]
 pub struct HeaderLine<'a> {
-    buffer: &'a Bytes,
+    buffer: &'a Buffer,
     entry: Entry,
 }
 
@@ -225,7 +253,7 @@ impl fmt::Debug for HeaderLine<'_> {
 /// The value of one header line, without the white space around it.
 #[derive(Clone, Copy)]
 pub struct HeaderValue<'a> {
-    buffer: &'a Bytes,
+    buffer: &'a Buffer,
     entry: Entry,
 }
 
@@ -239,7 +267,11 @@ impl<'a> HeaderValue<'a> {
     /// The value as text that shares the buffer of the message.
     #[must_use]
     pub fn text(&self) -> Text {
-        Text::from_bytes(self.buffer.slice_ref(self.as_bytes()))
+        let (start, end) = (self.entry.value_start, self.entry.value_end);
+        match self.buffer {
+            Buffer::Text(text) => text.range(start as usize..end as usize),
+            Buffer::Mixed(_) => Text::from_bytes(self.as_bytes()),
+        }
     }
 
     /// The value, if it is UTF-8.
@@ -262,6 +294,37 @@ impl fmt::Debug for HeaderValue<'_> {
 }
 
 /// The indexed slice; empty if the index were wrong, which it never is.
-fn slice(buffer: &Bytes, start: u32, end: u32) -> &[u8] {
-    buffer.get(start as usize..end as usize).unwrap_or_default()
+fn slice(buffer: &Buffer, start: u32, end: u32) -> &[u8] {
+    let range = start as usize..end as usize;
+    buffer.as_bytes().get(range).unwrap_or_default()
+}
+
+impl Buffer {
+    pub(crate) fn new(bytes: Bytes) -> Self {
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Self::Text(Text::from(text)),
+            Err(_) => Self::Mixed(bytes),
+        }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Mixed(bytes) => bytes,
+        }
+    }
+
+    /// The first `length` bytes as text.
+    pub(crate) fn first(&self, length: usize) -> Text {
+        match self {
+            Self::Text(text) => text.range(0..length),
+            Self::Mixed(bytes) => Text::from_bytes(bytes.get(..length).unwrap_or_default()),
+        }
+    }
+}
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self::Text(Text::default())
+    }
 }

@@ -35,9 +35,7 @@ pub struct CSeq {
 impl ParseValue for CSeq {
     fn parse(text: &Text) -> Result<Self, ValueError> {
         let value = text.as_str();
-        let (number, method) = value
-            .split_once([' ', '\t'])
-            .ok_or(ValueError::Malformed("CSeq"))?;
+        let (number, method) = scan::split_at_space(value).ok_or(ValueError::Malformed("CSeq"))?;
         if !scan::all_digits(number) {
             return Err(ValueError::Malformed("CSeq"));
         }
@@ -173,10 +171,8 @@ pub struct RAck {
 
 impl ParseValue for RAck {
     fn parse(text: &Text) -> Result<Self, ValueError> {
-        let (number, cseq) = text
-            .as_str()
-            .split_once([' ', '\t'])
-            .ok_or(ValueError::Malformed("RAck"))?;
+        let (number, cseq) =
+            scan::split_at_space(text.as_str()).ok_or(ValueError::Malformed("RAck"))?;
         let response_number = scan::decimal(number)
             .and_then(|number| u32::try_from(number).ok())
             .ok_or(ValueError::OutOfRange("RAck"))?;
@@ -396,17 +392,27 @@ impl fmt::Display for Privacy {
     }
 }
 
-encode_display!(
-    CSeq,
-    CallId,
-    MaxForwards,
-    Expires,
-    RetryAfter,
-    RAck,
-    RSeq,
-    Token,
-    Privacy
-);
+impl Encode for CSeq {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.number.encode(out);
+        out.push(b' ');
+        self.method.as_str().encode(out);
+    }
+}
+
+impl Encode for CallId {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+    }
+}
+
+impl Encode for MaxForwards {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+    }
+}
+
+encode_display!(Expires, RetryAfter, RAck, RSeq, Token, Privacy);
 
 /// A token followed by parameters.
 fn word_and_params(text: &Text, what: &'static str) -> Result<(Text, Params), ValueError> {

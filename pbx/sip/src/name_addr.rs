@@ -113,7 +113,7 @@ impl ParseValue for NameAddr {
             return Err(malformed);
         }
         let rest = value.get(open + 1..).unwrap_or_default();
-        let (uri, params) = rest.split_once('>').ok_or(malformed)?;
+        let (uri, params) = scan::split_at_byte(rest, b'>').ok_or(malformed)?;
         Ok(Self {
             display: text.share(display),
             uri: Uri::parse(&text.share(uri))?,
@@ -129,14 +129,15 @@ fn scan_open(value: &str) -> Option<usize> {
         _ => 0,
     };
     let rest = value.get(start..)?;
-    rest.find('<').map(|at| start + at)
+    scan::find(rest, b'<').map(|at| start + at)
 }
 
 /// Without angle brackets, parameters are of the header, and neither `?` nor `,` may stand in
 /// the URI (RFC 3261 section 20).
 fn bare(text: &Text, value: &str) -> Result<NameAddr, ValueError> {
     // The user part may hold semicolons only within angle brackets, too.
-    let end = value.find([';', ' ', '\t']).unwrap_or(value.len());
+    let is_end = |byte| matches!(byte, b';' | b' ' | b'\t');
+    let end = value.bytes().position(is_end).unwrap_or(value.len());
     let (uri, params) = value.split_at(end);
     if uri.contains(['?', ',']) {
         return Err(ValueError::Malformed("address"));

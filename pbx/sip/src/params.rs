@@ -105,7 +105,15 @@ impl Params {
         if !scan::is_token(name) {
             return self.clone();
         }
-        let mut out = self.without(name).0.as_str().to_owned();
+        let kept = if self.contains(name) {
+            self.without(name)
+        } else {
+            self.clone()
+        };
+        let length = kept.0.len() + name.len() + value.map_or(0, str::len);
+        // Room for the separators and quotes, too.
+        let mut out = String::with_capacity(length + 4);
+        out.push_str(kept.0.as_str());
         match value {
             Some(value) if is_word(value) => push(&mut out, name, Some(value)),
             Some(value) => {
@@ -148,7 +156,7 @@ fn push(out: &mut String, name: &str, value: Option<&str>) {
 }
 
 fn name_and_value(part: &str) -> (&str, &str) {
-    match part.split_once('=') {
+    match scan::split_at_byte(part, b'=') {
         Some((name, value)) => (scan::trim(name), scan::trim(value)),
         None => (part, ""),
     }

@@ -21,7 +21,31 @@ pub(crate) const fn is_space(byte: u8) -> bool {
 
 /// `text` without white space around it.
 pub(crate) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t', '\r', '\n'])
+    let bytes = text.as_bytes();
+    let Some(start) = bytes.iter().position(|byte| !is_space(*byte)) else {
+        return "";
+    };
+    let last = bytes.iter().rposition(|byte| !is_space(*byte));
+    let end = last.map_or(start, |last| last + 1);
+    text.get(start..end).unwrap_or_default()
+}
+
+/// The offset of the first `byte`, which must be ASCII. Values are short: a plain loop beats the
+/// searchers of the standard library.
+pub(crate) fn find(text: &str, byte: u8) -> Option<usize> {
+    text.bytes().position(|other| other == byte)
+}
+
+/// What stands before and after the first space or tab.
+pub(crate) fn split_at_space(text: &str) -> Option<(&str, &str)> {
+    let at = text.bytes().position(is_space)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// What stands before and after the first `byte`, which must be ASCII.
+pub(crate) fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = find(text, byte)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// The offset just after the quoted-string that starts at `start`, if it ends.
@@ -45,13 +69,13 @@ pub(crate) fn quoted_inner(raw: &str) -> Option<&str> {
     raw.get(1..raw.len() - 1)
 }
 
-/// The offset of the first of `wanted` outside quoted strings and angle brackets, from `start`.
-pub(crate) fn find_outside(text: &str, start: usize, wanted: &[u8]) -> Option<usize> {
+/// The offset of the first `wanted` outside quoted strings and angle brackets.
+pub(crate) fn find_outside(text: &str, wanted: u8) -> Option<usize> {
     let bytes = text.as_bytes();
-    let mut at = start;
+    let mut at = 0;
     let mut in_angle = false;
     while let Some(&byte) = bytes.get(at) {
-        if !in_angle && wanted.contains(&byte) {
+        if !in_angle && byte == wanted {
             return Some(at);
         }
         match byte {
@@ -73,7 +97,7 @@ pub(crate) fn find_outside(text: &str, start: usize, wanted: &[u8]) -> Option<us
 pub(crate) fn split_list(text: &str) -> Split<'_> {
     Split {
         rest: Some(text),
-        separator: b",",
+        separator: b',',
     }
 }
 
@@ -81,13 +105,13 @@ pub(crate) fn split_list(text: &str) -> Split<'_> {
 pub(crate) fn split_params(text: &str) -> Split<'_> {
     Split {
         rest: Some(text),
-        separator: b";",
+        separator: b';',
     }
 }
 
 pub(crate) struct Split<'a> {
     rest: Option<&'a str>,
-    separator: &'static [u8],
+    separator: u8,
 }
 
 impl<'a> Iterator for Split<'a> {
@@ -95,7 +119,7 @@ impl<'a> Iterator for Split<'a> {
 
     fn next(&mut self) -> Option<&'a str> {
         let rest = self.rest?;
-        match find_outside(rest, 0, self.separator) {
+        match find_outside(rest, self.separator) {
             Some(at) => {
                 self.rest = rest.get(at + 1..);
                 rest.get(..at).map(trim)

@@ -1,36 +1,48 @@
 //! Text that shares the buffer of the message it came from.
 //!
 //! Header values are UTF-8 (RFC 3261 section 7.3.1), yet old devices send Latin-1. [`Text`] takes
-//! both: UTF-8 is shared without a copy, anything else is read as Latin-1 and transcoded.
+//! both: anything that is not UTF-8 is read as Latin-1 and transcoded. The encoding is checked
+//! once; all parts of a text share its buffer.
 
 use std::borrow::Cow;
 use std::fmt;
-
-use bytes::Bytes;
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
 
 use crate::scan;
 
 /// A cheap-to-clone piece of UTF-8 text, usually a slice of a received message.
 ///
 /// It may hold a telephone number or a name, so its `Debug` shows the length alone.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Text(Bytes);
+#[derive(Clone)]
+pub struct Text(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Static(&'static str),
+    Shared {
+        buffer: Arc<str>,
+        start: usize,
+        end: usize,
+    },
+}
 
 impl Text {
-    /// Text over `bytes`: shared when it is UTF-8, else transcoded from Latin-1.
+    /// Text over a copy of `bytes`: as it is when it is UTF-8, else transcoded from Latin-1.
     #[must_use]
-    pub fn from_bytes(bytes: Bytes) -> Self {
-        if std::str::from_utf8(&bytes).is_ok() {
-            return Self(bytes);
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::from(text),
+            Err(_) => Self::from(latin1(bytes)),
         }
-        let latin1: String = bytes.iter().map(|byte| char::from(*byte)).collect();
-        Self(Bytes::from(latin1))
     }
 
     /// Text over a constant.
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
-        Self(Bytes::from_static(text.as_bytes()))
+        Self(Repr::Static(text))
     }
 
     /// The text itself. Named so that a reviewer finds where numbers and names come out.
@@ -42,53 +54,120 @@ impl Text {
     /// The text as bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.as_str().as_bytes()
     }
 
     /// Length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        match &self.0 {
+            Repr::Static(text) => text.len(),
+            Repr::Shared { start, end, .. } => end - start,
+        }
     }
 
     /// Whether there is nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        // Every constructor keeps the bytes UTF-8, so the fallback is never taken.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        match &self.0 {
+            Repr::Static(text) => text,
+            // Every constructor keeps the range within the buffer and on whole characters, so the
+            // fallback is never taken.
+            Repr::Shared { buffer, start, end } => buffer.get(*start..*end).unwrap_or_default(),
+        }
     }
 
-    /// `part`, which must be a slice of this text, sharing its buffer.
+    /// `part`, which must be a slice of this text, sharing its buffer. Any other text is copied.
     pub(crate) fn share(&self, part: &str) -> Self {
-        Self(self.0.slice_ref(part.as_bytes()))
+        let whole = self.as_str();
+        let offset = part.as_ptr().addr().checked_sub(whole.as_ptr().addr());
+        match offset.filter(|offset| offset + part.len() <= whole.len()) {
+            Some(offset) => self.range(offset..offset + part.len()),
+            None => Self::from(part),
+        }
+    }
+
+    /// The part at these bytes; empty when they are not a part of the text.
+    pub(crate) fn range(&self, part: Range<usize>) -> Self {
+        if part.is_empty() || self.as_str().get(part.clone()).is_none() {
+            return Self::default();
+        }
+        match &self.0 {
+            Repr::Static(text) => Self::from_static(text.get(part).unwrap_or_default()),
+            Repr::Shared { buffer, start, .. } => Self(Repr::Shared {
+                buffer: buffer.clone(),
+                start: start + part.start,
+                end: start + part.end,
+            }),
+        }
+    }
+}
+
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::from_static("")
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(Bytes::from(text))
+        Self::from(text.as_str())
     }
 }
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(Bytes::copy_from_slice(text.as_bytes()))
+        Self(Repr::Shared {
+            buffer: Arc::from(text),
+            start: 0,
+            end: text.len(),
+        })
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 
 impl PartialEq<str> for Text {
     fn eq(&self, other: &str) -> bool {
-        self.as_bytes() == other.as_bytes()
+        self.as_str() == other
     }
 }
 
 impl PartialEq<&str> for Text {
     fn eq(&self, other: &&str) -> bool {
-        self.as_bytes() == other.as_bytes()
+        self.as_str() == *other
     }
 }
 
@@ -138,7 +217,7 @@ pub trait Encode {
     fn encoded(&self) -> Text {
         let mut out = Vec::new();
         self.encode(&mut out);
-        Text::from_bytes(Bytes::from(out))
+        Text::from_bytes(&out)
     }
 }
 
@@ -186,7 +265,55 @@ macro_rules! encode_display {
 }
 pub(crate) use encode_display;
 
-encode_display!(u8, u16, u32, u64, usize);
+/// Implements [`Encode`] for unsigned numbers.
+macro_rules! encode_number {
+    ($($type:ty),+ $(,)?) => {$(
+        impl Encode for $type {
+            fn encode(&self, out: &mut Vec<u8>) {
+                push_number(out, *self as u64);
+            }
+        }
+    )+};
+}
+
+encode_number!(u8, u16, u32, u64, usize);
+
+/// An address as it stands in text, IPv6 without brackets.
+impl Encode for IpAddr {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::V4(address) => {
+                for (at, octet) in address.octets().into_iter().enumerate() {
+                    if at > 0 {
+                        out.push(b'.');
+                    }
+                    push_number(out, u64::from(octet));
+                }
+            }
+            Self::V6(address) => out.extend_from_slice(address.to_string().as_bytes()),
+        }
+    }
+}
+
+/// Appends a number in decimal. Formatting machinery costs several times as much, and messages
+/// are full of numbers.
+fn push_number(out: &mut Vec<u8>, number: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    let mut rest = number;
+    loop {
+        at -= 1;
+        if let Some(digit) = digits.get_mut(at) {
+            // A remainder of ten fits.
+            *digit = b'0' + (rest % 10) as u8;
+        }
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+}
 
 /// Appends `text` as a quoted-string (RFC 3261 section 25.1), escaping `"` and `\`; line ends
 /// become spaces.
@@ -230,10 +357,24 @@ mod tests {
 
     #[test]
     fn latin1_is_transcoded_and_utf8_is_shared() {
-        assert_eq!(Text::from_bytes(Bytes::from_static(b"Jos\xe9")), "José");
-        let utf8 = Bytes::from("José");
-        let text = Text::from_bytes(utf8.clone());
-        assert_eq!(text.as_bytes().as_ptr(), utf8.as_ptr());
+        assert_eq!(Text::from_bytes(b"Jos\xe9"), "José");
+        let utf8 = Text::from_bytes("José, Ana".as_bytes());
+        let part = utf8.share(utf8.as_str().get(7..).unwrap());
+        assert_eq!(part, "Ana");
+        assert_eq!(part.as_bytes().as_ptr(), utf8.as_bytes()[7..].as_ptr());
+        assert_eq!(utf8.share("elsewhere"), "elsewhere");
+        assert_eq!(utf8.range(4..5), "", "within a character");
+    }
+
+    #[test]
+    fn numbers_and_addresses_are_written_as_display_does() {
+        for number in [0, 9, 10, 65_535, u64::MAX] {
+            assert_eq!(number.encoded(), number.to_string().as_str());
+        }
+        for address in ["0.0.0.0", "203.0.113.7", "2001:db8::1"] {
+            let ip: IpAddr = address.parse().unwrap();
+            assert_eq!(ip.encoded(), address);
+        }
     }
 
     #[test]

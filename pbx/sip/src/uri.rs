@@ -67,7 +67,10 @@ impl Host {
                 Err(_) => Err(error),
             };
         }
-        if let Ok(address) = host.parse() {
+        // Names seldom start with a digit: only then it may be an address.
+        if host.starts_with(|first: char| first.is_ascii_digit())
+            && let Ok(address) = host.parse()
+        {
             return Ok(Self::Ip(IpAddr::V4(address)));
         }
         let is_name_byte =
@@ -114,15 +117,27 @@ impl fmt::Display for Host {
     }
 }
 
-crate::text::encode_display!(Host);
+impl Encode for Host {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Name(name) => name.encode(out),
+            Self::Ip(address @ IpAddr::V4(_)) => address.encode(out),
+            Self::Ip(address @ IpAddr::V6(_)) => {
+                out.push(b'[');
+                address.encode(out);
+                out.push(b']');
+            }
+        }
+    }
+}
 
 /// Reads `host[:port]`, the port after white space too, as a Via may have it.
 pub(crate) fn parse_host_port(text: &Text) -> Result<(Host, Option<u16>), ValueError> {
     let raw = scan::trim(text.as_str());
-    let after_host = raw.find(']').map_or(0, |end| end + 1);
+    let after_host = scan::find(raw, b']').map_or(0, |end| end + 1);
     let colon = raw
         .get(after_host..)
-        .and_then(|rest| rest.find(':'))
+        .and_then(|rest| scan::find(rest, b':'))
         .map(|at| after_host + at);
     let (host, port) = match colon {
         Some(at) => (raw.get(..at), raw.get(at + 1..)),
@@ -181,7 +196,7 @@ impl Uri {
         {
             return Err(error);
         }
-        let (scheme, rest) = raw.split_once(':').ok_or(error)?;
+        let (scheme, rest) = scan::split_at_byte(raw, b':').ok_or(error)?;
         let mut uri = Self {
             raw: text.clone(),
             scheme: parse_scheme(text, scheme).ok_or(error)?,
@@ -242,6 +257,9 @@ impl Uri {
     /// This URI without headers, as it may stand in a Request-URI (RFC 3261 section 19.1.5).
     #[must_use]
     pub fn without_headers(&self) -> Self {
+        if !self.has_headers() {
+            return self.clone();
+        }
         let params = self.params.0.as_str();
         let separator = if params.is_empty() { "" } else { ";" };
         self.rebuilt(&format!("{separator}{params}"), "")
@@ -371,9 +389,9 @@ impl Uri {
 
     fn parse_sip(&mut self, rest: &str) -> Result<(), ValueError> {
         let raw = self.raw.clone();
-        let hostpart = match rest.split_once('@') {
+        let hostpart = match scan::split_at_byte(rest, b'@') {
             Some((userinfo, hostpart)) => {
-                let (user, password) = match userinfo.split_once(':') {
+                let (user, password) = match scan::split_at_byte(userinfo, b':') {
                     Some((user, password)) => (user, Some(password)),
                     None => (userinfo, None),
                 };
@@ -389,8 +407,8 @@ impl Uri {
             }
             None => rest,
         };
-        let (before_headers, headers) = split_once_or_empty(hostpart, '?');
-        let (host, params) = split_once_or_empty(before_headers, ';');
+        let (before_headers, headers) = split_once_or_empty(hostpart, b'?');
+        let (host, params) = split_once_or_empty(before_headers, b';');
         let (host, port) = parse_host_port(&raw.share(host))?;
         self.host = Some(host);
         self.port = port;
@@ -403,7 +421,7 @@ impl Uri {
     }
 
     fn parse_tel(&mut self, rest: &str) -> Result<(), ValueError> {
-        let (number, params) = split_once_or_empty(rest, ';');
+        let (number, params) = split_once_or_empty(rest, b';');
         let digits = number.strip_prefix('+').unwrap_or(number);
         let is_number_byte =
             |b: u8| b.is_ascii_hexdigit() || matches!(b, b'*' | b'#' | b'-' | b'.' | b'(' | b')');
@@ -416,7 +434,10 @@ impl Uri {
     }
 
     fn build(scheme: Scheme, user: Option<&str>, host: &Host, port: Option<u16>) -> Self {
-        let mut raw = format!("{}:", scheme.as_str());
+        let usual = 64;
+        let mut raw = String::with_capacity(usual + user.map_or(0, str::len));
+        raw.push_str(scheme.as_str());
+        raw.push(':');
         let user_start = raw.len();
         if let Some(user) = user {
             push_escaped(&mut raw, user, escape::is_user_byte);
@@ -425,9 +446,10 @@ impl Uri {
         if user.is_some() {
             raw.push('@');
         }
-        raw.push_str(&host.to_string());
+        raw.push_str(host.encoded().as_str());
         if let Some(port) = port {
-            raw.push_str(&format!(":{port}"));
+            raw.push(':');
+            raw.push_str(port.encoded().as_str());
         }
         let mut uri = Self {
             raw: Text::from(raw),
@@ -574,10 +596,9 @@ fn parse_scheme(text: &Text, scheme: &str) -> Option<Scheme> {
 }
 
 fn split_pair(part: &str) -> (&str, &str) {
-    part.split_once('=').unwrap_or((part, ""))
+    scan::split_at_byte(part, b'=').unwrap_or((part, ""))
 }
 
-fn split_once_or_empty(text: &str, at: char) -> (&str, &str) {
-    text.split_once(at)
-        .unwrap_or((text, text.get(text.len()..).unwrap_or_default()))
+fn split_once_or_empty(text: &str, at: u8) -> (&str, &str) {
+    scan::split_at_byte(text, at).unwrap_or((text, text.get(text.len()..).unwrap_or_default()))
 }

@@ -7,7 +7,7 @@ use crate::error::ValueError;
 use crate::header::ParseValue;
 use crate::params::Params;
 use crate::scan;
-use crate::text::{Text, encode_display};
+use crate::text::{Encode, Text};
 use crate::uri::{Host, parse_host_port};
 
 /// How a branch starts that is unique in the sense of RFC 3261 section 8.1.1.7.
@@ -55,10 +55,21 @@ impl Via {
     /// The sent-by in a normal form for transaction keys: lower-case host, port if given.
     #[must_use]
     pub fn sent_by(&self) -> String {
-        let host = self.host.to_string().to_ascii_lowercase();
-        match self.port {
-            Some(port) => format!("{host}:{port}"),
-            None => host,
+        let mut out = Vec::new();
+        self.encode_sent_by(&mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// Appends [`sent_by`](Self::sent_by).
+    pub(crate) fn encode_sent_by(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        self.host.encode(out);
+        out.get_mut(start..)
+            .unwrap_or_default()
+            .make_ascii_lowercase();
+        if let Some(port) = self.port {
+            out.push(b':');
+            port.encode(out);
         }
     }
 
@@ -127,16 +138,19 @@ impl Via {
     /// source differs from sent-by or `rport` was asked for, and with the value of `rport`
     /// (RFC 3261 section 18.2.1, RFC 3581 section 4).
     #[must_use]
-    pub fn received_from(&self, source: SocketAddr) -> Self {
-        let mut via = self.clone();
-        let wants_rport = self.wants_rport();
-        if wants_rport || self.host.ip() != Some(source.ip()) {
-            via.params = via.params.with("received", &source.ip().to_string());
+    pub fn received_from(&self, source: SocketAddr) -> ReceivedVia<'_> {
+        ReceivedVia { via: self, source }
+    }
+
+    fn encode_start(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"SIP/2.0/");
+        self.transport.encode(out);
+        out.push(b' ');
+        self.host.encode(out);
+        if let Some(port) = self.port {
+            out.push(b':');
+            port.encode(out);
         }
-        if wants_rport {
-            via.params = via.params.with("rport", &source.port().to_string());
-        }
-        via
     }
 }
 
@@ -144,18 +158,17 @@ impl ParseValue for Via {
     fn parse(text: &Text) -> Result<Self, ValueError> {
         let malformed = ValueError::Malformed("Via");
         let value = scan::trim(text.as_str());
-        let (name, rest) = value.split_once('/').ok_or(malformed)?;
-        let (version, rest) = rest.split_once('/').ok_or(malformed)?;
+        let (name, rest) = scan::split_at_byte(value, b'/').ok_or(malformed)?;
+        let (version, rest) = scan::split_at_byte(rest, b'/').ok_or(malformed)?;
         if !scan::trim(name).eq_ignore_ascii_case("SIP") || scan::trim(version) != "2.0" {
             return Err(malformed);
         }
         let rest = scan::trim(rest);
-        let space = rest.find([' ', '\t']).ok_or(malformed)?;
-        let (transport, rest) = rest.split_at(space);
+        let (transport, rest) = scan::split_at_space(rest).ok_or(malformed)?;
         if !scan::is_token(transport) {
             return Err(malformed);
         }
-        let (sent_by, params) = rest.split_at(rest.find(';').unwrap_or(rest.len()));
+        let (sent_by, params) = rest.split_at(scan::find(rest, b';').unwrap_or(rest.len()));
         let (host, port) = parse_host_port(&text.share(sent_by))?;
         Ok(Self {
             transport: text.share(transport),
@@ -182,7 +195,51 @@ impl fmt::Display for Via {
     }
 }
 
-encode_display!(Via);
+impl Encode for Via {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.encode_start(out);
+        self.params.encode(out);
+    }
+}
+
+/// A Via with its source noted, for responses.
+#[derive(Debug, Clone, Copy)]
+pub struct ReceivedVia<'a> {
+    via: &'a Via,
+    source: SocketAddr,
+}
+
+impl Encode for ReceivedVia<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let wants_rport = self.via.wants_rport();
+        let notes_address = wants_rport || self.via.host.ip() != Some(self.source.ip());
+        self.via.encode_start(out);
+        for (name, value) in self.via.params.iter() {
+            let replaced = (notes_address && name.eq_ignore_ascii_case("received"))
+                || (wants_rport && name.eq_ignore_ascii_case("rport"));
+            if !replaced {
+                push_param(out, name, value);
+            }
+        }
+        if notes_address {
+            out.extend_from_slice(b";received=");
+            self.source.ip().encode(out);
+        }
+        if wants_rport {
+            out.extend_from_slice(b";rport=");
+            self.source.port().encode(out);
+        }
+    }
+}
+
+fn push_param(out: &mut Vec<u8>, name: &str, value: &str) {
+    out.push(b';');
+    name.encode(out);
+    if !value.is_empty() {
+        out.push(b'=');
+        value.encode(out);
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -207,11 +264,11 @@ mod tests {
         let source = "[2001:db8::9]:5062".parse().unwrap();
         let plain = via("SIP/2.0/UDP a.example;branch=z9hG4bK1").unwrap();
         assert_eq!(
-            plain.received_from(source).to_string(),
+            plain.received_from(source).encoded(),
             "SIP/2.0/UDP a.example;branch=z9hG4bK1;received=2001:db8::9"
         );
         let asked = via("SIP/2.0/UDP [2001:db8::9];rport;branch=z9hG4bK1").unwrap();
-        let noted = asked.received_from(source);
+        let noted = Via::parse(&asked.received_from(source).encoded()).unwrap();
         assert_eq!(noted.rport(), Some(5062));
         assert_eq!(noted.received(), Some(source.ip()));
     }

@@ -12,6 +12,10 @@ const CONTACT: &str = "sip:ana@203.0.113.7:5062";
 const CALLS: u32 = 2_000;
 /// Budget of a call with a caller's and a phone's leg in all parts of the process together.
 const MAX_CPU_PER_CALL: Duration = Duration::from_micros(150);
+/// Phones that one call rings at once.
+const PHONES: usize = 100;
+/// Budget for all INVITEs of one call in all parts of the process together.
+const MAX_CPU_PER_FAN_OUT: Duration = Duration::from_millis(5);
 const MAX_MEMORY_PER_CALL_BYTES: usize = 64 * 1024;
 
 /// Time spent within the user agent; the script's own work is not counted.
@@ -19,6 +23,9 @@ const MAX_MEMORY_PER_CALL_BYTES: usize = 64 * 1024;
 struct Watch(Duration);
 
 impl Watch {
+    /// Never inlined, so that a profiler can be told to look here alone:
+    /// `valgrind --tool=callgrind --collect-atstart=no --toggle-collect='*Watch::time*'`.
+    #[inline(never)]
     fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let result = work();
@@ -107,6 +114,39 @@ fn resident_bytes() -> usize {
         .and_then(|pages| pages.parse().ok())
         .unwrap_or(0);
     pages * 4096
+}
+
+#[test]
+#[ignore = "measures, and needs an optimised build"]
+fn ringing_a_hundred_phones_stays_within_its_budget() {
+    let mut bench = Bench::new();
+    let bindings: Vec<BindingId> = (1..=10)
+        .map(|n| bench.register("ana", &format!("203.0.113.{n}:5062")))
+        .collect();
+    let offer = sdp(4000);
+    let mut costs = Vec::new();
+    for _ in 0..11 {
+        let mut watch = Watch::default();
+        watch.time(|| {
+            for binding in bindings.iter().cycle().take(PHONES) {
+                let invite = OutgoingInvite {
+                    target: Target::Binding(*binding),
+                    from_display: "Hotline".to_owned(),
+                    from_user: "hub".to_owned(),
+                    offer: offer.clone(),
+                };
+                bench.ua.invite(invite, bench.now);
+            }
+        });
+        assert_eq!(bench.sent().len(), PHONES);
+        bench.advance(Duration::from_secs(33));
+        assert_eq!(bench.events().len(), PHONES, "all given up");
+        costs.push(watch.0);
+    }
+    costs.sort();
+    let median = costs[costs.len() / 2];
+    println!("{median:?} for {PHONES} INVITEs");
+    assert!(median < MAX_CPU_PER_FAN_OUT, "{median:?}");
 }
 
 #[test]

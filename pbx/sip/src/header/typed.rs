@@ -1,6 +1,6 @@
 //! The headers that every element asks for, by type.
 
-use super::{HeaderName, Headers};
+use super::{HeaderName, Headers, Mandatory, ParseValue as _};
 use crate::error::ValueError;
 use crate::headers::{CSeq, CallId, ContactValue, ContentType, Expires, MaxForwards, Token};
 use crate::name_addr::NameAddr;
@@ -12,7 +12,7 @@ impl Headers {
     /// # Errors
     /// When it is missing, repeated or malformed.
     pub fn from(&self) -> Result<NameAddr, ValueError> {
-        self.require(HeaderName::From)
+        self.mandatory().from.clone()
     }
 
     /// To.
@@ -20,7 +20,7 @@ impl Headers {
     /// # Errors
     /// When it is missing, repeated or malformed.
     pub fn to(&self) -> Result<NameAddr, ValueError> {
-        self.require(HeaderName::To)
+        self.mandatory().to.clone()
     }
 
     /// Call-ID.
@@ -28,7 +28,7 @@ impl Headers {
     /// # Errors
     /// When it is missing, repeated or malformed.
     pub fn call_id(&self) -> Result<CallId, ValueError> {
-        self.require(HeaderName::CallId)
+        self.mandatory().call_id.clone()
     }
 
     /// CSeq.
@@ -36,7 +36,7 @@ impl Headers {
     /// # Errors
     /// When it is missing, repeated, malformed or out of range.
     pub fn cseq(&self) -> Result<CSeq, ValueError> {
-        self.require(HeaderName::CSeq)
+        self.mandatory().cseq.clone()
     }
 
     /// The topmost Via.
@@ -44,9 +44,7 @@ impl Headers {
     /// # Errors
     /// When it is missing or malformed.
     pub fn top_via(&self) -> Result<Via, ValueError> {
-        self.vias()
-            .next()
-            .unwrap_or(Err(ValueError::Missing(HeaderName::Via)))
+        self.mandatory().top_via.clone()
     }
 
     /// All Vias, topmost first.
@@ -102,5 +100,46 @@ impl Headers {
     #[must_use]
     pub fn has_token(&self, name: HeaderName, token: &str) -> bool {
         self.tokens(name).any(|other| other.is(token))
+    }
+
+    /// The topmost Via, if there is a well-formed one.
+    pub(crate) fn known_top_via(&self) -> Option<&Via> {
+        self.mandatory().top_via.as_ref().ok()
+    }
+
+    /// From, if there is a well-formed one.
+    pub(crate) fn known_from(&self) -> Option<&NameAddr> {
+        self.mandatory().from.as_ref().ok()
+    }
+
+    /// To, if there is a well-formed one.
+    pub(crate) fn known_to(&self) -> Option<&NameAddr> {
+        self.mandatory().to.as_ref().ok()
+    }
+
+    /// Via, From, To, Call-ID and CSeq are there and well-formed.
+    pub(crate) fn check_mandatory(&self) -> Result<(), ValueError> {
+        let known = self.mandatory();
+        known.top_via.as_ref().map_err(|error| *error)?;
+        for via in self.elements(HeaderName::Via).skip(1) {
+            Via::parse(&via).map_err(|error| error.within(HeaderName::Via))?;
+        }
+        known.from.as_ref().map_err(|error| *error)?;
+        known.to.as_ref().map_err(|error| *error)?;
+        known.call_id.as_ref().map_err(|error| *error)?;
+        known.cseq.as_ref().map(drop).map_err(|error| *error)
+    }
+
+    fn mandatory(&self) -> &Mandatory {
+        self.mandatory.get_or_init(|| {
+            let no_via = Err(ValueError::Missing(HeaderName::Via));
+            Box::new(Mandatory {
+                top_via: self.vias().next().unwrap_or(no_via),
+                from: self.require(HeaderName::From),
+                to: self.require(HeaderName::To),
+                call_id: self.require(HeaderName::CallId),
+                cseq: self.require(HeaderName::CSeq),
+            })
+        })
     }
 }

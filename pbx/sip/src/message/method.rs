@@ -5,7 +5,7 @@ use std::fmt;
 use crate::error::ValueError;
 use crate::header::ParseValue;
 use crate::scan;
-use crate::text::{Text, encode_display};
+use crate::text::{Encode, Text};
 
 macro_rules! methods {
     ($($variant:ident = $text:literal, $source:literal;)+) => {
@@ -84,4 +84,8 @@ impl fmt::Debug for Method {
     }
 }
 
-encode_display!(Method);
+impl Encode for Method {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.as_str().encode(out);
+    }
+}

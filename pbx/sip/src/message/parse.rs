@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use super::StatusCode;
 use super::{Framing, MAX_BODY_BYTES, MAX_HEADER_BYTES, Message, Method, Request, Response};
 use crate::error::{ParseError, ParseErrorKind};
-use crate::header::{Entry, HeaderName, Headers, MAX_HEADERS, ParseValue};
+use crate::header::{Buffer, Entry, HeaderName, Headers, MAX_HEADERS, ParseValue};
 use crate::scan;
 use crate::text::Text;
 use crate::uri::Uri;
@@ -23,19 +23,18 @@ pub(super) fn message(buffer: Bytes, framing: Framing) -> Result<Message, ParseE
     if head_end > MAX_HEADER_BYTES {
         return Err(ParseError::bare(ParseErrorKind::HeadersTooLarge));
     }
-    let start = match StartLine::parse(&buffer.slice(..lines.start_line_end)) {
-        Ok(start) => start,
-        Err((kind, method)) => return Err(ParseError::with(kind, method, lines.headers(&buffer))),
-    };
+    let head = Buffer::new(buffer.slice(..head_end));
+    let start = StartLine::parse(&head.first(lines.start_line_end));
     let incomplete = lines.end.is_none().then_some(ParseErrorKind::Incomplete);
-    if let Some(kind) = lines.error.or(incomplete) {
-        return Err(ParseError::with(
-            kind,
-            start.into_method(),
-            lines.headers(&buffer),
-        ));
+    let error = lines.error.or(incomplete);
+    let headers = Headers::new(head, lines.index);
+    let start = match start {
+        Ok(start) => start,
+        Err((kind, method)) => return Err(ParseError::with(kind, method, headers)),
+    };
+    if let Some(kind) = error {
+        return Err(ParseError::with(kind, start.into_method(), headers));
     }
-    let headers = lines.headers(&buffer);
     let body = match body(&buffer, head_end, &headers, framing) {
         Ok(body) => body,
         Err(kind) => return Err(ParseError::with(kind, start.into_method(), headers)),
@@ -46,11 +45,12 @@ pub(super) fn message(buffer: Bytes, framing: Framing) -> Result<Message, ParseE
 /// The method, if it is a request, and the headers of a header section whose body is still to come.
 pub(super) fn head(buffer: Bytes) -> (Option<Method>, Headers) {
     let (buffer, lines) = read_lines(buffer);
-    let method = match StartLine::parse(&buffer.slice(..lines.start_line_end)) {
+    let head = Buffer::new(buffer);
+    let method = match StartLine::parse(&head.first(lines.start_line_end)) {
         Ok(start) => start.into_method(),
         Err((_, method)) => method,
     };
-    (method, lines.headers(&buffer))
+    (method, Headers::new(head, lines.index))
 }
 
 fn skip_line_ends(buffer: Bytes) -> Bytes {
@@ -147,10 +147,6 @@ impl Lines {
             }
         }
     }
-
-    fn headers(self, buffer: &Bytes) -> Headers {
-        Headers::new(buffer.clone(), self.index)
-    }
 }
 
 /// One header line: a token, white space, a colon, the value.
@@ -180,19 +176,17 @@ enum StartLine {
 
 impl StartLine {
     /// The error carries the method of what was meant as a request.
-    fn parse(line: &Bytes) -> Result<Self, (ParseErrorKind, Option<Method>)> {
-        let text = Text::from_bytes(line.clone());
+    fn parse(text: &Text) -> Result<Self, (ParseErrorKind, Option<Method>)> {
         let line = text.as_str();
         let has_version = |part: &str| {
             part.get(..4)
                 .is_some_and(|start| start.eq_ignore_ascii_case("SIP/"))
         };
         if has_version(line) {
-            return Self::status_line(&text).map_err(|kind| (kind, None));
+            return Self::status_line(text).map_err(|kind| (kind, None));
         }
-        let (method, rest) = line
-            .split_once(' ')
-            .ok_or((ParseErrorKind::StartLine, None))?;
+        let (method, rest) =
+            scan::split_at_byte(line, b' ').ok_or((ParseErrorKind::StartLine, None))?;
         let method =
             Method::parse(&text.share(method)).map_err(|_| (ParseErrorKind::StartLine, None))?;
         let Some((uri, version)) = rest.rsplit_once(' ') else {

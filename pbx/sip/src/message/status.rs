@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::text::encode_display;
+use crate::text::Encode;
 
 /// A status code from 100 to 699 (RFC 3261 section 7.2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -168,4 +168,8 @@ impl fmt::Debug for StatusCode {
     }
 }
 
-encode_display!(StatusCode);
+impl Encode for StatusCode {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+    }
+}

@@ -57,8 +57,7 @@ pub(super) fn request(request: &Request) -> Result<(), Rejection> {
 pub(super) fn response(response: &Response) -> Result<(), ValueError> {
     let headers = response.headers();
     every_message(headers)?;
-    headers.cseq()?;
-    if headers.vias().nth(1).is_some() {
+    if headers.all(HeaderName::Via).nth(1).is_some() {
         return Err(ValueError::Repeated(HeaderName::Via));
     }
     Ok(())
@@ -74,13 +73,7 @@ fn every_message(headers: &Headers) -> Result<(), ValueError> {
         }
         seen |= bit;
     }
-    if !headers.contains(HeaderName::Via) {
-        return Err(ValueError::Missing(HeaderName::Via));
-    }
-    headers.vias().try_for_each(|via| via.map(drop))?;
-    headers.from()?;
-    headers.to()?;
-    headers.call_id().map(drop)
+    headers.check_mandatory()
 }
 
 /// The values that a server acts on, when they are there.

@@ -1,7 +1,5 @@
 //! From text to a session description.
 
-use bytes::Bytes;
-
 use super::media::{Attribute, Direction, MediaDescription, RtpMap};
 use super::{
     Connection, MAX_ATTRIBUTES, MAX_FORMATS, MAX_MEDIA, MAX_SDP_BYTES, Origin, SdpError,
@@ -13,7 +11,7 @@ pub(super) fn session(bytes: &[u8]) -> Result<SessionDescription, SdpError> {
     if bytes.len() > MAX_SDP_BYTES {
         return Err(SdpError::TooLarge);
     }
-    let text = Text::from_bytes(Bytes::copy_from_slice(bytes));
+    let text = Text::from_bytes(bytes);
     let mut lines = text
         .as_str()
         .lines()

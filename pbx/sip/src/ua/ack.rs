@@ -13,7 +13,7 @@ use crate::transaction::OkAction;
 impl UserAgent {
     pub(super) fn receive_ack(&mut self, received: &Received<'_>, now: Instant) {
         let request = received.request;
-        let Some(id) = to_tag(request).and_then(|tag| self.session_of(received, &tag)) else {
+        let Some(id) = to_tag(request).and_then(|tag| self.session_of(received, tag)) else {
             return;
         };
         let Ok(cseq) = request.headers().cseq() else {

@@ -8,11 +8,12 @@ use bytes::Bytes;
 use super::ids::{Branch, Ids};
 use super::{ConnectionId, Flow, SessionId, TimerKey, UserAgent};
 use crate::build::{RequestBuilder, own_request};
-use crate::header::HeaderName;
+use crate::header::{HeaderName, Headers};
 use crate::headers::{CSeq, MaxForwards};
 use crate::message::{Method, Request, Response};
 use crate::timer::Timers;
 use crate::transaction::{ClientAction, ClientKind, ClientTransaction};
+use crate::via::Via;
 
 /// Forked answers that one INVITE may bring.
 pub(super) const MAX_FORKS: usize = 8;
@@ -194,7 +195,7 @@ impl UserAgent {
         let next = client.machine.next_timeout();
         let (flow, branch) = (client.flow, client.branch.clone());
         self.timers.set(TimerKey::Client(invite), next);
-        let mut builder = hop_request(&request, Method::Cancel);
+        let mut builder = hop_request(&request, Method::Cancel, request.headers());
         if let Some(reason) = reason {
             builder = builder.header(HeaderName::Reason, reason);
         }
@@ -213,10 +214,10 @@ impl UserAgent {
         if response.validate().is_err() {
             return;
         }
-        let (Ok(via), Ok(cseq)) = (response.headers().top_via(), response.headers().cseq()) else {
+        let Ok(cseq) = response.headers().cseq() else {
             return;
         };
-        let Some(branch) = via.branch() else {
+        let Some(branch) = response.headers().known_top_via().and_then(Via::branch) else {
             return;
         };
         let Some(number) = Ids::transaction_of(branch) else {
@@ -346,29 +347,13 @@ impl Client {
     /// and Route, the response's To.
     fn acknowledge(&self, response: &Response) -> Option<Bytes> {
         let invite = own_request(self.request.clone()?).ok()?;
-        let headers = invite.headers();
-        let number = headers.cseq().ok()?.number;
-        let via = headers.top_via().ok()?;
-        let ack = RequestBuilder::new(&Method::Ack, invite.uri())
-            .header(HeaderName::Via, &via)
-            .copy(headers, HeaderName::Route)
-            .header(HeaderName::MaxForwards, &MaxForwards::DEFAULT)
-            .copy(headers, HeaderName::From)
-            .copy(response.headers(), HeaderName::To)
-            .copy(headers, HeaderName::CallId)
-            .header(
-                HeaderName::CSeq,
-                &CSeq {
-                    number,
-                    method: Method::Ack,
-                },
-            );
-        Some(ack.build())
+        Some(hop_request(&invite, Method::Ack, response.headers()).build())
     }
 }
 
-/// A request to the next hop of an INVITE, in the INVITE's own terms (RFC 3261 9.1).
-fn hop_request(invite: &Request, method: Method) -> RequestBuilder {
+/// A request to the next hop of an INVITE, in the INVITE's own terms (RFC 3261 9.1) but for the
+/// To, which is taken from `peer`.
+fn hop_request(invite: &Request, method: Method, peer: &Headers) -> RequestBuilder {
     let headers = invite.headers();
     let number = headers.cseq().map_or(1, |cseq| cseq.number);
     RequestBuilder::new(&method, invite.uri())
@@ -376,7 +361,7 @@ fn hop_request(invite: &Request, method: Method) -> RequestBuilder {
         .copy(headers, HeaderName::Route)
         .header(HeaderName::MaxForwards, &MaxForwards::DEFAULT)
         .copy(headers, HeaderName::From)
-        .copy(headers, HeaderName::To)
+        .copy(peer, HeaderName::To)
         .copy(headers, HeaderName::CallId)
         .header(HeaderName::CSeq, &CSeq { number, method })
 }

@@ -136,8 +136,6 @@ impl UserAgent {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
-        let tag = session.dialog.local_tag().map(str::to_owned);
-        let flow = session.flow;
         let Phase::Offered {
             server,
             request,
@@ -148,9 +146,12 @@ impl UserAgent {
         };
         *ringing = true;
         let (server, request) = (*server, request.clone());
+        let Some(session) = self.sessions.get(id) else {
+            return;
+        };
         let response = self
-            .response(&request, 180, tag.as_deref())
-            .header(HeaderName::Contact, &self.contact(&flow))
+            .response(&request, 180, session.dialog.local_tag())
+            .header(HeaderName::Contact, &self.contact(&session.flow))
             .header(HeaderName::Allow, ALLOW)
             .build();
         self.send_in(server, 180, response, now);
@@ -272,7 +273,7 @@ impl UserAgent {
     pub(super) fn receive_cancel(
         &mut self,
         received: &Received<'_>,
-        invite_key: &str,
+        invite_key: &[u8],
         now: Instant,
     ) {
         let request = received.request;

@@ -85,7 +85,7 @@ impl UserAgent {
     pub(super) fn session_of(&self, received: &Received<'_>, local_tag: &str) -> Option<SessionId> {
         let headers = received.request.headers();
         let call_id = headers.call_id().ok()?;
-        let from = headers.from().ok()?;
+        let from = headers.known_from()?;
         self.sessions.find(call_id.as_str(), local_tag, from.tag())
     }
 

@@ -193,7 +193,7 @@ impl UserAgent {
             return;
         }
         if let Some(sdp) = sdp_of(response) {
-            *early = remote_tag(response).map(|tag| (tag, sdp));
+            *early = remote_tag(response).map(|tag| (tag.to_owned(), sdp));
         }
         self.emit(UaEvent::Progress {
             session: id,
@@ -215,7 +215,7 @@ impl UserAgent {
         let Some(transaction) = self.clients.get(client) else {
             return;
         };
-        if let Some((flow, ack)) = transaction.ack_of(&tag) {
+        if let Some((flow, ack)) = transaction.ack_of(tag) {
             self.transport.send(&flow, ack, now);
             return;
         }
@@ -223,14 +223,14 @@ impl UserAgent {
             return;
         }
         let ack = if self.is_calling(id, client) {
-            self.first_ok(id, &tag, response, flow, now)
+            self.first_ok(id, tag, response, flow, now)
         } else {
             self.decline_ok(response, None, flow, true, Some(&COMPLETED_ELSEWHERE), now)
         };
         if let Some((flow, ack)) = ack
             && let Some(transaction) = self.clients.get_mut(client)
         {
-            transaction.remember_ack(&tag, flow, ack);
+            transaction.remember_ack(tag, flow, ack);
         }
     }
 
@@ -366,9 +366,8 @@ impl UserAgent {
     }
 }
 
-fn remote_tag(response: &Response) -> Option<String> {
-    let to = response.headers().to().ok()?;
-    to.tag().map(str::to_owned)
+fn remote_tag(response: &Response) -> Option<&str> {
+    response.headers().known_to()?.tag()
 }
 
 /// The SDP of a response, if it has a readable one.

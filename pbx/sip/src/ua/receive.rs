@@ -1,6 +1,7 @@
 //! From bytes to the part of the user agent that is concerned.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -20,10 +21,10 @@ const PONG: &[u8] = b"\r\n";
 
 /// A request with what was worked out on its way in.
 pub(super) struct Received<'a> {
-    pub(super) request: &'a Request,
+    pub(super) request: &'a Arc<Request>,
     pub(super) flow: Flow,
     pub(super) path: ReplyPath,
-    pub(super) key: &'a str,
+    pub(super) key: &'a [u8],
 }
 
 impl UserAgent {
@@ -114,24 +115,24 @@ impl UserAgent {
         match message {
             Message::Request(mut request) => {
                 request.set_source(flow.remote());
-                self.receive_request(&request, flow, now);
+                self.receive_request(&Arc::new(request), flow, now);
             }
             Message::Response(response) => self.receive_response(&response, flow, now),
         }
     }
 
-    fn receive_request(&mut self, request: &Request, flow: Flow, now: Instant) {
-        let Ok(via) = request.headers().top_via() else {
+    fn receive_request(&mut self, request: &Arc<Request>, flow: Flow, now: Instant) {
+        let Some(via) = request.headers().known_top_via() else {
             return;
         };
-        let path = ReplyPath::of(&via, flow);
+        let path = ReplyPath::of(via, flow);
         if let Err(rejection) = request.validate() {
             if *request.method() != Method::Ack {
                 self.reply_stateless(request, &path, rejection.status.code(), now);
             }
             return;
         }
-        let key = key_of(request, &via);
+        let key = key_of(request, via);
         let received = Received {
             request,
             flow,
@@ -148,7 +149,7 @@ impl UserAgent {
             }
             Some(server) => self.repeat_response(server, now),
             None if is_ack => self.receive_ack(&received, now),
-            None => self.receive_new(&received, &via, now),
+            None => self.receive_new(&received, via, now),
         }
     }
 
@@ -164,7 +165,7 @@ impl UserAgent {
             return;
         }
         if let Some(tag) = to_tag(request) {
-            self.receive_in_dialog(received, &tag, now);
+            self.receive_in_dialog(received, tag, now);
             return;
         }
         if let Some(unknown) = unknown_option_tags(request) {

@@ -12,12 +12,10 @@ use crate::dialog::Dialog;
 use crate::header::HeaderName;
 use crate::headers::{CSeq, MaxForwards};
 use crate::message::{Method, Response};
-use crate::name_addr::NameAddr;
 use crate::sdp::SessionDescription;
 use crate::text::Encode;
 use crate::transaction::ClientKind;
-use crate::uri::Uri;
-use crate::via::Via;
+use crate::uri::{Host, Uri};
 
 /// The methods that we take.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER";
@@ -30,24 +28,81 @@ const CONTACT_USER: &str = "line";
 
 impl Encode for Reason {
     fn encode(&self, out: &mut Vec<u8>) {
-        let text = format!(
-            "{};cause={};text=\"{}\"",
-            self.protocol, self.cause, self.text
-        );
-        text.encode(out);
+        self.protocol.encode(out);
+        ";cause=".encode(out);
+        self.cause.encode(out);
+        ";text=\"".encode(out);
+        self.text.encode(out);
+        out.push(b'"');
+    }
+}
+
+/// Our Via: `SIP/2.0/UDP host:port;branch=…;rport`.
+pub(super) struct OwnVia<'a> {
+    host: Host,
+    port: u16,
+    reliable: bool,
+    branch: &'a str,
+}
+
+impl Encode for OwnVia<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let protocol = if self.reliable {
+            "SIP/2.0/TCP "
+        } else {
+            "SIP/2.0/UDP "
+        };
+        protocol.encode(out);
+        self.host.encode(out);
+        out.push(b':');
+        self.port.encode(out);
+        ";branch=".encode(out);
+        self.branch.encode(out);
+        ";rport".encode(out);
+    }
+}
+
+/// Our Contact in calls: `<sip:line@host:port>`.
+pub(super) struct OwnContact {
+    host: Host,
+    port: u16,
+    reliable: bool,
+}
+
+impl Encode for OwnContact {
+    fn encode(&self, out: &mut Vec<u8>) {
+        "<sip:".encode(out);
+        CONTACT_USER.encode(out);
+        out.push(b'@');
+        self.host.encode(out);
+        out.push(b':');
+        self.port.encode(out);
+        if self.reliable {
+            ";transport=tcp".encode(out);
+        }
+        out.push(b'>');
     }
 }
 
 impl UserAgent {
-    pub(super) fn via(&self, flow: &Flow, branch: &str) -> Via {
+    pub(super) fn via<'a>(&self, flow: &Flow, branch: &'a str) -> OwnVia<'a> {
         let (host, port) = self.own_address(flow);
-        let transport = if flow.is_reliable() { "TCP" } else { "UDP" };
-        Via::new(transport, host, Some(port), branch)
+        OwnVia {
+            host,
+            port,
+            reliable: flow.is_reliable(),
+            branch,
+        }
     }
 
     /// Our Contact in calls over `flow`.
-    pub(super) fn contact(&self, flow: &Flow) -> NameAddr {
-        NameAddr::new(self.contact_uri(CONTACT_USER, flow))
+    pub(super) fn contact(&self, flow: &Flow) -> OwnContact {
+        let (host, port) = self.own_address(flow);
+        OwnContact {
+            host,
+            port,
+            reliable: flow.is_reliable(),
+        }
     }
 
     pub(super) fn contact_uri(&self, user: &str, flow: &Flow) -> Uri {

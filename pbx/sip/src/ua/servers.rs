@@ -8,8 +8,10 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Flow, SessionId, TimerKey, UserAgent};
-use crate::header::HeaderName;
+use crate::header::{HeaderName, Headers};
 use crate::message::{Method, Request};
+use crate::name_addr::NameAddr;
+use crate::text::Encode as _;
 use crate::transaction::{ServerAction, ServerKind, ServerTransaction};
 use crate::via::Via;
 
@@ -17,6 +19,9 @@ use crate::via::Via;
 pub(super) const MAX_SERVER_TRANSACTIONS: usize = 50_000;
 /// The port of a sent-by without one.
 const DEFAULT_PORT: u16 = 5060;
+
+/// Room for the rest of a key beside its branch.
+const USUAL_SENT_BY_BYTES: usize = 48;
 
 /// Names a server transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,16 +42,16 @@ pub(crate) struct Server {
     /// The session whose INVITE this is, while it is not answered.
     pub(crate) session: Option<SessionId>,
     last_response: Option<Bytes>,
-    key: Arc<str>,
-    merge_key: Option<Arc<str>>,
+    key: Arc<[u8]>,
+    merge_key: Option<Arc<[u8]>>,
 }
 
 /// All server transactions.
 pub(crate) struct Servers {
     table: BTreeMap<ServerId, Server>,
-    by_key: BTreeMap<Arc<str>, ServerId>,
+    by_key: BTreeMap<Arc<[u8]>, ServerId>,
     /// INVITEs outside dialogs by what a fork on the way does not change (RFC 3261 8.2.2.2).
-    by_merge_key: BTreeMap<Arc<str>, ServerId>,
+    by_merge_key: BTreeMap<Arc<[u8]>, ServerId>,
     last: u64,
 }
 
@@ -68,7 +73,7 @@ impl Servers {
         self.table.len() >= MAX_SERVER_TRANSACTIONS
     }
 
-    pub(crate) fn find(&self, key: &str) -> Option<ServerId> {
+    pub(crate) fn find(&self, key: &[u8]) -> Option<ServerId> {
         self.by_key.get(key).copied()
     }
 
@@ -78,7 +83,7 @@ impl Servers {
 
     /// Whether the same INVITE came over another path.
     pub(crate) fn is_merged(&self, request: &Request) -> bool {
-        merge_key(request).is_some_and(|key| self.by_merge_key.contains_key(key.as_str()))
+        merge_key(request).is_some_and(|key| self.by_merge_key.contains_key(&key))
     }
 
     fn remove(&mut self, id: ServerId) {
@@ -119,7 +124,7 @@ impl ReplyPath {
 
 /// The key of the transaction that `request` belongs to (RFC 3261 17.2.3).
 /// ACK and INVITE share one; CANCEL's is that of itself, see [`invite_key`].
-pub(crate) fn key_of(request: &Request, via: &Via) -> String {
+pub(crate) fn key_of(request: &Request, via: &Via) -> Vec<u8> {
     match request.method() {
         Method::Ack => key_with_method(request, via, &Method::Invite),
         method => key_with_method(request, via, method),
@@ -127,43 +132,54 @@ pub(crate) fn key_of(request: &Request, via: &Via) -> String {
 }
 
 /// The key of the INVITE that a CANCEL is for.
-pub(crate) fn invite_key(request: &Request, via: &Via) -> String {
+pub(crate) fn invite_key(request: &Request, via: &Via) -> Vec<u8> {
     key_with_method(request, via, &Method::Invite)
 }
 
-fn key_with_method(request: &Request, via: &Via, method: &Method) -> String {
+fn key_with_method(request: &Request, via: &Via, method: &Method) -> Vec<u8> {
     if let Some(branch) = via.unique_branch() {
-        return format!("{branch}\n{}\n{method}", via.sent_by());
+        let mut key = Vec::with_capacity(branch.len() + USUAL_SENT_BY_BYTES);
+        branch.encode(&mut key);
+        key.push(b'\n');
+        via.encode_sent_by(&mut key);
+        key.push(b'\n');
+        method.encode(&mut key);
+        return key;
     }
     // RFC 2543 peers: the To tag is left out because the ACK of a failure has
     // one that its INVITE had not.
     let headers = request.headers();
-    let tag = headers.from().ok();
-    format!(
-        "\n{}\n{}\n{}\n{}\n{via}\n{method}",
-        request.uri().reveal(),
-        tag.as_ref().and_then(|from| from.tag()).unwrap_or_default(),
-        headers
-            .call_id()
-            .map(|id| id.to_string())
-            .unwrap_or_default(),
-        headers.cseq().map_or(0, |cseq| cseq.number),
-    )
+    let mut key = vec![b'\n'];
+    request.uri().encode(&mut key);
+    key.push(b'\n');
+    encode_merge_key(headers, &mut key);
+    key.push(b'\n');
+    via.encode(&mut key);
+    key.push(b'\n');
+    method.encode(&mut key);
+    key
 }
 
-fn merge_key(request: &Request) -> Option<String> {
+/// What every copy of an INVITE outside dialogs has in common, whichever way it came.
+fn merge_key(request: &Request) -> Option<Arc<[u8]>> {
     let headers = request.headers();
-    let is_initial = headers.to().ok()?.tag().is_none();
-    if *request.method() != Method::Invite || !is_initial {
+    if *request.method() != Method::Invite || headers.known_to()?.tag().is_some() {
         return None;
     }
-    let from = headers.from().ok()?;
-    Some(format!(
-        "{}\n{}\n{}",
-        headers.call_id().ok()?,
-        from.tag().unwrap_or_default(),
-        headers.cseq().ok()?.number
-    ))
+    let mut key = Vec::new();
+    encode_merge_key(headers, &mut key);
+    Some(key.into())
+}
+
+fn encode_merge_key(headers: &Headers, key: &mut Vec<u8>) {
+    if let Ok(call_id) = headers.call_id() {
+        call_id.encode(key);
+    }
+    key.push(b'\n');
+    let from = headers.known_from();
+    from.and_then(NameAddr::tag).unwrap_or_default().encode(key);
+    key.push(b'\n');
+    headers.cseq().map_or(0, |cseq| cseq.number).encode(key);
 }
 
 impl UserAgent {
@@ -171,7 +187,7 @@ impl UserAgent {
     pub(super) fn start_server(
         &mut self,
         request: &Request,
-        key: &str,
+        key: &[u8],
         path: ReplyPath,
     ) -> ServerId {
         let kind = match request.method() {
@@ -180,8 +196,8 @@ impl UserAgent {
         };
         self.servers.last += 1;
         let id = ServerId(self.servers.last);
-        let key: Arc<str> = key.into();
-        let merge_key: Option<Arc<str>> = merge_key(request).map(Arc::from);
+        let key: Arc<[u8]> = key.into();
+        let merge_key: Option<Arc<[u8]>> = merge_key(request);
         self.servers.by_key.insert(key.clone(), id);
         if let Some(merge_key) = &merge_key {
             self.servers.by_merge_key.insert(merge_key.clone(), id);
@@ -289,9 +305,8 @@ impl UserAgent {
 }
 
 /// Whether the request came from within a dialog: its To has a tag.
-pub(crate) fn to_tag(request: &Request) -> Option<String> {
-    let to = request.headers().to().ok()?;
-    to.tag().map(str::to_owned)
+pub(crate) fn to_tag(request: &Request) -> Option<&str> {
+    request.headers().known_to()?.tag()
 }
 
 /// Whether a request carries a header at all.

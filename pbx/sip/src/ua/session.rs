@@ -1,6 +1,7 @@
 //! The state of sessions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -51,7 +52,7 @@ pub(crate) enum Phase {
         /// Its transaction.
         server: ServerId,
         /// Kept for our responses.
-        request: Request,
+        request: Arc<Request>,
         /// Whether 180 has been sent.
         ringing: bool,
     },
@@ -93,7 +94,7 @@ pub(crate) struct PendingOk {
 /// A re-INVITE or UPDATE from the peer.
 pub(crate) struct PeerOffer {
     pub(crate) server: ServerId,
-    pub(crate) request: Request,
+    pub(crate) request: Arc<Request>,
     pub(crate) wants_offer: bool,
 }
 
