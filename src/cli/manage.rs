@@ -268,7 +268,13 @@ fn render(status: &Status) -> String {
 async fn ask(data: &Path, request: &Request) -> Result<Option<Response>, String> {
     control::request(data, request)
         .await
-        .map_err(|error| format!("the running server did not answer: {error}"))
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::PermissionDenied => format!(
+                "{} belongs to another user: {error}. Run this as the user that runs centralita",
+                data.display()
+            ),
+            _ => format!("the running server did not answer: {error}"),
+        })
 }
 
 fn show(response: Response) -> Result<(), String> {

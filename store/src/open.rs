@@ -244,7 +244,8 @@ async fn quick_check(pool: &SqlitePool, path: &Path) -> Result<(), StoreError> {
     }
     Err(StoreError::Corrupt {
         path: path.to_path_buf(),
-        detail: verdict,
+        // SQLite writes a heading above what it has found.
+        detail: verdict.replace('\n', " "),
     })
 }
 
