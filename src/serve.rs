@@ -25,7 +25,7 @@ use store::{Store, StoreError};
 use telephony::{Input, Telephony};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::hotline::Hotline;
 use crate::keys;
@@ -129,24 +129,25 @@ pub async fn run(data: &Path, demo_if_empty: bool) -> Result<(), ServeError> {
     let config = composer.compose(&hotline).await?;
     let (keeper, writer) = records::Keeper::start(Arc::clone(&store), Arc::clone(&metrics));
     let (orders, inbox) = mpsc::channel(MAX_QUEUED_ORDERS);
-    let network = &hotline.network;
-    let voice = put_together(
-        data,
-        &store,
-        network,
+    let parts = Parts {
+        data: data.to_owned(),
+        store: Arc::clone(&store),
+        network: hotline.network.clone(),
         config,
         keeper,
-        inbox,
-        Arc::clone(&metrics),
-    )
-    .await?;
+        orders: inbox,
+        metrics: Arc::clone(&metrics),
+    };
+    let voice = start_voice(parts).await?;
     drain_on_signals(orders.clone())?;
     let told = Arc::clone(&metrics);
     admin::start(data, Arc::clone(&store), composer, hotline, orders, told)
         .map_err(|error| ServeError::Other(format!("cannot open the control socket: {error}")))?;
     metrics.set_listening();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready for calls");
-    let keeper = tokio::spawn(voice.run()).await.map_err(ServeError::other)?;
+    let keeper = voice
+        .await
+        .map_err(|_| ServeError::Other("the voice loop broke off".to_owned()))?;
     keeper.finish().await;
     // The keeper's end closes the queue; the writer ends after the last fact.
     writer.await.map_err(ServeError::other)?;
@@ -154,15 +155,56 @@ pub async fn run(data: &Path, demo_if_empty: bool) -> Result<(), ServeError> {
     Ok(())
 }
 
-async fn put_together(
-    data: &Path,
-    store: &Store,
-    network: &crate::hotline::Network,
+/// What the voice loop is made of, apart from what it makes itself.
+struct Parts {
+    data: PathBuf,
+    store: Arc<Store>,
+    network: crate::hotline::Network,
     config: VoiceConfig,
     keeper: records::Keeper,
     orders: mpsc::Receiver<Order>,
     metrics: Arc<Metrics>,
-) -> Result<VoiceLoop, ServeError> {
+}
+
+/// Starts the voice loop on a thread of its own: a datagram is then handled where it is
+/// received, without waking another thread, and nothing else that the box does comes before it.
+/// Returns once it listens; the keeper comes back when the loop has ended.
+async fn start_voice(parts: Parts) -> Result<oneshot::Receiver<records::Keeper>, ServeError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeError::other)?;
+    let (tell_ready, ready) = oneshot::channel();
+    let (give_back, keeper) = oneshot::channel();
+    let body = async move {
+        match put_together(parts).await {
+            Err(error) => drop(tell_ready.send(Err(error))),
+            Ok(voice) => {
+                drop(tell_ready.send(Ok(())));
+                drop(give_back.send(voice.run().await));
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("voice".to_owned())
+        .spawn(move || runtime.block_on(body))
+        .map_err(ServeError::other)?;
+    ready
+        .await
+        .map_err(|_| ServeError::Other("the voice loop did not start".to_owned()))??;
+    Ok(keeper)
+}
+
+async fn put_together(parts: Parts) -> Result<VoiceLoop, ServeError> {
+    let Parts {
+        data,
+        store,
+        network,
+        config,
+        keeper,
+        orders,
+        metrics,
+    } = parts;
     let now = Instant::now();
     let (answers, inputs) = mpsc::channel(MAX_QUEUED_INPUTS);
     let datagrams = datagrams::Datagrams::bind(&network.udp)
@@ -171,7 +213,7 @@ async fn put_together(
         .await
         .map_err(|(address, error)| ServeError::listen("TCP", address, error))?;
     let (tell_stored, stored) = mpsc::channel(MAX_QUEUED_ORDERS);
-    let (announcer, sinks) = voicemail::start(data, move |what| {
+    let (announcer, sinks) = voicemail::start(&data, move |what| {
         // The loop is gone only when the process ends.
         let _ = tell_stored.blocking_send(what);
     })
@@ -205,7 +247,7 @@ async fn put_together(
         .collect();
     exchange.restore_bindings(known, now);
     let first_call = CallId(store.allocate_call_ids(CALL_IDS_PER_START).await?);
-    let key = keys::caller_id_key(data).map_err(ServeError::other)?;
+    let key = keys::caller_id_key(&data).map_err(ServeError::other)?;
     let hasher = Box::new(keys::KeyedHasher::new(key));
     let mut router = Router::new(config.router, hasher, first_call, now);
     router.set_wall_clock(Timestamp::now(), now);

@@ -20,6 +20,9 @@ const MAX_QUEUED_FACTS: usize = 1_024;
 const MAX_WAITING_FACTS: usize = 100_000;
 /// Facts written together.
 const MAX_BATCH: usize = 256;
+/// How long the first fact of a batch waits for company: a write to the disk costs far more
+/// than a row, and nobody waits for it.
+const GATHER: Duration = Duration::from_millis(50);
 /// Pause before a failed write is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How often a failed write is tried again once the process is stopping.
@@ -149,6 +152,13 @@ fn end_row(record: &CallRecord, ended_at: jiff::Timestamp) -> CallEnd {
 async fn write_all(store: Arc<Store>, mut facts: mpsc::Receiver<Change>, metrics: Arc<Metrics>) {
     let mut batch = Vec::new();
     while facts.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        if !facts.is_closed() && batch.len() < MAX_BATCH {
+            tokio::time::sleep(GATHER).await;
+            let room = MAX_BATCH - batch.len();
+            if !facts.is_empty() {
+                facts.recv_many(&mut batch, room).await;
+            }
+        }
         let mut tries = 0;
         while let Err(error) = commit(&store, &batch).await {
             if metrics.database_ok() {
