@@ -67,6 +67,19 @@ impl Heard {
         self.windows(|_| true)
     }
 
+    /// What was heard after the first `seconds`.
+    #[must_use]
+    pub fn after(&self, seconds: f64) -> Self {
+        let start = (seconds * f64::from(RATE_HZ)) as usize;
+        Self(self.0.get(start..).unwrap_or_default().to_vec())
+    }
+
+    /// The root mean square of every 100 ms.
+    #[must_use]
+    pub fn levels(&self) -> Vec<f64> {
+        self.0.chunks_exact(WINDOW).map(rms).collect()
+    }
+
     fn windows(&self, wanted: impl Fn(&[i16]) -> bool) -> f64 {
         let windows = self.0.chunks_exact(WINDOW);
         let count = windows

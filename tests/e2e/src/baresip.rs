@@ -193,6 +193,12 @@ impl Baresip {
         )
     }
 
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     fn order(&mut self, command: &str, parameters: &str) {
         let order = json!({ "command": command, "params": parameters }).to_string();
         write!(self.control, "{}:{order},", order.len()).unwrap();

@@ -35,6 +35,7 @@ pub struct Hotline {
     sha256: bool,
     trunks: String,
     metrics: String,
+    limits: String,
 }
 
 impl Hotline {
@@ -51,6 +52,7 @@ impl Hotline {
             sha256: false,
             trunks: String::new(),
             metrics: net.metrics().to_string(),
+            limits: String::new(),
         }
         .with("queue_timeout", 30)
         .with("answer_after", 8)
@@ -72,6 +74,13 @@ impl Hotline {
     #[must_use]
     pub fn screening(mut self, lines: &str) -> Self {
         self.screening = lines.into();
+        self
+    }
+
+    /// Another time after which a silent party is gone, seconds.
+    #[must_use]
+    pub fn media_timeout(mut self, seconds: u64) -> Self {
+        self.limits = format!("media_timeout = {seconds}\n");
         self
     }
 
@@ -118,12 +127,13 @@ impl Hotline {
     pub fn text(&self, folder: &Path, reader: &str) -> String {
         let mut text = format!(
             "[network]\nrealm = \"{REALM}\"\nudp = [\"{0}\"]\ntcp = [\"{0}\"]\n\
-             rtp_ports = \"20000-20999\"\nmetrics = \"{1}\"\n\n[limits]\ncalls = 20\n\n\
+             rtp_ports = \"20000-20999\"\nmetrics = \"{1}\"\n\n[limits]\ncalls = 20\n{4}\n\
              [[trunk]]\nname = \"carrier\"\nkind = \"address\"\npeers = [\"{2}\", \"{3}\"]\n",
             self.net.sip(),
             self.metrics,
             self.net.trunk(),
             self.net.second_trunk(),
+            self.limits,
         );
         text.push_str(&self.trunks);
         let names: Vec<&str> = self.volunteers.iter().map(|(id, _)| id.as_str()).collect();

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -127,6 +128,24 @@ impl Server {
     #[must_use]
     pub fn cli_on(&self, data: &Path, arguments: &[&str]) -> Output {
         let mut command = self.command_on(data, arguments);
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Runs a command as somebody to whom the rights of files apply, which they do not to root.
+    #[must_use]
+    pub fn cli_bound_by_rights(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        if is_root() {
+            let mut bound = Command::new("setpriv");
+            bound
+                .args([
+                    "--inh-caps=-all",
+                    "--bounding-set=-dac_override,-dac_read_search",
+                ])
+                .arg(command.get_program())
+                .args(command.get_args());
+            command = bound;
+        }
         command.stdin(Stdio::null()).output().unwrap()
     }
 
@@ -293,6 +312,10 @@ impl Drop for Server {
     }
 }
 
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
 /// Asserts that a command succeeded.
 ///
 /// # Panics
@@ -304,4 +327,19 @@ pub fn succeeded(output: &Output) {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// The one sentence with which a command failed.
+///
+/// # Panics
+/// When it did not fail, or said it in a programmer's words.
+#[must_use]
+pub fn sentence(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    assert!(!output.status.success(), "it did not fail: {said}");
+    assert!(
+        !said.contains("panicked") && !said.contains("Error {"),
+        "{said}"
+    );
+    said.lines().last().unwrap_or_default().to_owned()
 }

@@ -183,6 +183,12 @@ impl Sipp {
         eventually(&what, within, || child.try_wait().unwrap()).code()
     }
 
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// The messages so far, in order.
     #[must_use]
     pub fn messages(&self) -> Vec<Traced> {

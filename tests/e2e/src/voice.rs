@@ -15,6 +15,12 @@ const FRAME_TIME: Duration = Duration::from_millis(20);
 const WITHIN: Duration = Duration::from_secs(20);
 const KEYS: &str = "0123456789*#ABCD";
 const NO_KEY: u8 = u8::MAX;
+const NO_NOISE: u8 = u8::MAX;
+const COMFORT_NOISE: u8 = 13;
+/// Names its stream in RTP and RTCP.
+pub const SSRC: u32 = 0x0e2e_0e2e;
+/// For a pair of free ports.
+const TRIES: u32 = 1_000;
 const AMPLITUDE: f64 = 8_000.0;
 
 /// An RTP socket that says a tone and keeps what it hears.
@@ -29,6 +35,7 @@ struct Shared {
     packets: AtomicU32,
     speaks: AtomicBool,
     key: AtomicU8,
+    noise: AtomicU8,
     over: AtomicBool,
 }
 
@@ -36,7 +43,26 @@ impl Voice {
     /// Listens at `ip`; speaks with a tone of `hz`, 0 for silence, to whoever sends first.
     #[must_use]
     pub fn start(ip: IpAddr, hz: u32) -> Self {
-        let socket = UdpSocket::bind((ip, 0)).unwrap();
+        Self::start_on(UdpSocket::bind((ip, 0)).unwrap(), hz)
+    }
+
+    /// The same, and the socket to which reports about the stream come: one port above it.
+    ///
+    /// # Panics
+    /// When no pair of ports is free.
+    #[must_use]
+    pub fn start_with_reports(ip: IpAddr, hz: u32) -> (Self, UdpSocket) {
+        let pair = |_| {
+            let media = UdpSocket::bind((ip, 0)).ok()?;
+            let port = media.local_addr().ok()?.port();
+            let reports = UdpSocket::bind((ip, port.checked_add(1)?)).ok()?;
+            (port % 2 == 0).then_some((media, reports))
+        };
+        let (media, reports) = (0..TRIES).find_map(pair).unwrap();
+        (Self::start_on(media, hz), reports)
+    }
+
+    fn start_on(socket: UdpSocket, hz: u32) -> Self {
         socket.set_nonblocking(true).unwrap();
         let shared = Arc::new(Shared {
             remote: Mutex::new(None),
@@ -44,6 +70,7 @@ impl Voice {
             packets: AtomicU32::new(0),
             speaks: AtomicBool::new(true),
             key: AtomicU8::new(NO_KEY),
+            noise: AtomicU8::new(NO_NOISE),
             over: AtomicBool::new(false),
         });
         let (ears, mouth) = (socket.try_clone().unwrap(), socket.try_clone().unwrap());
@@ -85,6 +112,11 @@ impl Voice {
     pub fn press(&self, key: char) {
         let code = KEYS.find(key).and_then(|code| u8::try_from(code).ok());
         self.shared.key.store(code.unwrap(), Ordering::Relaxed);
+    }
+
+    /// Sends one packet that describes the noise of a pause (RFC 3389), `-level` dBov.
+    pub fn describe_noise(&self, level: u8) {
+        self.shared.noise.store(level, Ordering::Relaxed);
     }
 
     /// Audio packets received.
@@ -159,9 +191,22 @@ fn speak(socket: &UdpSocket, shared: &Shared, hz: f64) {
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
         let remote = *shared.remote.lock().unwrap();
         let key = shared.key.swap(NO_KEY, Ordering::Relaxed);
-        let Some(remote) = remote.filter(|_| shared.speaks.load(Ordering::Relaxed)) else {
+        let noise = shared.noise.swap(NO_NOISE, Ordering::Relaxed);
+        // Time goes on in pauses, too.
+        timestamp = timestamp.wrapping_add(FRAME as u32);
+        let Some(remote) = remote else {
             continue;
         };
+        if noise != NO_NOISE {
+            let mut packet = header(COMFORT_NOISE, sequence, timestamp).to_vec();
+            packet.push(noise);
+            let _ = socket.send_to(&packet, remote);
+            sequence = sequence.wrapping_add(1);
+            continue;
+        }
+        if !shared.speaks.load(Ordering::Relaxed) {
+            continue;
+        }
         // One lost packet is one lost packet.
         if key != NO_KEY {
             for repeat in 0..6_u16 {
@@ -183,7 +228,6 @@ fn speak(socket: &UdpSocket, shared: &Shared, hz: f64) {
         encoder.encode(&pcm, &mut packet[12..]).unwrap();
         let _ = socket.send_to(&packet, remote);
         sequence = sequence.wrapping_add(1);
-        timestamp = timestamp.wrapping_add(FRAME as u32);
     }
 }
 
@@ -193,6 +237,6 @@ fn header(payload_type: u8, sequence: u16, timestamp: u32) -> [u8; 12] {
     header[1] = payload_type;
     header[2..4].copy_from_slice(&sequence.to_be_bytes());
     header[4..8].copy_from_slice(&timestamp.to_be_bytes());
-    header[8..12].copy_from_slice(&0x0e2e_0e2e_u32.to_be_bytes());
+    header[8..12].copy_from_slice(&SSRC.to_be_bytes());
     header
 }

@@ -10,6 +10,7 @@
 )]
 
 mod carriers;
+mod files;
 mod linphone;
 mod odd;
 mod race;
@@ -18,6 +19,7 @@ mod registration;
 mod running;
 mod screening;
 mod slice;
+mod streams;
 mod talk;
 mod voicemail;
 mod waiting;

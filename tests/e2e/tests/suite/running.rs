@@ -1,13 +1,12 @@
 //! Starting, stopping, and what is said when something is wrong.
 
 use std::net::{TcpListener, UdpSocket};
-use std::process::Output;
 use std::time::Duration;
 
 use e2e::baresip::{Baresip, Setup};
 use e2e::hotline::{Hotline, NUMBER};
 use e2e::net::Net;
-use e2e::server::Server;
+use e2e::server::{Server, sentence};
 use e2e::sipp::Plan;
 
 #[test]
@@ -75,19 +74,6 @@ fn second_call(net: Net) -> String {
         let text = String::from_utf8_lossy(&packet[..length]).into_owned();
         (!text.starts_with("SIP/2.0 1")).then_some(text)
     })
-}
-
-/// The one sentence with which a command failed.
-fn sentence(output: &Output) -> String {
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    println!("{said}");
-    assert!(!output.status.success(), "it did not fail: {said}");
-    let last = said.lines().last().unwrap_or_default().to_owned();
-    assert!(
-        !said.contains("panicked") && !said.contains("Error {"),
-        "{said}"
-    );
-    last
 }
 
 #[test]
