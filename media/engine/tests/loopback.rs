@@ -63,6 +63,27 @@ fn free_pair() -> SocketAddr {
     }
 }
 
+/// Makes an open port speak to a phone at `remote`, or wherever it is found.
+fn configure(engine: &EngineHandle, id: u64, codec: Codec, remote: SocketAddr, latch: bool) {
+    let format = PortFormat {
+        remote,
+        remote_rtcp: remote,
+        codec,
+        send_payload_type: 96,
+        receive_payload_type: 96,
+        telephone_event: None,
+        comfort_noise: None,
+        direction: Direction::SendRecv,
+        latch,
+    };
+    let command = MediaCommand::Configure {
+        port: PortId(id),
+        format,
+        media_timeout: Duration::ZERO,
+    };
+    engine.send(command).unwrap();
+}
+
 /// A phone in real time.
 struct Phone {
     socket: UdpSocket,
@@ -89,24 +110,7 @@ impl Phone {
                 local: port,
             })
             .unwrap();
-        let remote = socket.local_addr().unwrap();
-        engine
-            .send(MediaCommand::Configure {
-                port: PortId(id),
-                format: PortFormat {
-                    remote,
-                    remote_rtcp: remote,
-                    codec,
-                    send_payload_type: 96,
-                    receive_payload_type: 96,
-                    telephone_event: None,
-                    comfort_noise: None,
-                    direction: Direction::SendRecv,
-                    latch: false,
-                },
-                media_timeout: Duration::ZERO,
-            })
-            .unwrap();
+        configure(engine, id, codec, socket.local_addr().unwrap(), false);
         Phone {
             socket,
             codec,
@@ -319,13 +323,64 @@ fn garbage_and_strangers_are_counted_and_change_nothing() {
     let mut rtcp = port;
     rtcp.set_port(port.port() + 1);
     let heard = talk_until(&mut phones, |phones| {
+        // The system itself drops what strangers send to the RTP port.
         for length in [0, 1, 12, 172, 1_500, 1_501, 9_000] {
             stranger.send_to(&vec![0x80; length], port).unwrap();
             stranger.send_to(&vec![0x80; length], rtcp).unwrap();
+            phones[0].socket.send_to(&vec![0x80; length], port).unwrap();
         }
         phones[1].hears(440.0) && engine.stats().refused > 100
     });
     assert!(heard, "{:?}", engine.stats());
+}
+
+#[test]
+fn a_phone_that_moves_is_found_again_once_the_call_is_renegotiated() {
+    let (engine, _events) = start(10, 100);
+    let mut phones = [
+        Phone::new(&engine, 1, Codec::Pcma, 440.0),
+        Phone::new(&engine, 2, Codec::Pcma, 1_000.0),
+    ];
+    // Behind a NAT: the negotiated address is of no use.
+    let private = SocketAddr::from(([127, 0, 0, 1], 9));
+    configure(&engine, 1, Codec::Pcma, private, true);
+    connect(&engine, 1, 2);
+    assert!(talk_until(&mut phones, |phones| {
+        phones[0].hears(1_000.0) && phones[1].hears(440.0)
+    }));
+    phones[0].socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    phones[0].socket.set_nonblocking(true).unwrap();
+    phones.iter_mut().for_each(|phone| phone.heard.clear());
+    configure(&engine, 1, Codec::Pcma, private, true);
+    assert!(talk_until(&mut phones, |phones| {
+        phones[0].hears(1_000.0) && phones[1].hears(440.0)
+    }));
+}
+
+#[test]
+fn a_phone_that_is_gone_for_a_moment_hears_every_packet_after_it() {
+    let (engine, _events) = start(10, 100);
+    let mut phones = [
+        Phone::new(&engine, 1, Codec::Pcma, 440.0),
+        Phone::new(&engine, 2, Codec::Pcma, 1_000.0),
+    ];
+    connect(&engine, 1, 2);
+    assert!(talk_until(&mut phones, |phones| phones[0].hears(1_000.0)));
+    // Nobody is at its address for a while: the system says so at each packet.
+    let home = phones[0].socket.local_addr().unwrap();
+    phones[0].socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut frames = 0;
+    talk_until(&mut phones[1..], |_| {
+        frames += 1;
+        frames == 20
+    });
+    phones[0].socket = UdpSocket::bind(home).unwrap();
+    phones[0].socket.set_nonblocking(true).unwrap();
+    phones.iter_mut().for_each(|phone| phone.heard.clear());
+    assert!(talk_until(&mut phones, |phones| {
+        phones[0].hears(1_000.0) && phones[1].hears(440.0)
+    }));
+    assert_eq!(engine.stats().send_failed, 0);
 }
 
 #[test]
