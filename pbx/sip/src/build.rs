@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::error::ParseError;
 use crate::header::{HeaderName, Headers};
 use crate::message::{Framing, Message, Method, Request, Response, StatusCode};
+use crate::name_addr::NameAddr;
 use crate::text::Encode;
 use crate::uri::Uri;
 
@@ -181,6 +182,20 @@ pub fn own_response(bytes: Bytes) -> Result<Response, ParseError> {
     }
 }
 
+/// To with our tag.
+struct Tagged<'a> {
+    to: &'a NameAddr,
+    tag: &'a str,
+}
+
+impl Encode for Tagged<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.to.encode(out);
+        out.extend_from_slice(b";tag=");
+        self.tag.encode(out);
+    }
+}
+
 #[derive(Clone)]
 struct Writer {
     out: Vec<u8>,
@@ -245,10 +260,7 @@ impl Writer {
         self.copy(headers, HeaderName::From);
         let untagged = headers.known_to().filter(|to| to.tag().is_none());
         match (to_tag, untagged) {
-            (Some(tag), Some(to)) => {
-                let to = to.clone().with_tag(tag);
-                self.header(HeaderName::To.as_str(), &to);
-            }
+            (Some(tag), Some(to)) => self.header(HeaderName::To.as_str(), &Tagged { to, tag }),
             _ => self.copy(headers, HeaderName::To),
         }
         self.copy(headers, HeaderName::CallId);

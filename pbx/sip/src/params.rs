@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::ValueError;
-use crate::scan;
+use crate::scan::{self, ByteSet};
 use crate::text::{Encode, Text, push_quoted, unquote};
 
 /// The parameters of a header value (RFC 3261 section 25.1, `generic-param`), kept as they were
@@ -175,15 +175,8 @@ fn check(part: &str) -> Result<(), ValueError> {
 /// Whether `value` may stand without quotes: a token, a host or an IPv6 reference, or what
 /// devices send beside these (`gen-value` plus `/`, `@`, `=`, `&`, `$`, `?` and non-ASCII).
 fn is_word(value: &str) -> bool {
-    !value.is_empty()
-        && value.bytes().all(|byte| {
-            scan::is_token_byte(byte)
-                || byte >= 0x80
-                || matches!(
-                    byte,
-                    b':' | b'[' | b']' | b'/' | b'@' | b'=' | b'&' | b'$' | b'?'
-                )
-        })
+    static WORD: ByteSet = ByteSet::alphanumeric_and(b"-.!%*_+`'~:[]/@=&$?", scan::AND_NON_ASCII);
+    !value.is_empty() && WORD.contains_all(value)
 }
 
 #[cfg(test)]

@@ -1,25 +1,63 @@
 //! Scanning shared by all grammars: character classes, quoted strings, lists.
 
+/// A set of bytes as a table: one look tells whether a byte is in it.
+pub(crate) struct ByteSet([bool; 256]);
+
+impl ByteSet {
+    /// The letters and digits of ASCII with `others`, and all bytes from `first_high` on.
+    pub(crate) const fn alphanumeric_and(others: &[u8], first_high: usize) -> Self {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            table[byte] = (byte as u8).is_ascii_alphanumeric() || byte >= first_high;
+            byte += 1;
+        }
+        let mut at = 0;
+        while at < others.len() {
+            table[others[at] as usize] = true;
+            at += 1;
+        }
+        Self(table)
+    }
+
+    #[inline]
+    pub(crate) const fn contains(&self, byte: u8) -> bool {
+        self.0[byte as usize]
+    }
+
+    /// Whether all bytes of `text` are in the set.
+    #[inline]
+    pub(crate) fn contains_all(&self, text: &str) -> bool {
+        text.bytes().all(|byte| self.contains(byte))
+    }
+}
+
+/// No byte beyond ASCII, for [`ByteSet::alphanumeric_and`].
+pub(crate) const ASCII_ONLY: usize = 256;
+/// All bytes beyond ASCII, for [`ByteSet::alphanumeric_and`].
+pub(crate) const AND_NON_ASCII: usize = 128;
+
+static TOKEN: ByteSet = ByteSet::alphanumeric_and(b"-.!%*_+`'~", ASCII_ONLY);
+
 /// Whether `byte` may stand in a token (RFC 3261 section 25.1).
-pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
-        )
+#[inline]
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    TOKEN.contains(byte)
 }
 
 /// Whether `text` is a token and not empty.
 pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_token_byte)
+    !text.is_empty() && TOKEN.contains_all(text)
 }
 
 /// Whether `byte` is linear white space; folds have been replaced by spaces at framing.
+#[inline]
 pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// `text` without white space around it.
+#[inline]
 pub(crate) fn trim(text: &str) -> &str {
     let bytes = text.as_bytes();
     let Some(start) = bytes.iter().position(|byte| !is_space(*byte)) else {
@@ -32,6 +70,7 @@ pub(crate) fn trim(text: &str) -> &str {
 
 /// The offset of the first `byte`, which must be ASCII. Values are short: a plain loop beats the
 /// searchers of the standard library.
+#[inline]
 pub(crate) fn find(text: &str, byte: u8) -> Option<usize> {
     text.bytes().position(|other| other == byte)
 }
@@ -43,6 +82,7 @@ pub(crate) fn split_at_space(text: &str) -> Option<(&str, &str)> {
 }
 
 /// What stands before and after the first `byte`, which must be ASCII.
+#[inline]
 pub(crate) fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
     let at = find(text, byte)?;
     Some((text.get(..at)?, text.get(at + 1..)?))

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 mod media;
 mod parse;
+mod write;
 
 pub use media::{Attribute, Direction, MediaDescription, RtpMap};
 
@@ -147,50 +148,11 @@ impl SessionDescription {
     }
 }
 
-/// The text for the wire, with CRLF. It holds addresses: never for a log.
-impl fmt::Display for SessionDescription {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let origin = &self.origin;
-        let address = Connection::from_text(&origin.address);
-        write!(
-            f,
-            "v=0\r\no={} {} {} {}\r\ns={}\r\n",
-            Line(&origin.username),
-            Line(&origin.session_id),
-            origin.version,
-            address,
-            Line(&self.name)
-        )?;
-        if let Some(connection) = &self.connection {
-            write!(f, "c={connection}\r\n")?;
-        }
-        f.write_str("t=0 0\r\n")?;
-        for attribute in &self.attributes {
-            write!(f, "a={attribute}\r\n")?;
-        }
-        if let Some(direction) = self.direction {
-            write!(f, "a={}\r\n", direction.as_str())?;
-        }
-        self.media.iter().try_for_each(|media| media.fmt(f))
-    }
-}
-
 impl Connection {
     fn from_text(address: &str) -> Self {
         match address.parse() {
             Ok(address) => Self::Ip(address),
             Err(_) => Self::Host(address.to_owned()),
-        }
-    }
-}
-
-/// `IN IP4 192.0.2.1`
-impl fmt::Display for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ip(IpAddr::V4(address)) => write!(f, "IN IP4 {address}"),
-            Self::Ip(IpAddr::V6(address)) => write!(f, "IN IP6 {address}"),
-            Self::Host(host) => write!(f, "IN IP4 {}", Line(host)),
         }
     }
 }
@@ -218,20 +180,5 @@ impl fmt::Debug for SessionDescription {
             .field("direction", &self.direction)
             .field("media", &self.media)
             .finish()
-    }
-}
-
-/// Text within a line: line ends become spaces, so that no value can start a line.
-struct Line<'a>(&'a str);
-
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, part) in self.0.split(['\r', '\n']).enumerate() {
-            if at > 0 {
-                f.write_str(" ")?;
-            }
-            f.write_str(part)?;
-        }
-        Ok(())
     }
 }

@@ -24,8 +24,8 @@ enum Repr {
     Static(&'static str),
     Shared {
         buffer: Arc<str>,
-        start: usize,
-        end: usize,
+        start: u32,
+        end: u32,
     },
 }
 
@@ -62,7 +62,7 @@ impl Text {
     pub fn len(&self) -> usize {
         match &self.0 {
             Repr::Static(text) => text.len(),
-            Repr::Shared { start, end, .. } => end - start,
+            Repr::Shared { start, end, .. } => (end - start) as usize,
         }
     }
 
@@ -72,17 +72,23 @@ impl Text {
         self.len() == 0
     }
 
+    #[inline]
     pub(crate) fn as_str(&self) -> &str {
         match &self.0 {
             Repr::Static(text) => text,
             // Every constructor keeps the range within the buffer and on whole characters, so the
             // fallback is never taken.
-            Repr::Shared { buffer, start, end } => buffer.get(*start..*end).unwrap_or_default(),
+            Repr::Shared { buffer, start, end } => buffer
+                .get(*start as usize..*end as usize)
+                .unwrap_or_default(),
         }
     }
 
     /// `part`, which must be a slice of this text, sharing its buffer. Any other text is copied.
     pub(crate) fn share(&self, part: &str) -> Self {
+        if part.is_empty() {
+            return Self::default();
+        }
         let whole = self.as_str();
         let offset = part.as_ptr().addr().checked_sub(whole.as_ptr().addr());
         match offset.filter(|offset| offset + part.len() <= whole.len()) {
@@ -98,10 +104,11 @@ impl Text {
         }
         match &self.0 {
             Repr::Static(text) => Self::from_static(text.get(part).unwrap_or_default()),
+            // Within the text, so within the range of its offsets.
             Repr::Shared { buffer, start, .. } => Self(Repr::Shared {
                 buffer: buffer.clone(),
-                start: start + part.start,
-                end: start + part.end,
+                start: start + part.start as u32,
+                end: start + part.end as u32,
             }),
         }
     }
@@ -125,11 +132,15 @@ impl From<String> for Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(Repr::Shared {
-            buffer: Arc::from(text),
-            start: 0,
-            end: text.len(),
-        })
+        // Longer text than 4 GiB, which no message holds, is nothing.
+        match u32::try_from(text.len()) {
+            Ok(end) if end > 0 => Self(Repr::Shared {
+                buffer: Arc::from(text),
+                start: 0,
+                end,
+            }),
+            _ => Self::default(),
+        }
     }
 }
 
@@ -287,7 +298,13 @@ impl Encode for IpAddr {
                     if at > 0 {
                         out.push(b'.');
                     }
-                    push_number(out, u64::from(octet));
+                    if octet >= 100 {
+                        out.push(b'0' + octet / 100);
+                    }
+                    if octet >= 10 {
+                        out.push(b'0' + octet / 10 % 10);
+                    }
+                    out.push(b'0' + octet % 10);
                 }
             }
             Self::V6(address) => out.extend_from_slice(address.to_string().as_bytes()),

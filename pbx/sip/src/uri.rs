@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::error::ValueError;
 use crate::header::ParseValue;
-use crate::scan;
+use crate::scan::{self, ByteSet};
 use crate::text::{Encode, Sensitive, Text};
 
 mod equal;
@@ -73,9 +73,8 @@ impl Host {
         {
             return Ok(Self::Ip(IpAddr::V4(address)));
         }
-        let is_name_byte =
-            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-        if host.is_empty() || !host.bytes().all(is_name_byte) {
+        static NAME: ByteSet = ByteSet::alphanumeric_and(b"-._", scan::ASCII_ONLY);
+        if host.is_empty() || !NAME.contains_all(host) {
             return Err(error);
         }
         Ok(Self::Name(text.clone()))
@@ -190,10 +189,9 @@ impl Uri {
         if raw.len() > MAX_URI_BYTES {
             return Err(ValueError::OutOfRange("URI length"));
         }
-        if raw
-            .bytes()
-            .any(|b| b <= b' ' || b == 0x7f || matches!(b, b'<' | b'>' | b'"'))
-        {
+        static ANYWHERE: ByteSet =
+            ByteSet::alphanumeric_and(b"!#$%&'()*+,-./:;=?@[\\]^_`{|}~", scan::AND_NON_ASCII);
+        if !ANYWHERE.contains_all(raw) {
             return Err(error);
         }
         let (scheme, rest) = scan::split_at_byte(raw, b':').ok_or(error)?;
@@ -388,7 +386,6 @@ impl Uri {
     }
 
     fn parse_sip(&mut self, rest: &str) -> Result<(), ValueError> {
-        let raw = self.raw.clone();
         let hostpart = match scan::split_at_byte(rest, b'@') {
             Some((userinfo, hostpart)) => {
                 let (user, password) = match scan::split_at_byte(userinfo, b':') {
@@ -409,10 +406,10 @@ impl Uri {
         };
         let (before_headers, headers) = split_once_or_empty(hostpart, b'?');
         let (host, params) = split_once_or_empty(before_headers, b';');
-        let (host, port) = parse_host_port(&raw.share(host))?;
+        let (host, port) = parse_host_port(&self.raw.share(host))?;
         self.host = Some(host);
         self.port = port;
-        self.params = UriParams::parse(&raw.share(params))?;
+        self.params = UriParams::parse(self.raw.share(params))?;
         if !escape::is_escaped(headers, escape::is_header_byte_tolerant) {
             return Err(ValueError::Malformed("URI headers"));
         }
@@ -429,7 +426,7 @@ impl Uri {
             return Err(ValueError::Malformed("telephone number"));
         }
         self.user = self.span(number, rest.len() - number.len());
-        self.params = UriParams::parse(&self.raw.share(params))?;
+        self.params = UriParams::parse(self.raw.share(params))?;
         Ok(())
     }
 
@@ -531,8 +528,8 @@ impl fmt::Debug for Uri {
 pub struct UriParams(Text);
 
 impl UriParams {
-    fn parse(text: &Text) -> Result<Self, ValueError> {
-        let params = Self(text.clone());
+    fn parse(text: Text) -> Result<Self, ValueError> {
+        let params = Self(text);
         for part in params.parts() {
             let (name, _) = split_pair(part);
             if name.is_empty() || !escape::is_escaped(part, escape::is_param_byte_tolerant) {
@@ -579,15 +576,14 @@ impl fmt::Debug for UriParams {
 }
 
 fn parse_scheme(text: &Text, scheme: &str) -> Option<Scheme> {
-    let known = [
-        ("sip", Scheme::Sip),
-        ("sips", Scheme::Sips),
-        ("tel", Scheme::Tel),
-    ];
-    for (name, known) in known {
-        if scheme.eq_ignore_ascii_case(name) {
-            return Some(known);
-        }
+    if scheme.eq_ignore_ascii_case("sip") {
+        return Some(Scheme::Sip);
+    }
+    if scheme.eq_ignore_ascii_case("sips") {
+        return Some(Scheme::Sips);
+    }
+    if scheme.eq_ignore_ascii_case("tel") {
+        return Some(Scheme::Tel);
     }
     let mut bytes = scheme.bytes();
     let good = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic())

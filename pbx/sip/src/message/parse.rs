@@ -118,10 +118,13 @@ impl Lines {
         let mut start = 0;
         while start < buffer.len() && start <= MAX_HEADER_BYTES {
             let rest = buffer.get(start..).unwrap_or_default();
-            let length = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
+            let (length, returns) = measure(rest);
             let line = rest.get(..length).unwrap_or_default();
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            lines.folded |= line.contains(&b'\r') || matches!(line, [b' ' | b'\t', ..]);
+            let (line, ended) = match line.strip_suffix(b"\r") {
+                Some(line) => (line, 1),
+                None => (line, 0),
+            };
+            lines.folded |= returns > ended || matches!(line, [b' ' | b'\t', ..]);
             if start == 0 {
                 lines.start_line_end = line.len();
             } else if line.is_empty() && length < rest.len() {
@@ -147,6 +150,23 @@ impl Lines {
             }
         }
     }
+}
+
+/// The length of the first line without its LF, and how many CRs it holds.
+fn measure(rest: &[u8]) -> (usize, usize) {
+    let mut returns = 0;
+    for (at, byte) in rest.iter().enumerate() {
+        // Nearly all bytes are beyond both.
+        if *byte > b'\r' {
+            continue;
+        }
+        match byte {
+            b'\n' => return (at, returns),
+            b'\r' => returns += 1,
+            _ => {}
+        }
+    }
+    (rest.len(), returns)
 }
 
 /// One header line: a token, white space, a colon, the value.

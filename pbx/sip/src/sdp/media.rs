@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::{Connection, Line};
+use super::Connection;
 
 /// Which way media flows, seen by who wrote the description (RFC 8866 section 6.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,17 +87,6 @@ impl RtpMap {
     }
 }
 
-impl fmt::Display for RtpMap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let encoding = Line(&self.encoding);
-        write!(f, "{} {encoding}/{}", self.payload_type, self.clock_rate_hz)?;
-        if self.channels > 1 {
-            write!(f, "/{}", self.channels)?;
-        }
-        Ok(())
-    }
-}
-
 /// An attribute that has no type of its own. `Debug` shows the name alone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Attribute {
@@ -123,16 +112,6 @@ impl Attribute {
         Self {
             name: name.to_owned(),
             value: Some(value.to_owned()),
-        }
-    }
-}
-
-impl fmt::Display for Attribute {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Line(&self.name).fmt(f)?;
-        match &self.value {
-            Some(value) => write!(f, ":{}", Line(value)),
-            None => Ok(()),
         }
     }
 }
@@ -275,51 +254,6 @@ fn static_map(payload_type: u8) -> Option<RtpMap> {
         clock_rate_hz,
         channels: 1,
     })
-}
-
-impl fmt::Display for MediaDescription {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "m={} {} {}",
-            Line(&self.kind),
-            self.port,
-            Line(&self.profile)
-        )?;
-        for format in &self.formats {
-            write!(f, " {}", Line(format))?;
-        }
-        f.write_str("\r\n")?;
-        if let Some(connection) = &self.connection {
-            write!(f, "c={connection}\r\n")?;
-        }
-        for map in &self.rtpmaps {
-            write!(f, "a=rtpmap:{map}\r\n")?;
-        }
-        for (payload_type, parameters) in &self.fmtps {
-            write!(f, "a=fmtp:{payload_type} {}\r\n", Line(parameters))?;
-        }
-        if let Some(ptime) = self.ptime_ms {
-            write!(f, "a=ptime:{ptime}\r\n")?;
-        }
-        match &self.rtcp {
-            Some((port, Some(address))) => {
-                write!(f, "a=rtcp:{port} {}\r\n", Connection::Ip(*address))?;
-            }
-            Some((port, None)) => write!(f, "a=rtcp:{port}\r\n")?,
-            None => {}
-        }
-        if self.rtcp_mux {
-            f.write_str("a=rtcp-mux\r\n")?;
-        }
-        for attribute in &self.attributes {
-            write!(f, "a={attribute}\r\n")?;
-        }
-        match self.direction {
-            Some(direction) => write!(f, "a={}\r\n", direction.as_str()),
-            None => Ok(()),
-        }
-    }
 }
 
 impl fmt::Debug for MediaDescription {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::receive::Received;
-use super::request::{ALLOW, SDP_TYPE, SUPPORTED};
+use super::request::{ALLOW, SDP_TYPE, SUPPORTED, sdp_body};
 use super::session::{OwnOffer, PendingOk, Phase, Session, Side};
 use super::{CallingParty, Origin, Reason, SessionEnd, SessionId, TimerKey, UaEvent, UserAgent};
 use crate::dialog::Dialog;
@@ -208,7 +208,7 @@ impl UserAgent {
             .header(HeaderName::Contact, &self.contact(&session.flow))
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, SUPPORTED)
-            .build_with_body(SDP_TYPE, sdp.to_string().as_bytes());
+            .build_with_body(SDP_TYPE, &sdp_body(sdp));
         self.send_in(server, 200, response.clone(), now);
         let retransmission = OkRetransmission::new(&timers, now);
         self.timers

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::clients::{ClientId, Owner};
-use super::request::{ALLOW, SDP_TYPE, SUPPORTED};
+use super::request::{ALLOW, SDP_TYPE, SUPPORTED, sdp_body};
 use super::session::{Hangup, OwnOffer, Phase, Session, Side};
 use super::{
     Binding, Flow, OutgoingInvite, Reason, SessionEnd, SessionId, Target, TimerKey, UaEvent,
@@ -47,11 +47,12 @@ impl UserAgent {
             return None;
         }
         let Target::Binding(binding) = invite.target;
-        let binding = self.registrar.get(binding)?.clone();
+        let (tag, call_id) = (self.ids.tag(), self.ids.call_id());
+        let binding = self.registrar.get(binding)?;
+        let bound = binding.flow;
         let uri = Uri::parse(&Text::from(binding.contact.as_str())).ok()?;
-        let flow = self.flow_to(&binding, &uri, now)?;
-        let tag = self.ids.tag();
-        let dialog = self.new_dialog(&binding, &uri, invite, &tag)?;
+        let dialog = self.new_dialog(binding, &uri, invite, &tag, &call_id)?;
+        let flow = self.flow_to(bound, &uri, now)?;
         let branch = self.new_branch();
         let routing = dialog.routing();
         let mut builder = RequestBuilder::new(&Method::Invite, &routing.uri)
@@ -75,7 +76,7 @@ impl UserAgent {
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, SUPPORTED)
             .header(HeaderName::UserAgent, self.config.product.as_str())
-            .build_with_body(SDP_TYPE, invite.offer.to_string().as_bytes());
+            .build_with_body(SDP_TYPE, &sdp_body(&invite.offer));
         let owner = Owner::Invite(id);
         let kind = ClientKind::Invite;
         let client = self.start_client(branch, kind, owner, flow, request, now);
@@ -102,9 +103,9 @@ impl UserAgent {
     }
 
     /// The binding's own flow, or after a restart a new connection to its contact.
-    fn flow_to(&mut self, binding: &Binding, uri: &Uri, now: Instant) -> Option<Flow> {
-        match binding.flow {
-            Flow::Tcp { remote, .. } if !self.transport.is_usable(&binding.flow) => {
+    fn flow_to(&mut self, bound: Flow, uri: &Uri, now: Instant) -> Option<Flow> {
+        match bound {
+            Flow::Tcp { remote, .. } if !self.transport.is_usable(&bound) => {
                 let address = super::peer::address_of(uri).filter(|it| *it == remote)?;
                 let local = self.config.default_local;
                 self.open_connection(local, address, now)
@@ -114,11 +115,12 @@ impl UserAgent {
     }
 
     fn new_dialog(
-        &mut self,
+        &self,
         binding: &Binding,
         uri: &Uri,
         invite: &OutgoingInvite,
         tag: &str,
+        call_id: &str,
     ) -> Option<Dialog> {
         let realm = Host::parse(&Text::from(self.config.realm.as_str())).ok()?;
         let from = Uri::sip(Some(&invite.from_user), &realm, None);
@@ -129,7 +131,7 @@ impl UserAgent {
             .map(|path| NameAddr::parse(&Text::from(path.as_str())))
             .collect();
         Some(Dialog {
-            call_id: CallId::new(&self.ids.call_id()).ok()?,
+            call_id: CallId::new(call_id).ok()?,
             local: NameAddr::new(from)
                 .with_display_name(&invite.from_display)
                 .with_tag(tag),

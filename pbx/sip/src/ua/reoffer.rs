@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::request::SDP_TYPE;
+use super::request::{SDP_TYPE, sdp_body};
 use super::session::Phase;
 use super::{SessionId, UserAgent};
 use crate::header::HeaderName;
@@ -38,7 +38,7 @@ impl UserAgent {
         let response = self
             .response(request, 200, None)
             .header(HeaderName::Contact, &self.contact(&flow))
-            .build_with_body(SDP_TYPE, sdp.to_string().as_bytes());
+            .build_with_body(SDP_TYPE, &sdp_body(sdp));
         self.send_in(offer.server, 200, response, now);
         self.offer_if_possible(id, now);
     }

@@ -23,8 +23,17 @@ pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO,
 pub(super) const SUPPORTED: &str = "path";
 /// `Content-Type` of offers and answers.
 pub(super) const SDP_TYPE: &str = "application/sdp";
+/// Room for most offers and answers.
+const USUAL_SDP_BYTES: usize = 512;
 /// User part of our Contact in calls: says nothing.
 const CONTACT_USER: &str = "line";
+
+/// An offer or answer as it stands in a body.
+pub(super) fn sdp_body(sdp: &SessionDescription) -> Vec<u8> {
+    let mut out = Vec::with_capacity(USUAL_SDP_BYTES);
+    sdp.encode(&mut out);
+    out
+}
 
 impl Encode for Reason {
     fn encode(&self, out: &mut Vec<u8>) {
@@ -217,7 +226,7 @@ impl UserAgent {
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, SUPPORTED)
             .header(HeaderName::UserAgent, self.config.product.as_str())
-            .build_with_body(SDP_TYPE, offer.to_string().as_bytes());
+            .build_with_body(SDP_TYPE, &sdp_body(offer));
         let (kind, owner) = (ClientKind::Invite, Owner::Reinvite(id));
         Some(self.start_client(branch, kind, owner, flow, bytes, now))
     }

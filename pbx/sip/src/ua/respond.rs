@@ -10,6 +10,7 @@ use crate::error::ParseError;
 use crate::header::HeaderName;
 use crate::headers::RetryAfter;
 use crate::message::{Request, StatusCode};
+use crate::text::Encode as _;
 
 /// `Retry-After` when we are full.
 const BUSY_RETRY_AFTER_S: u32 = 5;
@@ -114,7 +115,7 @@ impl UserAgent {
         let Some(via) = error.headers().and_then(|headers| headers.top_via().ok()) else {
             return;
         };
-        let tag = self.ids.stateless_tag(b"", via.to_string().as_bytes());
+        let tag = self.ids.stateless_tag(b"", via.encoded().as_bytes());
         let Some(builder) = ResponseBuilder::for_error(error, Some(&tag)) else {
             return;
         };

@@ -42,7 +42,7 @@ pub(super) const fn is_header_byte_tolerant(byte: u8) -> bool {
 }
 
 /// Whether `text` consists of `allowed` bytes and whole escapes.
-pub(super) fn is_escaped(text: &str, allowed: fn(u8) -> bool) -> bool {
+pub(super) fn is_escaped(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
         let good = match byte {
