@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use sip::ua::{BindingId, OutgoingInvite, SessionId, Target, UaEvent};
 use ua_support::*;
 
-const CONTACT: &str = "sip:ana@203.0.113.7:5062";
 const CALLS: u32 = 2_000;
 /// Budget of a call with a caller's and a phone's leg in all parts of the process together.
 const MAX_CPU_PER_CALL: Duration = Duration::from_micros(150);

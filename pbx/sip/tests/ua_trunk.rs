@@ -10,8 +10,6 @@ use sip::ua::{
 };
 use ua_support::*;
 
-const SECOND: Duration = Duration::from_secs(1);
-
 fn with_trunk(host: &str, tcp: bool) -> UaConfig {
     let mut config = config();
     config.trunks = vec![Trunk {

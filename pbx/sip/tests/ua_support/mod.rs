@@ -1,6 +1,10 @@
 //! What the tests of the user agent share: seeded randomness, settings, and
 //! one user agent with a scripted world around it.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test binary uses its own part"
+)]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,7 +22,10 @@ use sip::ua::{
     TransportInput, Trunk, TrunkKind, UaConfig, UaEvent, UserAgent,
 };
 
+pub mod calls;
 pub mod net;
+
+pub use calls::*;
 
 /// SplitMix64: enough for tests, the same on every machine.
 #[derive(Clone)]
