@@ -3,6 +3,8 @@
 //! Each builder writes into one buffer as it goes. No value can start a new header: CR and LF in a
 //! value are written as spaces, and names are constants.
 
+use std::marker::PhantomData;
+
 use bytes::Bytes;
 
 use crate::error::ParseError;
@@ -15,11 +17,19 @@ use crate::uri::Uri;
 /// Room for most messages, so that the buffer seldom grows.
 const USUAL_BYTES: usize = 1024;
 
-/// Writes a request. Headers stand in the order of the calls.
+/// Writes a message. Headers stand in the order of the calls, in responses after those that every
+/// response copies from its request.
 #[derive(Clone)]
-pub struct RequestBuilder {
+pub struct Builder<Kind> {
     writer: Writer,
+    kind: PhantomData<Kind>,
 }
+
+/// Writes a request.
+pub type RequestBuilder = Builder<Request>;
+
+/// Writes a response.
+pub type ResponseBuilder = Builder<Response>;
 
 impl RequestBuilder {
     /// Starts a request. Headers after `?` in the URI are left out (RFC 3261 section 19.1.5).
@@ -34,48 +44,8 @@ impl RequestBuilder {
             writer.value(uri);
         }
         writer.raw(b" SIP/2.0\r\n");
-        Self { writer }
+        Self::of(writer)
     }
-
-    /// Adds a header.
-    #[must_use]
-    pub fn header(mut self, name: HeaderName, value: &(impl Encode + ?Sized)) -> Self {
-        self.writer.header(name.as_str(), value);
-        self
-    }
-
-    /// Adds a header that [`HeaderName`] does not list.
-    #[must_use]
-    pub fn extension(mut self, name: &'static str, value: &(impl Encode + ?Sized)) -> Self {
-        self.writer.header(name, value);
-        self
-    }
-
-    /// Adds all lines with this name from another message, in order.
-    #[must_use]
-    pub fn copy(mut self, from: &Headers, name: HeaderName) -> Self {
-        self.writer.copy(from, name);
-        self
-    }
-
-    /// Ends the request without a body.
-    #[must_use]
-    pub fn build(self) -> Bytes {
-        self.writer.finish(None)
-    }
-
-    /// Ends the request with a body.
-    #[must_use]
-    pub fn build_with_body(self, content_type: &str, body: &[u8]) -> Bytes {
-        self.writer.finish(Some((content_type, body)))
-    }
-}
-
-/// Writes a response. Headers stand in the order of the calls, after those that every response
-/// copies from its request.
-#[derive(Clone)]
-pub struct ResponseBuilder {
-    writer: Writer,
 }
 
 impl ResponseBuilder {
@@ -109,7 +79,7 @@ impl ResponseBuilder {
             writer.copy(headers, HeaderName::RecordRoute);
         }
         writer.copied_identity(headers, to_tag);
-        Self { writer }
+        Self::of(writer)
     }
 
     /// The answer to a request that could not be framed, if there is one to give: with the status
@@ -123,7 +93,14 @@ impl ResponseBuilder {
         let mut writer = Writer::response(error.status(), &error.kind().to_string());
         writer.copy(headers, HeaderName::Via);
         writer.copied_identity(headers, to_tag);
-        Some(Self { writer })
+        Some(Self::of(writer))
+    }
+}
+
+impl<Kind> Builder<Kind> {
+    fn of(writer: Writer) -> Self {
+        let kind = PhantomData;
+        Self { writer, kind }
     }
 
     /// Adds a header.
@@ -147,13 +124,13 @@ impl ResponseBuilder {
         self
     }
 
-    /// Ends the response without a body.
+    /// Ends the message without a body.
     #[must_use]
     pub fn build(self) -> Bytes {
         self.writer.finish(None)
     }
 
-    /// Ends the response with a body.
+    /// Ends the message with a body.
     #[must_use]
     pub fn build_with_body(self, content_type: &str, body: &[u8]) -> Bytes {
         self.writer.finish(Some((content_type, body)))

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::clock::{Clock, Due};
 use crate::timer::Timers;
 
 /// Which of the two client machines.
@@ -49,10 +50,7 @@ pub struct ClientTransaction {
     kind: ClientKind,
     reliable: bool,
     state: State,
-    /// Timers A and E: when next, and the interval that led there.
-    retransmit: Option<(Instant, Duration)>,
-    /// Timers B, D, F, K or M, by state.
-    deadline: Option<Instant>,
+    clock: Clock,
 }
 
 impl ClientTransaction {
@@ -63,19 +61,14 @@ impl ClientTransaction {
             kind,
             reliable,
             state: State::Sent,
-            retransmit: (!reliable).then_some((now + timers.t1, timers.t1)),
-            deadline: Some(now + timers.timeout()),
+            clock: Clock::start(now, reliable, timers.t1, timers.timeout()),
         }
     }
 
     /// When [`Self::handle_timeout`] wants to be called.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        match (self.retransmit, self.deadline) {
-            (Some((at, _)), Some(deadline)) => Some(at.min(deadline)),
-            (Some((at, _)), None) => Some(at),
-            (None, deadline) => deadline,
-        }
+        self.clock.next()
     }
 
     /// Whether the machine is at its end and may be dropped.
@@ -114,21 +107,19 @@ impl ClientTransaction {
         match (self.state, status) {
             (State::Sent, ..200) => {
                 self.state = State::Proceeding;
-                self.retransmit = None;
-                self.deadline = None;
+                self.clock.stop();
                 ClientAction::Deliver
             }
             // The limit after a CANCEL stands, however often the peer says 180.
             (State::Proceeding, ..200) => ClientAction::Deliver,
             (State::Sent | State::Proceeding, 200..300) => {
                 self.state = State::Accepted;
-                self.retransmit = None;
-                self.deadline = Some(now + timers.timeout());
+                self.clock.stop_repeating();
+                self.clock.end_in(timers.timeout(), now);
                 ClientAction::Deliver
             }
             (State::Accepted, 200..300) => ClientAction::Deliver,
             (State::Sent | State::Proceeding, _) => {
-                self.retransmit = None;
                 self.complete(now, timers.d(self.reliable));
                 ClientAction::DeliverAndAck
             }
@@ -145,7 +136,6 @@ impl ClientTransaction {
             }
             (State::Proceeding, ..200) => ClientAction::Deliver,
             (State::Sent | State::Proceeding, _) => {
-                self.retransmit = None;
                 self.complete(now, timers.linger(self.reliable));
                 ClientAction::Deliver
             }
@@ -158,32 +148,33 @@ impl ClientTransaction {
             self.terminate();
         } else {
             self.state = State::Completed;
-            self.deadline = Some(now + linger);
+            self.clock.stop_repeating();
+            self.clock.end_in(linger, now);
         }
     }
 
     /// Time has reached [`Self::next_timeout`].
     pub fn handle_timeout(&mut self, timers: &Timers, now: Instant) -> ClientAction {
-        if self.deadline.is_some_and(|at| at <= now) {
-            let waiting = self.is_pending();
-            self.terminate();
-            return if waiting {
-                ClientAction::TimedOut
-            } else {
-                ClientAction::Terminated
-            };
-        }
-        match self.retransmit {
-            Some((at, interval)) if at <= now => {
+        match self.clock.due(now) {
+            Due::Nothing => ClientAction::Nothing,
+            Due::Repeat(interval) => {
                 let next = match (self.kind, self.state) {
                     (ClientKind::Invite, _) => interval.saturating_mul(2),
                     (ClientKind::NonInvite, State::Proceeding) => timers.t2,
                     (ClientKind::NonInvite, _) => timers.back_off(interval),
                 };
-                self.retransmit = Some((at.max(now) + next, next));
+                self.clock.repeat_after(next, now);
                 ClientAction::Retransmit
             }
-            _ => ClientAction::Nothing,
+            Due::End => {
+                let waiting = self.is_pending();
+                self.terminate();
+                if waiting {
+                    ClientAction::TimedOut
+                } else {
+                    ClientAction::Terminated
+                }
+            }
         }
     }
 
@@ -191,32 +182,27 @@ impl ClientTransaction {
     /// our CANCEL (RFC 3261 9.1), or a re-INVITE, which nobody has to be fetched for.
     pub fn limit(&mut self, timers: &Timers, now: Instant) {
         if self.is_pending() {
-            self.deadline = Some(now + timers.timeout());
+            self.clock.end_in(timers.timeout(), now);
         }
     }
 
     /// The transport failed, or the owner gives the transaction up.
     pub fn terminate(&mut self) {
         self.state = State::Terminated;
-        self.retransmit = None;
-        self.deadline = None;
+        self.clock.stop();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::run_alone;
     use super::*;
 
     const TIMERS: Timers = Timers::RFC3261;
 
-    /// Runs the machine alone and records (milliseconds, action).
     fn run(machine: &mut ClientTransaction, start: Instant) -> Vec<(u128, ClientAction)> {
-        let mut log = Vec::new();
-        while let Some(at) = machine.next_timeout() {
-            let action = machine.handle_timeout(&TIMERS, at);
-            log.push(((at - start).as_millis(), action));
-        }
-        log
+        let next = ClientTransaction::next_timeout;
+        run_alone(machine, start, next, ClientTransaction::handle_timeout)
     }
 
     #[test]

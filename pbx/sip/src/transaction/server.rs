@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::clock::{Clock, Due};
 use crate::timer::Timers;
 
 /// Which of the two server machines.
@@ -43,10 +44,7 @@ pub struct ServerTransaction {
     kind: ServerKind,
     reliable: bool,
     state: State,
-    /// Timer G: when next, and the interval that led there.
-    retransmit: Option<(Instant, Duration)>,
-    /// Timers H, I, J or L, by state.
-    deadline: Option<Instant>,
+    clock: Clock,
 }
 
 impl ServerTransaction {
@@ -57,19 +55,14 @@ impl ServerTransaction {
             kind,
             reliable,
             state: State::Open,
-            retransmit: None,
-            deadline: None,
+            clock: Clock::default(),
         }
     }
 
     /// When [`Self::handle_timeout`] wants to be called.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        match (self.retransmit, self.deadline) {
-            (Some((at, _)), Some(deadline)) => Some(at.min(deadline)),
-            (Some((at, _)), None) => Some(at),
-            (None, deadline) => deadline,
-        }
+        self.clock.next()
     }
 
     /// Whether the machine is at its end and may be dropped.
@@ -98,12 +91,11 @@ impl ServerTransaction {
         match (self.kind, status) {
             (ServerKind::Invite, 200..300) => {
                 self.state = State::Accepted;
-                self.deadline = Some(now + timers.timeout());
+                self.clock.end_in(timers.timeout(), now);
             }
             (ServerKind::Invite, _) => {
                 self.state = State::Completed;
-                self.retransmit = (!self.reliable).then_some((now + timers.t1, timers.t1));
-                self.deadline = Some(now + timers.timeout());
+                self.clock = Clock::start(now, self.reliable, timers.t1, timers.timeout());
             }
             (ServerKind::NonInvite, _) => {
                 self.state = State::Completed;
@@ -127,7 +119,7 @@ impl ServerTransaction {
             return ServerAction::Nothing;
         }
         self.state = State::Confirmed;
-        self.retransmit = None;
+        self.clock.stop_repeating();
         self.linger(now, timers.linger(self.reliable));
         if self.is_terminated() {
             ServerAction::Terminated
@@ -140,52 +132,48 @@ impl ServerTransaction {
         if time.is_zero() {
             self.terminate();
         } else {
-            self.deadline = Some(now + time);
+            self.clock.end_in(time, now);
         }
     }
 
     /// Time has reached [`Self::next_timeout`].
     pub fn handle_timeout(&mut self, timers: &Timers, now: Instant) -> ServerAction {
-        if self.deadline.is_some_and(|at| at <= now) {
-            let unacknowledged = self.kind == ServerKind::Invite && self.state == State::Completed;
-            self.terminate();
-            return if unacknowledged {
-                ServerAction::NeverAcknowledged
-            } else {
-                ServerAction::Terminated
-            };
-        }
-        match self.retransmit {
-            Some((at, interval)) if at <= now => {
-                let next = timers.back_off(interval);
-                self.retransmit = Some((at.max(now) + next, next));
+        match self.clock.due(now) {
+            Due::Nothing => ServerAction::Nothing,
+            Due::Repeat(interval) => {
+                self.clock.repeat_after(timers.back_off(interval), now);
                 ServerAction::Repeat
             }
-            _ => ServerAction::Nothing,
+            Due::End => {
+                let unacknowledged =
+                    self.kind == ServerKind::Invite && self.state == State::Completed;
+                self.terminate();
+                if unacknowledged {
+                    ServerAction::NeverAcknowledged
+                } else {
+                    ServerAction::Terminated
+                }
+            }
         }
     }
 
     /// The owner gives the transaction up.
     pub fn terminate(&mut self) {
         self.state = State::Terminated;
-        self.retransmit = None;
-        self.deadline = None;
+        self.clock.stop();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::run_alone;
     use super::*;
 
     const TIMERS: Timers = Timers::RFC3261;
 
     fn run(machine: &mut ServerTransaction, start: Instant) -> Vec<(u128, ServerAction)> {
-        let mut log = Vec::new();
-        while let Some(at) = machine.next_timeout() {
-            let action = machine.handle_timeout(&TIMERS, at);
-            log.push(((at - start).as_millis(), action));
-        }
-        log
+        let next = ServerTransaction::next_timeout;
+        run_alone(machine, start, next, ServerTransaction::handle_timeout)
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::session::{PeerOffer, Phase, Session};
 use super::{ReofferKind, SessionEnd, SessionId, UaEvent, UserAgent};
 use crate::dialog::Order;
 use crate::header::HeaderName;
-use crate::message::Method;
+use crate::message::{Method, Request};
 
 /// Whether the peer may change the media now (RFC 3261 14.2, RFC 3311 5.2).
 enum Glare {
@@ -147,19 +147,15 @@ impl UserAgent {
         let Some(session) = self.sessions.get(id) else {
             return self.refuse_in(server, request, 481, now);
         };
-        match session.glare() {
-            Glare::Over => self.refuse_in(server, request, 481, now),
-            Glare::OursPending => self.refuse_in(server, request, 491, now),
-            Glare::TheirsPending => self.refuse_overlap(server, request, now),
-            Glare::Clear => {
-                if let Some(server) = self.servers.get_mut(server) {
-                    server.session = Some(id);
-                }
-                let trying = self.response(request, 100, None).build();
-                self.send_in(server, 100, trying, now);
-                self.await_embedder(id, server, received, kind);
-            }
+        if !self.may_reoffer(session.glare(), server, request, now) {
+            return;
         }
+        if let Some(server) = self.servers.get_mut(server) {
+            server.session = Some(id);
+        }
+        let trying = self.response(request, 100, None).build();
+        self.send_in(server, 100, trying, now);
+        self.await_embedder(id, server, received, kind);
     }
 
     fn receive_update(
@@ -179,12 +175,26 @@ impl UserAgent {
         let Some(session) = self.sessions.get(id) else {
             return;
         };
-        match session.glare() {
+        if self.may_reoffer(session.glare(), server, request, now) {
+            self.await_embedder(id, server, received, ReofferKind::Offer(offer));
+        }
+    }
+
+    /// Refuses an offer that comes at the wrong time.
+    fn may_reoffer(
+        &mut self,
+        glare: Glare,
+        server: ServerId,
+        request: &Request,
+        now: Instant,
+    ) -> bool {
+        match glare {
+            Glare::Clear => return true,
             Glare::Over => self.refuse_in(server, request, 481, now),
             Glare::OursPending => self.refuse_in(server, request, 491, now),
             Glare::TheirsPending => self.refuse_overlap(server, request, now),
-            Glare::Clear => self.await_embedder(id, server, received, ReofferKind::Offer(offer)),
         }
+        false
     }
 
     /// An UPDATE without SDP: the peer has moved, or only wants to hear from us.
