@@ -15,7 +15,7 @@ fn prepared() -> Server {
 /// What a command says that finds a file which it has no right to.
 fn said_without_right(server: &Server, file: &Path, arguments: &[&str]) -> String {
     let rights = file.metadata().unwrap().permissions();
-    std::fs::set_permissions(file, Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(file, Permissions::from_mode(0o0)).unwrap();
     let said = sentence(&server.cli_bound_by_rights(arguments));
     std::fs::set_permissions(file, rights).unwrap();
     println!("{arguments:?}: {said}");

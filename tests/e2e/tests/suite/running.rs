@@ -23,9 +23,7 @@ fn live_calls_finish_before_the_box_stops() {
     caller.wait_hears(600, 0.5);
 
     server.terminate();
-    e2e::eventually("the box not to be ready", Duration::from_secs(5), || {
-        (server.http("/health/ready")?.0 == 503).then_some(())
-    });
+    wait_draining(&server);
     assert_eq!(server.http("/health/live").unwrap().0, 200);
     let heard = caller.heard().seconds_of(600);
     caller.wait_hears(600, heard + 1.0);
@@ -46,11 +44,18 @@ fn no_new_call_is_taken_while_a_live_one_finishes() {
     let mut first = first.start(net);
     first.wait_received("SIP/2.0 200");
     server.terminate();
+    wait_draining(&server);
     let refused = second_call(net);
     println!("{}", refused.lines().next().unwrap_or_default());
     assert!(refused.starts_with("SIP/2.0 503 "), "{refused}");
     first.succeeds();
     assert!(server.wait_exit().success());
+}
+
+fn wait_draining(server: &Server) {
+    e2e::eventually("the box not to be ready", Duration::from_secs(5), || {
+        (server.http("/health/ready")?.0 == 503).then_some(())
+    });
 }
 
 /// A call from the carrier's address, but another port; the final response.

@@ -49,6 +49,32 @@ fn who_waits_hears_the_greeting_and_the_music_until_somebody_is_free() {
 }
 
 #[test]
+fn a_volunteer_has_time_to_breathe_between_two_callers() {
+    const WRAP_UP_S: u32 = 5;
+    let net = Net::new();
+    let server = Server::start(&Hotline::new(net, &["ana"]).with("wrap_up", WRAP_UP_S));
+    let mut phone = Baresip::start(net, Setup::phone(net.phone(0), "ana", 600));
+    server.wait_phones(1);
+    let mut first = Baresip::start(net, Setup::caller(net, CALLER, CALLER_HZ));
+    first.dial(net, NUMBER);
+    phone.wait("CALL_INCOMING", 1);
+    phone.answer();
+    first.wait("CALL_ESTABLISHED", 1);
+    phone.hang_up();
+    let over = Instant::now();
+    first.wait("CALL_CLOSED", 1);
+
+    let voice = Voice::start(net.second_trunk(), 480);
+    let _second = net_caller(net, &voice);
+    phone.wait("CALL_INCOMING", 2);
+    let rest = over.elapsed().as_secs_f64();
+    println!("rung again {rest:.1} s after the last call");
+    assert!((rest - f64::from(WRAP_UP_S)).abs() < 1.0, "{rest} s");
+    phone.answer();
+    voice.wait_hears(600, 1.0);
+}
+
+#[test]
 fn the_music_that_comes_with_the_box_is_heard() {
     let net = Net::new();
     let hotline = Hotline::new(net, &["ana"]).built_in_recordings();
