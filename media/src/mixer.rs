@@ -33,11 +33,6 @@ pub trait Outbox {
     fn send_rtp(&mut self, place: usize, to: SocketAddr, datagram: &[u8]);
     /// An RTCP packet from the port in `place`.
     fn send_rtcp(&mut self, place: usize, to: SocketAddr, datagram: &[u8]);
-    /// From now on the RTP of the port in `place` comes from `peer` alone and
-    /// goes there alone; `None`: from anywhere. Nothing needs to be done about it.
-    fn set_sole_peer(&mut self, place: usize, peer: Option<SocketAddr>) {
-        let _ = (place, peer);
-    }
 }
 
 /// A port and its connections, which name places in [`Mixer::slots`].
@@ -49,8 +44,6 @@ struct Slot {
     forwards_to: Option<usize>,
     /// The phase in which the port's frame was made.
     frame_made: Option<u64>,
-    /// What the outbox was told about the port's peer.
-    sole_peer: Option<SocketAddr>,
 }
 
 /// The ports of one thread.
@@ -122,12 +115,7 @@ impl Mixer {
                 port,
                 format,
                 media_timeout,
-            } => {
-                self.with(port, |port| port.configure(format, media_timeout, now));
-                if let Some(place) = self.place(port) {
-                    self.tell_peer(place, out);
-                }
-            }
+            } => self.with(port, |port| port.configure(format, media_timeout, now)),
             MediaCommand::Connect { from, to } => self.connect(from, to),
             MediaCommand::Disconnect { from, to } => self.disconnect(from, to),
             MediaCommand::Play { port, clip, repeat } => {
@@ -220,7 +208,6 @@ impl Mixer {
         for place in (first..self.slots.len()).step_by(PHASES as usize) {
             self.speak(place, now, out);
             self.report(place, now, ntp, out);
-            self.tell_peer(place, out);
             self.collect_events(place);
         }
         self.phase += 1;
@@ -263,7 +250,6 @@ impl Mixer {
             listeners: Vec::new(),
             forwards_to: None,
             frame_made: None,
-            sole_peer: None,
         };
         let place = self.free.pop().unwrap_or(self.slots.len());
         if place == self.slots.len() {
@@ -348,17 +334,6 @@ impl Mixer {
         };
         if let Some((to, packet)) = slot.port.poll_report(now, ntp, &mut buffer) {
             out.send_rtcp(place, to, packet);
-        }
-    }
-
-    fn tell_peer(&mut self, place: usize, out: &mut dyn Outbox) {
-        let Some(slot) = self.slot(place) else {
-            return;
-        };
-        let peer = slot.port.sole_peer();
-        if peer != slot.sole_peer {
-            slot.sole_peer = peer;
-            out.set_sole_peer(place, peer);
         }
     }
 

@@ -250,13 +250,6 @@ impl Port {
         Some(self.session.as_ref()?.format.codec)
     }
 
-    /// The one address that is heard and sent to; `None` while another may
-    /// still take its place.
-    #[must_use]
-    pub fn sole_peer(&self) -> Option<SocketAddr> {
-        self.session.as_ref()?.source.sole()
-    }
-
     /// Takes a datagram and keeps it for the tick: [`receive`](Self::receive)
     /// and [`keep`](Self::keep) in one.
     ///

@@ -323,7 +323,6 @@ fn garbage_and_strangers_are_counted_and_change_nothing() {
     let mut rtcp = port;
     rtcp.set_port(port.port() + 1);
     let heard = talk_until(&mut phones, |phones| {
-        // The system itself drops what strangers send to the RTP port.
         for length in [0, 1, 12, 172, 1_500, 1_501, 9_000] {
             stranger.send_to(&vec![0x80; length], port).unwrap();
             stranger.send_to(&vec![0x80; length], rtcp).unwrap();

@@ -72,14 +72,6 @@ impl SourceFilter {
         sendable(self.learnt().unwrap_or(self.negotiated))
     }
 
-    /// The one source that is heard and sent to, when no other may follow.
-    pub(super) fn sole(&self) -> Option<SocketAddr> {
-        match self.rule {
-            Rule::Negotiated | Rule::Learnt(_) => self.destination(),
-            Rule::First | Rule::Doubted { .. } => None,
-        }
-    }
-
     /// The source learnt from packets, if any.
     pub(super) fn learnt(&self) -> Option<SocketAddr> {
         match self.rule {
@@ -130,7 +122,6 @@ mod tests {
     fn the_first_source_is_learnt_once() {
         let now = Instant::now();
         let mut filter = SourceFilter::new(at(PEER), true);
-        assert_eq!(filter.sole(), None);
         assert_eq!(filter.destination(), Some(at(PEER)));
         filter.heard(at(NAT));
         assert_eq!(filter.destination(), Some(at(NAT)));
@@ -143,9 +134,7 @@ mod tests {
         let now = Instant::now();
         let mut filter = SourceFilter::new(at(PEER), true);
         filter.heard(at(NAT));
-        assert_eq!(filter.sole(), Some(at(NAT)));
         filter.renegotiate(at(PEER), true, now);
-        assert_eq!(filter.sole(), None, "another may follow");
         assert!(!filter.admits(at(STRANGER), now));
         assert!(filter.admits(at(NAT), now));
         filter.heard(at(NAT));

@@ -22,8 +22,8 @@ use media::record::{RecordSink, RecordSinks, SinkFull};
 use media::rtp::Header;
 use plain::PlainRelay;
 
-const ENGINE_PORTS: u16 = 20_000;
-const PLAIN_PORTS: u16 = 40_000;
+const ENGINE_PORTS: u16 = 10_000;
+const PLAIN_PORTS: u16 = 20_000;
 /// Turns of each relay.
 const ROUNDS: usize = 5;
 /// Before what is measured, in each turn.
