@@ -13,6 +13,7 @@ use crate::limits::later;
 use crate::notice::{CallRecord, RungVolunteer};
 use crate::outcome::Outcome;
 use crate::party::CallerTag;
+use crate::timer::TimerReason;
 
 /// A live call.
 pub(crate) struct Call {
@@ -31,6 +32,8 @@ pub(crate) struct Call {
     pub(crate) queue_until: Instant,
     /// Place among the waiting callers of the hub, as last told.
     pub(crate) position: Option<usize>,
+    /// The next deadline, as last noted.
+    pub(crate) deadline: Option<(Instant, TimerReason)>,
     pub(crate) offer: Offer,
     pub(crate) history: History,
 }
@@ -94,6 +97,8 @@ pub(crate) enum Voicemail {
 #[derive(Default)]
 pub(crate) struct Offer {
     pub(crate) ringing: BTreeMap<LegId, Ringing>,
+    /// How many legs to phones are live, those told to end included.
+    pub(crate) live_legs: usize,
     /// Volunteers who declined, and from when they may be asked again.
     pub(crate) declined: BTreeMap<VolunteerId, Instant>,
     /// Phones that did not take the call, and from when they may be rung again.
@@ -124,6 +129,8 @@ pub(crate) struct History {
     talk: Duration,
     talk_since: Option<Instant>,
     rung: Vec<Rung>,
+    /// Where each volunteer is in `rung`.
+    rung_at: BTreeMap<VolunteerId, usize>,
     pub(crate) answered_by: Option<VolunteerId>,
     pub(crate) voicemail: Option<(RecordingId, Duration)>,
 }
@@ -154,6 +161,7 @@ impl Call {
             answer_at: later(started, settings.answer_after),
             queue_until: later(started, settings.queue_timeout),
             position: None,
+            deadline: None,
             offer: Offer {
                 // Who finds nobody on arrival need not wait at all.
                 nobody_until: Some(started),
@@ -184,20 +192,6 @@ impl Call {
             Stage::Queued(_) | Stage::Voicemail(_) => None,
         }
     }
-
-    /// Drops a phone from those that ring, and closes the volunteer's ring time with their last phone.
-    pub(crate) fn ring_over(&mut self, leg: LegId, now: Instant) -> Option<Ringing> {
-        let ringing = self.offer.ringing.remove(&leg)?;
-        let still = self
-            .offer
-            .ringing
-            .values()
-            .any(|other| other.volunteer == ringing.volunteer);
-        if !still {
-            self.history.ring_stopped(&ringing.volunteer, now);
-        }
-        Some(ringing)
-    }
 }
 
 impl History {
@@ -217,6 +211,7 @@ impl History {
             talk: Duration::ZERO,
             talk_since: None,
             rung: Vec::new(),
+            rung_at: BTreeMap::new(),
             answered_by: None,
             voicemail: None,
         }
@@ -224,32 +219,29 @@ impl History {
 
     pub(crate) fn ring_started(&mut self, volunteer: &VolunteerId, now: Instant) {
         self.first_ring.get_or_insert(now);
-        match self
-            .rung
-            .iter_mut()
-            .find(|rung| rung.volunteer == *volunteer)
-        {
-            Some(rung) => {
-                rung.since.get_or_insert(now);
-            }
-            None => self.rung.push(Rung {
-                volunteer: volunteer.clone(),
-                rang: Duration::ZERO,
-                since: Some(now),
-            }),
+        if let Some(rung) = self.rung_mut(volunteer) {
+            rung.since.get_or_insert(now);
+            return;
         }
+        self.rung_at.insert(volunteer.clone(), self.rung.len());
+        self.rung.push(Rung {
+            volunteer: volunteer.clone(),
+            rang: Duration::ZERO,
+            since: Some(now),
+        });
     }
 
-    fn ring_stopped(&mut self, volunteer: &VolunteerId, now: Instant) {
-        let rung = self
-            .rung
-            .iter_mut()
-            .find(|rung| rung.volunteer == *volunteer);
-        if let Some(rung) = rung
+    pub(crate) fn ring_stopped(&mut self, volunteer: &VolunteerId, now: Instant) {
+        if let Some(rung) = self.rung_mut(volunteer)
             && let Some(since) = rung.since.take()
         {
             rung.rang += now.saturating_duration_since(since);
         }
+    }
+
+    fn rung_mut(&mut self, volunteer: &VolunteerId) -> Option<&mut Rung> {
+        let at = self.rung_at.get(volunteer)?;
+        self.rung.get_mut(*at)
     }
 
     pub(crate) fn wait_over(&mut self, now: Instant) {

@@ -29,12 +29,14 @@ impl Router {
         }
         self.check_legs()?;
         self.check_volunteers()?;
-        self.door.check()
+        self.door.check()?;
+        self.roster.check(self.clock.at(self.settled_at))?;
+        self.check_kept()
     }
 
     fn check_call(&self, call: &Call) -> Result<(), String> {
         let closing = matches!(call.stage, Stage::Voicemail(Voicemail::Closing { .. }));
-        let caller_live = self.legs.get(&call.leg).is_some_and(|leg| {
+        let caller_live = self.legs.get(call.leg).is_some_and(|leg| {
             leg.call == call.id && leg.party == Party::Caller && leg.ending.is_none()
         });
         ensure(caller_live != closing, || {
@@ -54,7 +56,7 @@ impl Router {
             let party = Party::Volunteer {
                 device: talk.device,
             };
-            let live = self.legs.get(&talk.leg).is_some_and(|leg| {
+            let live = self.legs.get(talk.leg).is_some_and(|leg| {
                 leg.call == call.id && leg.party == party && leg.ending.is_none()
             });
             ensure(live, || "the volunteer's leg is not live".into())?;
@@ -66,19 +68,21 @@ impl Router {
     }
 
     fn check_ringing(&self, call: &Call) -> Result<(), String> {
-        let team = self.roster.team(&call.hub);
+        let team = self.roster.team(&call.hub).ok_or("no hub")?;
         for (leg, ringing) in &call.offer.ringing {
             let party = Party::Volunteer {
                 device: ringing.device,
             };
-            let live = self.legs.get(leg).is_some_and(|live| {
+            let live = self.legs.get(*leg).is_some_and(|live| {
                 live.call == call.id && live.party == party && live.ending.is_none()
             });
             ensure(live, || format!("ringing leg {leg} is not live"))?;
             ensure(team.allowed.contains(&ringing.volunteer), || {
                 format!("{} rings, but is not to be rung", ringing.volunteer)
             })?;
-            ensure(!self.wraps_up(&ringing.volunteer), || {
+            let agent = self.agents.get(&ringing.volunteer);
+            let wraps_up = agent.is_some_and(|agent| agent.wrap_up_until.is_some());
+            ensure(!wraps_up, || {
                 format!("{} rings in wrap-up", ringing.volunteer)
             })?;
         }
@@ -87,17 +91,19 @@ impl Router {
 
     fn check_legs(&self) -> Result<(), String> {
         let mut occupied: BTreeSet<DeviceId> = BTreeSet::new();
-        for (id, leg) in &self.legs {
+        for (id, leg) in self.legs.iter() {
             if let Some(device) = leg.device() {
                 ensure(occupied.insert(device), || {
                     format!("device {device} has two legs")
                 })?;
             }
-            ensure(leg.ending.is_some() || self.is_wanted(*id, leg), || {
+            ensure(leg.ending.is_some() || self.is_wanted(id, leg), || {
                 format!("leg {id} is live and no call wants it")
             })?;
         }
-        Ok(())
+        ensure(&occupied == self.legs.occupied(), || {
+            "other phones have a leg than noted".into()
+        })
     }
 
     fn is_wanted(&self, id: LegId, leg: &Leg) -> bool {
@@ -123,6 +129,6 @@ impl Router {
     }
 }
 
-fn ensure(holds: bool, wrong: impl FnOnce() -> String) -> Result<(), String> {
+pub(crate) fn ensure(holds: bool, wrong: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(wrong()) }
 }

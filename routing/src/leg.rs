@@ -1,6 +1,6 @@
 //! The parties' paths, from their first sign until the back end says that they are over.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::command::{Command, HangupReason};
 use crate::id::{CallId, DeviceId, LegId};
@@ -40,6 +40,50 @@ impl Leg {
     }
 }
 
+/// The live legs, those included that were told to end and have not yet.
+#[derive(Default)]
+pub(crate) struct Legs {
+    live: BTreeMap<LegId, Leg>,
+    /// Phones with a live leg.
+    occupied: BTreeSet<DeviceId>,
+}
+
+impl Legs {
+    pub(crate) fn get(&self, id: LegId) -> Option<&Leg> {
+        self.live.get(&id)
+    }
+
+    pub(crate) fn insert(&mut self, id: LegId, leg: Leg) {
+        self.occupied.extend(leg.device());
+        self.live.insert(id, leg);
+    }
+
+    /// Takes out a leg that is over.
+    pub(crate) fn remove(&mut self, id: LegId) -> Option<Leg> {
+        let over = self.live.remove(&id)?;
+        if let Some(device) = over.device() {
+            self.occupied.remove(&device);
+        }
+        Some(over)
+    }
+
+    pub(crate) fn occupies(&self, device: DeviceId) -> bool {
+        self.occupied.contains(&device)
+    }
+
+    pub(crate) fn occupied(&self) -> &BTreeSet<DeviceId> {
+        &self.occupied
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.live.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (LegId, &Leg)> {
+        self.live.iter().map(|(id, leg)| (*id, leg))
+    }
+}
+
 /// What is to be told, in order.
 #[derive(Default)]
 pub(crate) struct Outbox {
@@ -60,7 +104,7 @@ impl Outbox {
 impl Router {
     /// Ends a leg, once.
     pub(crate) fn hang_up(&mut self, leg: LegId, reason: HangupReason) {
-        if let Some(live) = self.legs.get_mut(&leg)
+        if let Some(live) = self.legs.live.get_mut(&leg)
             && live.ending.is_none()
         {
             live.ending = Some(reason);

@@ -7,6 +7,7 @@
 mod agent;
 mod call;
 mod check;
+mod check_kept;
 mod clock;
 pub mod command;
 pub mod config;
@@ -26,7 +27,9 @@ mod screening;
 pub mod snapshot;
 mod talk;
 mod timer;
+mod tracked;
 mod voicemail;
+mod waiting;
 
 pub use command::{Command, HangupReason, Prompt, PromptKind, RejectReason};
 pub use config::{HubConfig, RateLimit, RouterConfig, Screening, VolunteerConfig};

@@ -22,6 +22,9 @@ pub const WAVE_S: u64 = 15;
 /// A caller who already waits goes on waiting this long when the last volunteer
 /// vanishes, so that a phone that registers anew costs nobody their place.
 pub const NOBODY_LEFT_GRACE_S: u64 = 15;
+/// Who is on duty is found anew after this time, even if no change was in sight:
+/// a schedule looks ahead only so far.
+pub(crate) const DUTY_TRUSTED_S: i64 = 3600;
 
 /// The caller's leg must be up this long after it was answered.
 pub const ANSWER_MAX_S: u64 = 40;

@@ -1,37 +1,40 @@
 //! The offer loop: after every event, whoever is free is rung for whoever waits.
 //!
 //! The oldest caller first gets all free volunteers of its hub, the next one
-//! those who are left. Who is no longer to be rung stops ringing.
+//! those who are left. Who is no longer to be rung stops ringing. Only callers
+//! for whom something changed are looked at: for all others, looking again
+//! would change nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use crate::agent::Engagement;
-use crate::call::{Ringing, Stage, Waiting};
+use crate::call::{Call, Offer, Ringing, Stage, Waiting};
 use crate::command::{Command, HangupReason};
 use crate::event::LegEnd;
-use crate::id::{CallId, DeviceId, HubId, LegId, VolunteerId};
+use crate::id::{CallId, DeviceId, LegId, VolunteerId};
 use crate::leg::{Leg, Party};
 use crate::limits::{
     NOBODY_LEFT_GRACE_S, RE_RING_AFTER_DECLINE_S, RE_RING_AFTER_S, RE_RING_UNREACHABLE_AFTER_S,
     WAVE_S, later_s,
 };
 use crate::notice::Notice;
-use crate::roster::Team;
 use crate::router::Router;
 
-/// Who is there to be rung, while one round of offers lasts.
-struct Round {
-    teams: BTreeMap<HubId, Team>,
-    /// Neither rung, nor with a caller, nor in wrap-up.
-    free: BTreeSet<VolunteerId>,
-    /// Phones with a live leg, one that was told to end included.
-    occupied: BTreeSet<DeviceId>,
+/// What may be done for a waiting caller now.
+pub(crate) struct Survey {
+    /// The phones that may be rung, in the order in which to ring them.
+    pub(crate) candidates: Vec<Candidate>,
+    /// How many of them may be rung at once.
+    pub(crate) room: usize,
+    /// How many of them only have room when others stop ringing.
+    pub(crate) without_room: usize,
+    /// When it is worth looking again.
+    pub(crate) ring_again: Option<Instant>,
 }
 
 /// A phone that may be rung. The order is that of ringing: longest idle first.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Candidate {
+pub(crate) struct Candidate {
     last_busy: Option<Instant>,
     volunteer: VolunteerId,
     device: DeviceId,
@@ -40,27 +43,43 @@ struct Candidate {
 impl Router {
     /// Brings everything in line with what is true `now`.
     pub(crate) fn settle(&mut self, now: Instant) {
+        self.settled_at = now;
         if self.next_shift.is_some_and(|at| at <= now) {
             self.refresh_duty(now);
         }
-        self.end_due_wrap_ups(now);
-        let waiting: Vec<CallId> = self
-            .calls
-            .values()
-            .filter(|call| call.is_waiting())
-            .map(|call| call.id)
-            .collect();
-        if !waiting.is_empty() {
-            let teams = self.teams(&waiting);
-            self.stop_unavailable(&waiting, &teams, now);
-            let mut round = self.round(teams);
-            for id in waiting {
-                self.offer(id, &mut round, now);
-                self.move_on(id, &round, now);
-            }
-        }
+        self.note_due(now);
+        self.index_calls();
+        let restaffed = self.regard_changes();
+        self.stop_unavailable(&restaffed, now);
+        self.regard_volunteers();
+        self.offer_to_waiting(now);
         self.tell_positions();
         self.tell_volunteers();
+    }
+
+    /// Looks at all waiting callers for whom something changed, oldest first. What
+    /// an offer changes for older ones is taken up in the next turn.
+    fn offer_to_waiting(&mut self, now: Instant) {
+        let mut last = None;
+        while let Some(id) = self.calls.next_touched(last) {
+            last = Some(id);
+            self.offer(id, now);
+            self.move_on(id, now);
+            self.index_call(id);
+            self.calls.looked_at(&id);
+        }
+    }
+
+    /// Drops a phone from those that ring, and closes the volunteer's ring time with their last phone.
+    pub(crate) fn ring_over(&mut self, id: CallId, leg: LegId, now: Instant) -> Option<Ringing> {
+        let call = self.calls.get_mut(&id)?;
+        let ringing = call.offer.ringing.remove(&leg)?;
+        if self.phone_is_quiet(&ringing.volunteer)
+            && let Some(call) = self.calls.get_mut(&id)
+        {
+            call.history.ring_stopped(&ringing.volunteer, now);
+        }
+        Some(ringing)
     }
 
     /// Tells one phone to stop ringing.
@@ -71,10 +90,7 @@ impl Router {
         reason: HangupReason,
         now: Instant,
     ) {
-        let Some(call) = self.calls.get_mut(&id) else {
-            return;
-        };
-        if let Some(ringing) = call.ring_over(leg, now) {
+        if let Some(ringing) = self.ring_over(id, leg, now) {
             self.hang_up(leg, reason);
             self.out.notice(Notice::RingStopped {
                 call: id,
@@ -93,10 +109,10 @@ impl Router {
 
     /// A phone gave up ringing by itself.
     pub(crate) fn ring_failed(&mut self, id: CallId, leg: LegId, end: LegEnd, now: Instant) {
-        let Some(call) = self.calls.get_mut(&id) else {
+        let Some(ringing) = self.ring_over(id, leg, now) else {
             return;
         };
-        let Some(ringing) = call.ring_over(leg, now) else {
+        let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
         let volunteer = ringing.volunteer;
@@ -139,26 +155,14 @@ impl Router {
             .collect()
     }
 
-    fn teams(&self, waiting: &[CallId]) -> BTreeMap<HubId, Team> {
-        let hubs: BTreeSet<&HubId> = waiting
-            .iter()
-            .filter_map(|id| self.calls.get(id))
-            .map(|call| &call.hub)
-            .collect();
-        hubs.into_iter()
-            .map(|hub| (hub.clone(), self.roster.team(hub)))
-            .collect()
-    }
-
     /// Stops the phones of those whose shift ended, who went on break, or who were removed.
-    fn stop_unavailable(
-        &mut self,
-        waiting: &[CallId],
-        teams: &BTreeMap<HubId, Team>,
-        now: Instant,
-    ) {
-        for id in waiting {
-            let Some(team) = self.calls.get(id).and_then(|call| teams.get(&call.hub)) else {
+    fn stop_unavailable(&mut self, restaffed: &BTreeSet<CallId>, now: Instant) {
+        for id in restaffed {
+            let team = self
+                .calls
+                .get(id)
+                .and_then(|call| self.roster.team(&call.hub));
+            let Some(team) = team else {
                 continue;
             };
             for leg in self.ringing_legs(*id, |ringing| !team.allowed.contains(&ringing.volunteer))
@@ -168,79 +172,52 @@ impl Router {
         }
     }
 
-    fn round(&self, teams: BTreeMap<HubId, Team>) -> Round {
-        let engaged: BTreeMap<VolunteerId, Engagement> = self.engagements();
-        let free = teams
-            .values()
-            .flat_map(|team| &team.available)
-            .filter(|volunteer| !engaged.contains_key(volunteer) && !self.wraps_up(volunteer))
-            .cloned()
-            .collect();
-        let occupied = self.legs.values().filter_map(Leg::device).collect();
-        Round {
-            teams,
-            free,
-            occupied,
-        }
-    }
-
     /// Rings every phone that may be rung for a call, as many as may ring at once.
-    fn offer(&mut self, id: CallId, round: &mut Round, now: Instant) {
-        let Some(candidates) = self.candidates(id, round, now) else {
-            return;
-        };
+    fn offer(&mut self, id: CallId, now: Instant) {
         let Some(call) = self.calls.get(&id) else {
             return;
         };
-        // Phones told to stop still count as ringing for the back end, but make room soon.
-        let ringing = call.offer.ringing.len();
-        let live = self
-            .legs
-            .values()
-            .filter(|leg| leg.call == id && leg.party != Party::Caller)
-            .count();
-        let room = self.max_parallel_legs.saturating_sub(live);
-        let without_room = candidates
-            .len()
-            .saturating_sub(self.max_parallel_legs.saturating_sub(ringing));
-        for candidate in candidates.into_iter().take(room) {
-            round.free.remove(&candidate.volunteer);
-            round.occupied.insert(candidate.device);
+        let Some(queue) = self.queues.by_hub.get(&call.hub) else {
+            return;
+        };
+        let survey = self.survey(call, &queue.idle, now);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.offer.back_off.retain(|_, until| *until > now);
+            call.offer.ring_again = survey.ring_again;
+        }
+        for candidate in survey.candidates.into_iter().take(survey.room) {
             self.dial(id, candidate.volunteer, candidate.device, now);
         }
-        self.next_wave(id, without_room, now);
+        self.next_wave(id, survey.without_room, now);
     }
 
-    /// The phones that may be rung for a call now, in the order in which to ring them.
-    /// Notes when it is worth looking again.
-    fn candidates(&mut self, id: CallId, round: &Round, now: Instant) -> Option<Vec<Candidate>> {
-        let call = self.calls.get_mut(&id)?;
-        let team = round.teams.get(&call.hub)?;
-        let offer = &mut call.offer;
-        offer.back_off.retain(|_, until| *until > now);
-        let rung: BTreeSet<&VolunteerId> = offer
-            .ringing
-            .values()
-            .map(|ringing| &ringing.volunteer)
-            .collect();
-        let at_hand: BTreeSet<&VolunteerId> = round
-            .free
-            .iter()
-            .chain(rung)
-            .filter(|volunteer| team.available.contains(volunteer))
-            .collect();
-        let all_declined = at_hand
-            .iter()
-            .all(|volunteer| offer.declined.contains_key(volunteer));
+    /// Finds the phones that may be rung for a waiting caller now, and when to look
+    /// again, given those who are free.
+    pub(crate) fn survey(&self, call: &Call, idle: &BTreeSet<VolunteerId>, now: Instant) -> Survey {
+        let offer = &call.offer;
+        let team = self.roster.team(&call.hub);
+        let at_hand = || {
+            let rung = offer.ringing.values().map(|ringing| &ringing.volunteer);
+            let available =
+                |who: &&VolunteerId| team.is_some_and(|team| team.available.contains(*who));
+            idle.iter().chain(rung.filter(available))
+        };
+        let all_declined = at_hand().all(|volunteer| offer.declined.contains_key(volunteer));
+        let backs_off = |device| {
+            offer
+                .back_off
+                .get(&device)
+                .is_some_and(|until| *until > now)
+        };
         let mut candidates = Vec::new();
-        for volunteer in at_hand {
+        for volunteer in at_hand() {
             let asked_again = |until: &Instant| all_declined && *until <= now;
             if !offer.declined.get(volunteer).is_none_or(asked_again) {
                 continue;
             }
             let last_busy = self.agents.get(volunteer).and_then(|agent| agent.last_busy);
             for device in self.roster.phones(volunteer) {
-                if !round.occupied.contains(&device) && !offer.back_off.contains_key(&device) {
+                if !self.legs.occupies(device) && !backs_off(device) {
                     candidates.push(Candidate {
                         last_busy,
                         volunteer: volunteer.clone(),
@@ -254,14 +231,16 @@ impl Router {
         let mut seen = BTreeSet::new();
         candidates.retain(|candidate| seen.insert(candidate.device));
         let declined = offer.declined.values().filter(|_| all_declined);
-        offer.ring_again = offer
-            .back_off
-            .values()
-            .chain(declined)
-            .filter(|until| **until > now)
-            .min()
-            .copied();
-        Some(candidates)
+        let ring_again = offer.back_off.values().chain(declined);
+        let ring_again = ring_again.filter(|until| **until > now).min().copied();
+        // Phones told to stop still count as ringing for the back end, but make room soon.
+        let room_soon = self.max_parallel_legs.saturating_sub(offer.ringing.len());
+        Survey {
+            room: self.max_parallel_legs.saturating_sub(offer.live_legs),
+            without_room: candidates.len().saturating_sub(room_soon),
+            candidates,
+            ring_again,
+        }
     }
 
     fn dial(&mut self, id: CallId, volunteer: VolunteerId, device: DeviceId, now: Instant) {
@@ -284,6 +263,7 @@ impl Router {
             since: now,
         };
         call.offer.ringing.insert(leg, ringing);
+        call.offer.live_legs += 1;
         call.history.ring_started(&volunteer, now);
         self.out.command(Command::Dial {
             leg,
@@ -292,7 +272,8 @@ impl Router {
             display: call.settings.display.clone(),
         });
         self.counters.dialled += 1;
-        self.mark_busy(&volunteer, now);
+        self.phone_rings(&volunteer, now);
+        self.regard(volunteer.clone());
         self.out.notice(Notice::RingStarted {
             call: id,
             volunteer,
@@ -305,37 +286,20 @@ impl Router {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let mut by_age: Vec<(Instant, LegId)> = call
-            .offer
-            .ringing
-            .iter()
-            .map(|(leg, ringing)| (later_s(ringing.since, WAVE_S), *leg))
-            .collect();
-        by_age.sort_unstable();
-        let due = |(until, _): &&(Instant, LegId)| *until <= now;
-        let over: Vec<LegId> = by_age
-            .iter()
-            .take(without_room)
-            .take_while(due)
-            .map(|(_, leg)| *leg)
-            .collect();
-        call.offer.next_wave = (over.len() < without_room)
-            .then(|| by_age.get(over.len()).map(|(until, _)| *until))
-            .flatten();
+        let (over, next) = call.offer.wave(without_room, now);
+        call.offer.next_wave = next;
         for leg in over {
             self.stop_ringing(id, leg, HangupReason::NoLongerNeeded, now);
         }
     }
 
     /// A caller for whom nobody is left goes to voicemail; one for whom nothing rings is answered.
-    fn move_on(&mut self, id: CallId, round: &Round, now: Instant) {
+    fn move_on(&mut self, id: CallId, now: Instant) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let somebody = round
-            .teams
-            .get(&call.hub)
-            .is_some_and(|team| !team.available.is_empty());
+        let team = self.roster.team(&call.hub);
+        let somebody = team.is_some_and(|team| !team.available.is_empty());
         let quiet = call.offer.ringing.is_empty();
         if somebody || !quiet {
             call.offer.nobody_until = None;
@@ -351,23 +315,30 @@ impl Router {
             self.answer_caller(id, now);
         }
     }
+}
 
-    fn tell_positions(&mut self) {
-        let mut last: BTreeMap<&HubId, usize> = BTreeMap::new();
-        for call in self.calls.values_mut() {
-            if !call.is_waiting() {
-                call.position = None;
-                continue;
-            }
-            let position = last.entry(&call.hub).or_default();
-            *position += 1;
-            if call.position != Some(*position) {
-                call.position = Some(*position);
-                self.out.notice(Notice::CallQueued {
-                    call: call.id,
-                    position: *position,
-                });
-            }
+impl Offer {
+    /// The phones that have rung long enough to make room for as many others,
+    /// and when the next will have.
+    pub(crate) fn wave(&self, without_room: usize, now: Instant) -> (Vec<LegId>, Option<Instant>) {
+        if without_room == 0 {
+            return (Vec::new(), None);
         }
+        let mut by_age: Vec<(Instant, LegId)> = self
+            .ringing
+            .iter()
+            .map(|(leg, ringing)| (later_s(ringing.since, WAVE_S), *leg))
+            .collect();
+        by_age.sort_unstable();
+        let over: Vec<LegId> = by_age
+            .iter()
+            .take(without_room)
+            .take_while(|(until, _)| *until <= now)
+            .map(|(_, leg)| *leg)
+            .collect();
+        let next = (over.len() < without_room)
+            .then(|| by_age.get(over.len()).map(|(until, _)| *until))
+            .flatten();
+        (over, next)
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{HubConfig, RouterConfig, VolunteerConfig};
 use crate::id::{AccountId, DeviceId, HubId, VolunteerId};
-use crate::limits::MAX_DEVICES;
+use crate::limits::{DUTY_TRUSTED_S, MAX_DEVICES};
 use crate::party::PhoneNumber;
 
 /// What is configured, joined with what is registered.
@@ -16,10 +16,17 @@ pub(crate) struct Roster {
     hubs: BTreeMap<HubId, Hub>,
     numbers: BTreeMap<PhoneNumber, HubId>,
     volunteers: BTreeMap<VolunteerId, VolunteerConfig>,
+    /// Whose accounts they are; several may share one.
+    owners: BTreeMap<AccountId, BTreeSet<VolunteerId>>,
+    /// The hubs in which somebody is on duty or in the fallback group.
+    posts: BTreeMap<VolunteerId, BTreeSet<HubId>>,
     devices: BTreeMap<DeviceId, AccountId>,
     by_account: BTreeMap<AccountId, BTreeSet<DeviceId>>,
+    /// When it was found who is on duty.
+    duty_found_at: Option<Timestamp>,
     /// When somebody's duty begins or ends next.
     next_change: Option<Timestamp>,
+    changes: Changes,
 }
 
 struct Hub {
@@ -27,15 +34,25 @@ struct Hub {
     on_duty: BTreeSet<VolunteerId>,
     /// Removed from the configuration, kept for calls that began before.
     retired: bool,
+    team: Team,
 }
 
 /// Those whom a hub's callers may reach now.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Team {
     /// Whose phones may go on ringing.
     pub(crate) allowed: BTreeSet<VolunteerId>,
     /// Reachable and not on break, though perhaps busy.
     pub(crate) available: BTreeSet<VolunteerId>,
+}
+
+/// What changed since it was last asked for.
+#[derive(Default)]
+pub(crate) struct Changes {
+    /// Volunteers some phone of whom came, went or is free again.
+    pub(crate) phones: BTreeSet<VolunteerId>,
+    /// Hubs with another team.
+    pub(crate) teams: BTreeSet<HubId>,
 }
 
 impl Roster {
@@ -56,34 +73,75 @@ impl Roster {
         self.hubs = retired
             .chain(current)
             .map(|(id, settings, retired)| {
-                let on_duty = BTreeSet::new();
                 let hub = Hub {
                     settings,
-                    on_duty,
+                    on_duty: BTreeSet::new(),
                     retired,
+                    team: Team::default(),
                 };
                 (id, hub)
             })
             .collect();
         self.numbers = config.numbers;
         self.volunteers = config.volunteers;
-        self.refresh_duty(wall);
+        self.owners.clear();
+        for (volunteer, settings) in &self.volunteers {
+            for account in &settings.accounts {
+                let owners = self.owners.entry(account.clone()).or_default();
+                owners.insert(volunteer.clone());
+            }
+        }
+        self.find_duty(wall);
+        self.changes.phones.extend(self.volunteers.keys().cloned());
+        self.changes.teams.extend(self.hubs.keys().cloned());
     }
 
-    /// Finds anew who is on duty.
+    /// Finds anew who is on duty, if that may be another than when it was last found.
     pub(crate) fn refresh_duty(&mut self, wall: Timestamp) {
+        let same = self.duty_found_at.is_some_and(|found| {
+            let trusted = found.saturating_add(SignedDuration::from_secs(DUTY_TRUSTED_S));
+            let trusted = trusted.unwrap_or(found);
+            found <= wall && wall < self.next_change.map_or(trusted, |next| next.min(trusted))
+        });
+        if !same {
+            self.find_duty(wall);
+        }
+    }
+
+    fn find_duty(&mut self, wall: Timestamp) {
         for hub in self.hubs.values_mut() {
             hub.on_duty = hub.settings.schedule.on_duty(wall);
         }
+        self.duty_found_at = Some(wall);
         self.next_change = self
             .hubs
             .values()
             .filter_map(|hub| hub.settings.schedule.next_change(wall))
             .min();
+        self.posts = self.posts_anew();
+        let hubs: Vec<HubId> = self.hubs.keys().cloned().collect();
+        for hub in hubs {
+            self.restaff(&hub);
+        }
+    }
+
+    fn posts_anew(&self) -> BTreeMap<VolunteerId, BTreeSet<HubId>> {
+        let mut posts: BTreeMap<VolunteerId, BTreeSet<HubId>> = BTreeMap::new();
+        for (id, hub) in &self.hubs {
+            for volunteer in hub.on_duty.iter().chain(&hub.settings.fallback) {
+                let posts = posts.entry(volunteer.clone()).or_default();
+                posts.insert(id.clone());
+            }
+        }
+        posts
     }
 
     pub(crate) fn next_change(&self) -> Option<Timestamp> {
         self.next_change
+    }
+
+    pub(crate) fn take_changes(&mut self) -> Changes {
+        std::mem::take(&mut self.changes)
     }
 
     /// Returns whether the device was unknown until now.
@@ -96,7 +154,9 @@ impl Roster {
             return false;
         }
         self.devices.insert(device, account.clone());
-        self.by_account.entry(account).or_default().insert(device);
+        let devices = self.by_account.entry(account.clone()).or_default();
+        devices.insert(device);
+        self.phones_changed(&account);
         !known
     }
 
@@ -111,7 +171,29 @@ impl Roster {
                 self.by_account.remove(&account);
             }
         }
+        self.phones_changed(&account);
         true
+    }
+
+    /// A phone came or went: those whom it makes reachable or not are in other teams.
+    fn phones_changed(&mut self, account: &AccountId) {
+        let Some(owners) = self.owners.get(account) else {
+            return;
+        };
+        self.changes.phones.extend(owners.iter().cloned());
+        let hubs = owners.iter().flat_map(|owner| self.posts(owner)).cloned();
+        let hubs: BTreeSet<HubId> = hubs.collect();
+        for hub in hubs {
+            self.restaff(&hub);
+        }
+    }
+
+    /// A phone that had a leg has none any more.
+    pub(crate) fn phone_freed(&mut self, device: DeviceId) {
+        let account = self.devices.get(&device);
+        if let Some(owners) = account.and_then(|account| self.owners.get(account)) {
+            self.changes.phones.extend(owners.iter().cloned());
+        }
     }
 
     /// The hub of a dialled number.
@@ -127,12 +209,19 @@ impl Roster {
         Some(Arc::clone(&hub.settings))
     }
 
+    /// The hubs whose callers may reach somebody now, by duty or fallback.
+    pub(crate) fn posts(&self, volunteer: &VolunteerId) -> impl Iterator<Item = &HubId> {
+        self.posts.get(volunteer).into_iter().flatten()
+    }
+
     /// The hubs in which somebody is on duty now.
     pub(crate) fn duties(&self, volunteer: &VolunteerId) -> BTreeSet<HubId> {
-        self.hubs
-            .iter()
-            .filter(|(_, hub)| !hub.retired && hub.on_duty.contains(volunteer))
-            .map(|(id, _)| id.clone())
+        self.posts(volunteer)
+            .filter(|id| {
+                let hub = self.hubs.get(id).filter(|hub| !hub.retired);
+                hub.is_some_and(|hub| hub.on_duty.contains(volunteer))
+            })
+            .cloned()
             .collect()
     }
 
@@ -165,11 +254,26 @@ impl Roster {
             .copied()
     }
 
-    /// Those on duty, or the fallback group when none of them can be reached.
-    pub(crate) fn team(&self, hub: &HubId) -> Team {
-        let Some(hub) = self.hubs.get(hub) else {
-            return Team::default();
+    pub(crate) fn team(&self, hub: &HubId) -> Option<&Team> {
+        self.hubs.get(hub).map(|hub| &hub.team)
+    }
+
+    /// Finds anew who is in a hub's team.
+    fn restaff(&mut self, id: &HubId) {
+        let Some(hub) = self.hubs.get(id) else {
+            return;
         };
+        let team = self.team_anew(hub);
+        if let Some(hub) = self.hubs.get_mut(id)
+            && hub.team != team
+        {
+            hub.team = team;
+            self.changes.teams.insert(id.clone());
+        }
+    }
+
+    /// Those on duty, or the fallback group when none of them can be reached.
+    fn team_anew(&self, hub: &Hub) -> Team {
         let mut allowed = self.attending(&hub.on_duty);
         let mut available = self.reachable_of(&allowed);
         if available.is_empty() {
@@ -194,5 +298,30 @@ impl Roster {
             .filter(|volunteer| self.reachable(volunteer))
             .cloned()
             .collect()
+    }
+
+    /// Checks that what is kept of teams, posts and phones is what would be found anew.
+    pub(crate) fn check(&self, wall: Timestamp) -> Result<(), String> {
+        for (id, hub) in &self.hubs {
+            let shown = hub.settings.schedule.on_duty(wall);
+            if self.next_change.is_none_or(|next| wall < next) && hub.on_duty != shown {
+                return Err(format!("others are on duty in {id} than noted"));
+            }
+            if hub.team != self.team_anew(hub) {
+                return Err(format!("the team of {id} is another than noted"));
+            }
+        }
+        if self.posts != self.posts_anew() {
+            return Err("the posts are others than noted".into());
+        }
+        let registered: BTreeMap<DeviceId, AccountId> = self
+            .by_account
+            .iter()
+            .flat_map(|(account, devices)| devices.iter().map(|id| (*id, account.clone())))
+            .collect();
+        if registered != self.devices {
+            return Err("the two views of the devices disagree".into());
+        }
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@ use crate::command::{Command, HangupReason, RejectReason};
 use crate::config::{HubConfig, RouterConfig};
 use crate::event::{Event, LegEnd};
 use crate::id::{CallId, DeviceId, HubId, LegId, TrunkId, VolunteerId};
-use crate::leg::{Leg, Outbox, Party};
+use crate::leg::{Leg, Legs, Outbox, Party};
 use crate::limits::MAX_LIVE_CALLS;
 use crate::notice::Notice;
 use crate::outcome::Outcome;
@@ -21,6 +21,12 @@ use crate::party::{CallerHasher, CallerTag, PhoneNumber};
 use crate::roster::Roster;
 use crate::screening::Door;
 use crate::snapshot::Counters;
+use crate::timer::Deadlines;
+use crate::tracked::Tracked;
+use crate::waiting::Queues;
+
+/// The live calls; ids follow the order of arrival.
+pub(crate) type Calls = Tracked<CallId, Call>;
 
 /// Owns all live calls of a node.
 ///
@@ -37,11 +43,15 @@ pub struct Router {
     pub(crate) max_parallel_legs: usize,
     max_calls: usize,
     pub(crate) draining: bool,
-    /// The live calls; ids follow the order of arrival.
-    pub(crate) calls: BTreeMap<CallId, Call>,
-    /// The live legs, those included that were told to end and have not yet.
-    pub(crate) legs: BTreeMap<LegId, Leg>,
-    pub(crate) agents: BTreeMap<VolunteerId, Agent>,
+    pub(crate) calls: Calls,
+    pub(crate) legs: Legs,
+    pub(crate) agents: Tracked<VolunteerId, Agent>,
+    /// Whose changes were taken over in this turn, and are to be told at its end.
+    pub(crate) regarded: BTreeSet<VolunteerId>,
+    pub(crate) queues: Queues,
+    pub(crate) deadlines: Deadlines,
+    /// When everything was last brought in line.
+    pub(crate) settled_at: Instant,
     /// When somebody's duty begins or ends next.
     pub(crate) next_shift: Option<Instant>,
     pub(crate) counters: Counters,
@@ -70,9 +80,13 @@ impl Router {
             max_parallel_legs: usize::MAX,
             max_calls: MAX_LIVE_CALLS,
             draining: false,
-            calls: BTreeMap::new(),
-            legs: BTreeMap::new(),
-            agents: BTreeMap::new(),
+            calls: Calls::default(),
+            legs: Legs::default(),
+            agents: Tracked::default(),
+            regarded: BTreeSet::new(),
+            queues: Queues::default(),
+            deadlines: Deadlines::default(),
+            settled_at: now,
             next_shift: None,
             counters: Counters::default(),
             out: Outbox::default(),
@@ -93,8 +107,12 @@ impl Router {
             .map(|call| (call.hub.clone(), Arc::clone(&call.settings)))
             .collect();
         self.roster.configure(config, in_use, self.clock.at(now));
-        for call in self.calls.values_mut() {
-            if let Some(settings) = self.roster.settings(&call.hub) {
+        self.agents.touch_all();
+        self.calls.touch_all();
+        for id in self.calls.touched().clone() {
+            if let Some(call) = self.calls.get_mut(&id)
+                && let Some(settings) = self.roster.settings(&call.hub)
+            {
                 call.settings = settings;
             }
         }
@@ -114,6 +132,7 @@ impl Router {
     /// cannot do more; `None` for all. Takes effect with the next event.
     pub fn set_max_parallel_legs(&mut self, most: Option<usize>) {
         self.max_parallel_legs = most.unwrap_or(usize::MAX).max(1);
+        self.calls.touch_all();
     }
 
     /// Limits how many calls are live at once, over all hubs; one more is
@@ -205,7 +224,7 @@ impl Router {
         called: &PhoneNumber,
         now: Instant,
     ) {
-        if self.legs.contains_key(&leg) {
+        if self.legs.get(leg).is_some() {
             return;
         }
         let id = CallId(self.next_call);
@@ -227,8 +246,7 @@ impl Router {
         let history = History::new(trunk, caller, now, started_at);
         match self.admit(found, caller, now) {
             Ok((hub, settings)) => {
-                let waiting = self.waiting_in(&hub);
-                let full = waiting >= settings.max_waiting;
+                let full = self.queues.len_of(&hub) >= settings.max_waiting;
                 self.legs.insert(leg, Leg::new(id, Party::Caller));
                 let call = Call::new(id, leg, hub, settings, history);
                 self.calls.insert(id, call);
@@ -257,21 +275,14 @@ impl Router {
         Ok((hub, settings))
     }
 
-    fn waiting_in(&self, hub: &HubId) -> usize {
-        self.calls
-            .values()
-            .filter(|call| call.is_waiting() && call.hub == *hub)
-            .count()
-    }
-
     fn leg_answered(&mut self, leg: LegId, now: Instant) {
-        let Some(live) = self.legs.get(&leg) else {
+        let Some(live) = self.legs.get(leg) else {
             return;
         };
         let (call, party, ending) = (live.call, live.party, live.ending);
         match (ending, party) {
+            // Two phones were picked up at once: the order to end crossed this.
             (Some(reason), Party::Volunteer { .. }) => {
-                self.counters.late_pickups += 1;
                 self.out.command(Command::Hangup { leg, reason });
             }
             (Some(_), Party::Caller) => {}
@@ -281,9 +292,15 @@ impl Router {
     }
 
     fn leg_ended(&mut self, leg: LegId, end: LegEnd, now: Instant) {
-        let Some(over) = self.legs.remove(&leg) else {
+        let Some(over) = self.legs.remove(leg) else {
             return;
         };
+        if let Some(device) = over.device() {
+            self.roster.phone_freed(device);
+            if let Some(call) = self.calls.get_mut(&over.call) {
+                call.offer.live_legs = call.offer.live_legs.saturating_sub(1);
+            }
+        }
         if over.ending.is_some() {
             return;
         }
@@ -295,14 +312,19 @@ impl Router {
 
     /// The live call of a leg that was not told to end, and whether the leg is the caller's.
     pub(crate) fn call_of(&self, leg: LegId) -> Option<(CallId, Party)> {
-        let live = self.legs.get(&leg).filter(|live| live.ending.is_none())?;
+        let live = self.legs.get(leg).filter(|live| live.ending.is_none())?;
         Some((live.call, live.party))
     }
 
     /// A phone that has just come up may be rung at once.
     fn forget_back_off(&mut self, device: DeviceId) {
-        for call in self.calls.values_mut() {
-            call.offer.back_off.remove(&device);
+        let waits_for_it = |call: &&Call| call.offer.back_off.contains_key(&device);
+        let calls = self.calls.values().filter(waits_for_it);
+        let calls: Vec<CallId> = calls.map(|call| call.id).collect();
+        for id in calls {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.offer.back_off.remove(&device);
+            }
         }
     }
 
@@ -313,6 +335,8 @@ impl Router {
         let Some(mut call) = self.calls.remove(&id) else {
             return;
         };
+        self.queues.leave(&call.hub, id);
+        self.deadlines.replace_of_call(id, call.deadline, None);
         call.history.talk_over(now);
         let outcome = if call.history.answered_by.is_some() {
             Outcome::Answered

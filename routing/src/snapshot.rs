@@ -98,8 +98,6 @@ pub struct Counters {
     pub ended: BTreeMap<Outcome, u64>,
     /// Phones dialled.
     pub dialled: u64,
-    /// Phones picked up for a call that no longer wanted them.
-    pub late_pickups: u64,
     /// Callers whose rate-limit window was dropped early because the table was full.
     pub forgotten_callers: u64,
 }
@@ -116,13 +114,12 @@ impl Router {
     /// Everything live at `now`.
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> Snapshot {
-        let engaged = self.engagements();
         let volunteers = self
             .agents
             .keys()
             .map(|volunteer| VolunteerSnapshot {
                 volunteer: volunteer.clone(),
-                state: self.volunteer_state(volunteer, &engaged),
+                state: self.volunteer_state(volunteer),
                 on_duty: self.roster.duties(volunteer),
                 devices: self.roster.phones(volunteer).collect(),
             })

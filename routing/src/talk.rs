@@ -15,10 +15,10 @@ use crate::router::Router;
 impl Router {
     /// A phone was picked up. The first one has the caller, all others stop in the same turn.
     pub(crate) fn picked_up(&mut self, id: CallId, leg: LegId, now: Instant) {
-        let Some(call) = self.calls.get_mut(&id) else {
+        let Some(ringing) = self.ring_over(id, leg, now) else {
             return;
         };
-        let Some(ringing) = call.ring_over(leg, now) else {
+        let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
         let volunteer = ringing.volunteer;
@@ -35,8 +35,8 @@ impl Router {
         if call.held {
             call.play_to_volunteer(&mut self.out);
         }
+        self.set_talks(&volunteer, true, now);
         self.stop_all_ringing(id, HangupReason::AnsweredElsewhere, now);
-        self.mark_busy(&volunteer, now);
         self.out.notice(Notice::CallAnswered {
             call: id,
             volunteer,
@@ -135,6 +135,7 @@ impl Router {
         let (leg, volunteer) = (talk.leg, talk.volunteer.clone());
         let wrap_up = call.settings.wrap_up;
         self.hang_up(leg, reason);
+        self.set_talks(&volunteer, false, now);
         self.begin_wrap_up(&volunteer, wrap_up, now);
     }
 
@@ -156,7 +157,7 @@ impl Router {
             return;
         };
         let (leg, device, volunteer) = (talk.leg, talk.device, talk.volunteer.clone());
-        if self.legs.contains_key(&leg) {
+        if self.legs.get(leg).is_some() {
             call.disconnect(&mut self.out);
         }
         call.history.talk_over(now);
@@ -169,7 +170,7 @@ impl Router {
             call.stage = Stage::Queued(Waiting::Answering);
         }
         self.hang_up(leg, HangupReason::MediaLost);
-        self.mark_busy(&volunteer, now);
+        self.set_talks(&volunteer, false, now);
     }
 }
 

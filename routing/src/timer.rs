@@ -1,10 +1,11 @@
 //! Deadlines: which is next, and what happens when one passes.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::call::{Answer, Call, Stage, Voicemail, Waiting};
 use crate::command::HangupReason;
-use crate::id::CallId;
+use crate::id::{CallId, VolunteerId};
 use crate::outcome::FailReason;
 use crate::router::Router;
 
@@ -29,9 +30,61 @@ pub enum TimerReason {
     ShiftChange,
 }
 
+/// When something is due, and for whom.
+pub(crate) type Deadline = (Instant, TimerReason, Whose);
+
+/// Whose deadline it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Whose {
+    Call(CallId),
+    Volunteer(VolunteerId),
+}
+
+/// The next deadline of every call, and the end of every wrap-up, earliest first.
+#[derive(Default)]
+pub(crate) struct Deadlines(BTreeSet<Deadline>);
+
+impl Deadlines {
+    pub(crate) fn insert(&mut self, deadline: Deadline) {
+        self.0.insert(deadline);
+    }
+
+    pub(crate) fn remove(&mut self, deadline: &Deadline) {
+        self.0.remove(deadline);
+    }
+
+    /// Puts one deadline of a call in place of another.
+    pub(crate) fn replace_of_call(
+        &mut self,
+        call: CallId,
+        before: Option<(Instant, TimerReason)>,
+        next: Option<(Instant, TimerReason)>,
+    ) {
+        if let Some((at, reason)) = before {
+            self.0.remove(&(at, reason, Whose::Call(call)));
+        }
+        if let Some((at, reason)) = next {
+            self.0.insert((at, reason, Whose::Call(call)));
+        }
+    }
+
+    pub(crate) fn all(&self) -> &BTreeSet<Deadline> {
+        &self.0
+    }
+
+    /// Whose deadlines have passed.
+    fn due(&self, now: Instant) -> Vec<Whose> {
+        self.0
+            .iter()
+            .take_while(|(at, ..)| *at <= now)
+            .map(|(_, _, whose)| whose.clone())
+            .collect()
+    }
+}
+
 impl Call {
     /// The call's next deadline.
-    fn next_deadline(&self) -> Option<(Instant, TimerReason)> {
+    pub(crate) fn next_deadline(&self) -> Option<(Instant, TimerReason)> {
         let answer = match self.answer {
             Answer::Ordered { until } => Some((until, TimerReason::MediaStep)),
             Answer::NotYet | Answer::Up => None,
@@ -71,14 +124,10 @@ impl Router {
     /// When [`handle_timeout`](Self::handle_timeout) is wanted next, and why.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Instant, TimerReason)> {
-        let calls = self.calls.values().filter_map(Call::next_deadline);
-        let wrap_ups = self
-            .agents
-            .values()
-            .filter_map(|agent| agent.wrap_up_until)
-            .map(|until| (until, TimerReason::WrapUpOver));
+        let first = self.deadlines.0.first();
+        let first = first.map(|(at, reason, _)| (*at, *reason));
         let shift = self.next_shift.map(|at| (at, TimerReason::ShiftChange));
-        calls.chain(wrap_ups).chain(shift).min()
+        first.into_iter().chain(shift).min()
     }
 
     /// Does what is due by `now`; early calls do no harm and cost little.
@@ -86,11 +135,28 @@ impl Router {
         if self.poll_timeout().is_none_or(|(at, _)| at > now) {
             return;
         }
-        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        let due = self.deadlines.due(now);
+        let calls: BTreeSet<CallId> = due
+            .into_iter()
+            .filter_map(|whose| match whose {
+                Whose::Call(call) => Some(call),
+                Whose::Volunteer(_) => None,
+            })
+            .collect();
         for id in calls {
             self.expire(id, now);
         }
         self.settle(now);
+    }
+
+    /// Ends the wrap-ups that are over, and has calls looked at for which something is due.
+    pub(crate) fn note_due(&mut self, now: Instant) {
+        for whose in self.deadlines.due(now) {
+            match whose {
+                Whose::Call(call) => self.calls.touch(call),
+                Whose::Volunteer(volunteer) => self.end_wrap_up(&volunteer),
+            }
+        }
     }
 
     fn expire(&mut self, id: CallId, now: Instant) {
