@@ -18,16 +18,20 @@ pub mod cobblestone;
 mod encoding;
 mod entropy;
 mod error;
+mod id;
 mod key_text;
 mod label;
+mod primitive;
 mod reader_key;
 mod voicemail;
 
 pub use caller_id::{CallerIdKey, CallerIdTag};
 pub use entropy::{Entropy, EntropyError, OsEntropy};
 pub use error::{Error, MetaError};
+pub use id::{DeviceId, HubId, RecordId, UserId};
 pub use key_text::{KeyKind, KeyTextError};
 pub use label::Label;
+pub use primitive::{Signature, SignatureRefused, SigningKey, VerifyingKey};
 pub use reader_key::{ReaderKeyId, ReaderPublicKey, ReaderSecretKey};
 pub use voicemail::{
     Chunks, MAX_ID_BYTES, MAX_RECIPIENTS, SAMPLE_RATES_HZ, VoicemailMeta, VoicemailReader,

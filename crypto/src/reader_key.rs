@@ -82,20 +82,31 @@ impl ReaderSecretKey {
         info: &[u8],
         wrapped: &[u8; WRAP_BYTES],
     ) -> Result<ContentKey, Error> {
-        let (enc, sealed) = wrapped.split_at(ENC_BYTES);
+        ContentKey::from_slice(&self.open_bytes(info, wrapped)?)
+    }
+
+    /// Opens what [`ReaderPublicKey::seal_bytes`] made with the same `info`.
+    pub(crate) fn open_bytes(
+        &self,
+        info: &[u8],
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let (enc, sealed) = wrapped
+            .split_first_chunk::<ENC_BYTES>()
+            .ok_or(Error::WrapRefused)?;
         let enc = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(enc)
             .map_err(|_| Error::WrapRefused)?;
         let private = private_key(&self.secret);
-        let opened = hpke::single_shot_open::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
+        hpke::single_shot_open::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
             &OpModeR::Base,
             &private,
             &enc,
             info,
             sealed,
             b"",
-        );
-        let opened = Zeroizing::new(opened.map_err(|_| Error::WrapRefused)?);
-        ContentKey::from_slice(&opened)
+        )
+        .map(Zeroizing::new)
+        .map_err(|_| Error::WrapRefused)
     }
 }
 
@@ -159,21 +170,33 @@ impl ReaderPublicKey {
         key: &ContentKey,
         entropy: &mut (impl Entropy + ?Sized),
     ) -> Result<[u8; WRAP_BYTES], Error> {
+        let sealed = self.seal_bytes(info, key.expose(), entropy)?;
+        Ok(sealed
+            .try_into()
+            .expect("a key of fixed length makes a wrap of fixed length"))
+    }
+
+    /// Seals a short secret to this reader: `enc || ct` of RFC 9180.
+    pub(crate) fn seal_bytes(
+        &self,
+        info: &[u8],
+        secret: &[u8],
+        entropy: &mut (impl Entropy + ?Sized),
+    ) -> Result<Vec<u8>, Error> {
         let mut lent = Lent::new(entropy);
         let sealed = hpke::single_shot_seal_with_rng::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
             &OpModeS::Base,
             &public_key(&self.bytes),
             info,
-            key.expose(),
+            secret,
             b"",
             &mut lent,
         );
         let (enc, sealed) = lent
             .returned(sealed)?
             .map_err(|_| KeyTextError::UnsafeKey)?;
-        let mut wrapped = [0; WRAP_BYTES];
-        wrapped[..ENC_BYTES].copy_from_slice(&enc.to_bytes());
-        wrapped[ENC_BYTES..].copy_from_slice(&sealed);
+        let mut wrapped = enc.to_bytes().to_vec();
+        wrapped.extend_from_slice(&sealed);
         Ok(wrapped)
     }
 
