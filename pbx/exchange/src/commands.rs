@@ -148,6 +148,7 @@ impl Exchange {
             from_display: display,
             from_user: hub.as_str().to_owned(),
             offer: negotiation.offer(lease.number),
+            expires: None,
         };
         let session = self.ua.invite(invite, now);
         let mut leg = Leg::new(session, Side::Outgoing, Phase::Dialled, negotiation);

@@ -31,6 +31,7 @@ impl Exchange {
                 origin,
                 calling,
                 called,
+                called_else: _,
                 offer,
                 remote,
             } => {
@@ -46,6 +47,9 @@ impl Exchange {
             UaEvent::Reanswered { session, answer } => self.reanswered(session, &answer, now),
             UaEvent::ReofferFailed { session, status } => {
                 tracing::warn!(session = session.0, status, "offer refused, call goes on");
+            }
+            UaEvent::Probed { session, alive } => {
+                tracing::debug!(session = session.0, alive, "peer probed");
             }
             UaEvent::Info {
                 session,

@@ -28,6 +28,7 @@ mod indialog;
 mod limit;
 mod outgoing;
 mod peer;
+mod probe;
 mod receive;
 mod register;
 mod reinvite;
@@ -296,6 +297,14 @@ impl UserAgent {
     /// way it waits; a later call replaces one that waits.
     pub fn reinvite(&mut self, session: SessionId, offer: SessionDescription, now: Instant) {
         self.queue_reinvite(session, offer, now);
+    }
+
+    /// Asks the peer of an answered session whether it still knows of it, by OPTIONS in the
+    /// dialog: of use while no media is expected, as on hold. [`UaEvent::Probed`] brings the
+    /// answer within 64·T1. Without effect while another probe or our own 200 waits for an
+    /// answer, and in a session that is not answered or ends.
+    pub fn probe(&mut self, session: SessionId, now: Instant) {
+        self.start_probe(session, now);
     }
 
     /// Ends the registrations to trunks. Sessions are the embedder's to end.

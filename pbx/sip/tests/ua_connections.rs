@@ -93,6 +93,7 @@ fn after_a_restart_only_phones_that_can_be_dialled_are_kept() {
         from_display: String::new(),
         from_user: "hub".into(),
         offer: sdp(4000),
+        expires: None,
     };
     second.ua.invite(invite, second.now);
     let transmits = second.transmits();

@@ -59,6 +59,7 @@ fn begin(bench: &mut Bench, binding: BindingId, n: u32) -> Legs {
         from_display: "Hotline".to_owned(),
         from_user: "hub".to_owned(),
         offer: sdp(4000),
+        expires: None,
     };
     let phone = watch.time(|| {
         bench.ua.ring(caller, bench.now);
@@ -133,6 +134,7 @@ fn ringing_a_hundred_phones_stays_within_its_budget() {
                     from_display: "Hotline".to_owned(),
                     from_user: "hub".to_owned(),
                     offer: offer.clone(),
+                    expires: None,
                 };
                 bench.ua.invite(invite, bench.now);
             }

@@ -26,6 +26,7 @@ fn a_call_is_announced_answered_and_ended_by_the_caller() {
         origin,
         calling,
         called,
+        called_else,
         offer,
         remote,
     } = bench.event()
@@ -34,6 +35,10 @@ fn a_call_is_announced_answered_and_ended_by_the_caller() {
     };
     assert_eq!(origin, Origin::Trunk("carrier".into()));
     assert_eq!(calling, CallingParty::User("+15550100".into()));
+    assert!(
+        called_else.is_empty(),
+        "of other trunks only the Request-URI counts"
+    );
     assert_eq!(called, "+15550199");
     assert_eq!(offer.expect("an offer").audio().expect("audio").port, 5000);
     assert_eq!(remote, addr(TRUNK));

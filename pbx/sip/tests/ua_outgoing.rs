@@ -406,6 +406,7 @@ fn a_phone_that_is_gone_ends_the_call_at_once() {
         from_display: String::new(),
         from_user: "hub".into(),
         offer: sdp(4000),
+        expires: None,
     };
     bench.ua.invite(invite, bench.now);
     assert_eq!(ended(&mut bench), SessionEnd::SignallingLost);
@@ -427,5 +428,66 @@ fn a_phone_that_rings_for_ever_is_given_up() {
         .filter(|event| matches!(event, UaEvent::Ended { .. }))
         .collect();
     assert_eq!(ends.len(), 1);
+    bench.assert_clean();
+}
+
+#[test]
+fn a_phone_is_told_when_to_stop_ringing_by_itself() {
+    let mut bench = Bench::new();
+    let binding = bench.register("ana", PHONE);
+    for (time, seconds) in [
+        (None, ""),
+        (Some(SECOND * 45), "45"),
+        (Some(Duration::from_millis(300)), "1"),
+    ] {
+        let invite = sip::ua::OutgoingInvite {
+            target: sip::ua::Target::Binding(binding),
+            from_display: String::new(),
+            from_user: "hub".into(),
+            offer: sdp(4000),
+            expires: time,
+        };
+        bench.ua.invite(invite, bench.now);
+        let invite = bench.sent_one();
+        assert_eq!(invite.header(HeaderName::Expires), seconds);
+        // The phone keeps to it (RFC 3261 13.3.1).
+        bench.receive(
+            PHONE,
+            &reply_text(&invite, "487 Request Terminated", "p", "", ""),
+        );
+        assert_eq!(bench.sent_one().method(), "ACK");
+        assert_eq!(ended(&mut bench), SessionEnd::Refused(487));
+    }
+    bench.assert_clean();
+}
+
+#[test]
+fn a_ringing_phone_that_falls_off_the_network_is_let_go() {
+    let mut bench = Bench::new();
+    let binding = bench.register("ana", PHONE);
+    let (session, invite) = bench.call(binding);
+    bench.receive(PHONE, &reply_text(&invite, "180 Ringing", "p", CONTACT, ""));
+    bench.events();
+    // From here on nothing arrives.
+    bench.advance(SECOND * 20);
+    bench.ua.hangup(session, None, bench.now);
+    assert_eq!(bench.sent_one().method(), "CANCEL");
+    let log = bench.advance(SECOND * 31);
+    assert!(
+        log.iter().all(|(_, line)| line.starts_with("CANCEL")),
+        "{log:?}"
+    );
+    assert!(bench.events().is_empty(), "the phone may still answer");
+    bench.advance(SECOND);
+    assert_eq!(ended(&mut bench), SessionEnd::Local);
+    let counts = bench.ua.counts();
+    assert_eq!((counts.transactions, counts.sessions), (0, 0));
+    // It comes back and knows of no CANCEL: whatever it says now is about nothing of ours.
+    bench.receive(PHONE, &reply_text(&invite, "180 Ringing", "p", CONTACT, ""));
+    bench.receive(
+        PHONE,
+        &reply_text(&invite, "487 Request Terminated", "p", "", ""),
+    );
+    assert!(bench.events().is_empty());
     bench.assert_clean();
 }

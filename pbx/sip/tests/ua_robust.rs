@@ -270,6 +270,7 @@ impl Fuzz {
                         from_display: "Hotline".into(),
                         from_user: "hub".into(),
                         offer: sdp(4000),
+                        expires: None,
                     };
                     self.sessions.push(ua.invite(invite, now));
                 }

@@ -42,13 +42,35 @@ fn state(bench: &mut Bench) -> (bool, Option<u16>) {
 
 /// The carrier's 200 with the contact that the REGISTER named.
 fn accept(bench: &mut Bench, register: &Sent, expires: u32) {
+    let contact = own_contact(register);
+    accept_with(
+        bench,
+        register,
+        &format!("Contact: {contact};expires={expires}\r\n"),
+    );
+}
+
+/// The carrier's 200 with these header lines.
+fn accept_with(bench: &mut Bench, register: &Sent, lines: &str) {
+    let text = reply_text(register, "200 OK", "s", "", "");
+    bench.receive(
+        TRUNK,
+        &text.replace("Content-Length", &format!("{lines}Content-Length")),
+    );
+}
+
+/// The contact that a REGISTER named, without parameters.
+fn own_contact(register: &Sent) -> String {
     let contact = register.header(HeaderName::Contact);
     let uri = contact.split('>').next().expect("a URI");
-    let text = reply_text(register, "200 OK", "s", "", "").replace(
-        "Content-Length",
-        &format!("Contact: {uri}>;expires={expires}\r\nContent-Length"),
-    );
-    bench.receive(TRUNK, &text);
+    format!("{uri}>")
+}
+
+/// The user part of our contact, which only the carrier knows.
+fn contact_user(register: &Sent) -> String {
+    let contact = own_contact(register);
+    let user = contact.trim_start_matches("<sip:").split('@').next();
+    user.expect("a user").to_owned()
 }
 
 fn registered(expires: u32) -> (Bench, Sent) {
@@ -205,13 +227,7 @@ fn a_carrier_that_wants_longer_registrations_gets_them() {
 #[test]
 fn calls_for_our_contact_are_the_carriers() {
     let (mut bench, register) = registered(600);
-    let contact = register.header(HeaderName::Contact);
-    let user = contact
-        .trim_start_matches("<sip:")
-        .split('@')
-        .next()
-        .expect("a user")
-        .to_owned();
+    let user = contact_user(&register);
     let to_contact = invite_text("a", "c1", 1, Some(5000)).replace(
         "INVITE sip:+15550199@hotline.example",
         &format!("INVITE sip:{user}@192.0.2.1"),
@@ -237,6 +253,137 @@ fn calls_for_our_contact_are_the_carriers() {
     let stranger = invite_text("d", "c4", 1, Some(5000));
     bench.receive("198.51.100.77:5060", &stranger);
     assert_eq!(bench.sent_one().status(), 401);
+}
+
+/// What is told of the callee when the carrier's INVITE has this Request-URI user, this To and
+/// these further lines.
+fn called(uri_user: Option<&str>, to: &str, lines: &str) -> (String, Vec<String>) {
+    let (mut bench, register) = registered(600);
+    let user = uri_user.map_or_else(|| contact_user(&register), str::to_owned);
+    let invite = invite_text("a", "c1", 1, Some(5000))
+        .replace(
+            "INVITE sip:+15550199@hotline.example",
+            &format!("INVITE sip:{user}@192.0.2.1"),
+        )
+        .replace("To: <sip:+15550199@hotline.example>", &format!("To: {to}"))
+        .replace("Content-Length", &format!("{lines}Content-Length"));
+    bench.receive(TRUNK, &invite);
+    bench.sent();
+    match bench.event() {
+        UaEvent::Incoming {
+            called,
+            called_else,
+            ..
+        } => (called, called_else),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_callee_is_found_wherever_a_carrier_names_it() {
+    let names = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let contact = None;
+    let number = "<sip:+15550199@carrier.example>";
+    let party = "P-Called-Party-ID: <sip:+15550177@carrier.example>\r\n";
+    assert_eq!(
+        called(contact, number, ""),
+        ("+15550199".into(), names(&["hub1"])),
+        "To"
+    );
+    assert_eq!(
+        called(contact, number, party),
+        ("+15550177".into(), names(&["+15550199", "hub1"])),
+        "P-Called-Party-ID says what was dialled before our contact took its place"
+    );
+    assert_eq!(
+        called(contact, "<sip:carrier.example>", ""),
+        ("hub1".into(), names(&[])),
+        "nothing but the registration"
+    );
+    assert_eq!(
+        called(
+            contact,
+            "<tel:+15550199>",
+            "P-Called-Party-ID: nonsense\r\n"
+        ),
+        ("+15550199".into(), names(&["hub1"])),
+        "an unreadable P-Called-Party-ID"
+    );
+    assert_eq!(
+        called(Some("hub1"), number, ""),
+        ("hub1".into(), names(&["+15550199"])),
+        "the registered user in the Request-URI"
+    );
+    assert_eq!(
+        called(Some("+15550188"), number, party),
+        (
+            "+15550188".into(),
+            names(&["+15550177", "+15550199", "hub1"])
+        ),
+        "a number in the Request-URI comes first"
+    );
+}
+
+#[test]
+fn the_refresh_follows_our_own_contact_among_others() {
+    let own = |register: &Sent| own_contact(register);
+    for (lines, at_least, at_most) in [
+        // Asterisk: one line for each contact, those of other phones and of an earlier life too.
+        (
+            "Contact: <sip:other@203.0.113.9:5060>;expires=3600\r\nContact: OWN;expires=100\r\n\
+             Contact: <sip:0123456789ab@192.0.2.1:5060>;expires=15\r\n",
+            80_u32,
+            90,
+        ),
+        // Kamailio: one line for all, with q and instance, and a Path.
+        (
+            "Contact: <sip:other@203.0.113.9>;q=0.5;expires=20, OWN;q=1;expires=200;\
+             received=\"sip:192.0.2.1:5060\"\r\nPath: <sip:edge.example;lr>\r\n",
+            160,
+            180,
+        ),
+        // Without a parameter the header counts, and without both what we asked for.
+        ("Contact: OWN\r\nExpires: 100\r\n", 80, 90),
+        ("Contact: <sip:other@203.0.113.9>;expires=20\r\n", 480, 540),
+    ] {
+        let mut bench = Bench::with(with_trunk("198.51.100.1", false));
+        let register = bench.sent_one();
+        accept_with(
+            &mut bench,
+            &register,
+            &lines.replace("OWN", &own(&register)),
+        );
+        assert_eq!(state(&mut bench), (true, Some(200)));
+        let log = bench.advance(SECOND * at_most);
+        let refreshes: Vec<_> = log
+            .iter()
+            .filter(|(_, line)| line.starts_with("REGISTER"))
+            .collect();
+        assert!(!refreshes.is_empty(), "{lines}: no refresh");
+        assert!(
+            refreshes[0].0 >= u128::from(at_least) * 1000,
+            "{lines}: too early, {refreshes:?}"
+        );
+    }
+}
+
+#[test]
+fn a_register_is_what_registrars_expect() {
+    let (_, register) = registered(600);
+    assert_eq!(register.request().uri().reveal(), "sip:198.51.100.1");
+    assert_eq!(register.header(HeaderName::To), "<sip:hub1@198.51.100.1>");
+    assert!(
+        register
+            .header(HeaderName::From)
+            .starts_with("<sip:hub1@198.51.100.1>;tag=")
+    );
+    assert_eq!(
+        register.header(HeaderName::Supported),
+        "path",
+        "an edge proxy may put itself into the way (RFC 3327 5.1)"
+    );
+    assert_eq!(register.header(HeaderName::Route), "");
+    assert_eq!(register.header(HeaderName::Require), "");
 }
 
 #[test]

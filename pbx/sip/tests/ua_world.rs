@@ -67,6 +67,7 @@ fn call(world: &mut World, binding: BindingId) -> SessionId {
         from_display: "Hotline".into(),
         from_user: "hub".into(),
         offer: sdp(4000),
+        expires: None,
     };
     let now = world.now;
     world.nodes[HUB].ua.invite(invite, now)

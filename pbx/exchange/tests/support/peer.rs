@@ -104,6 +104,7 @@ impl Peer {
             from_display: CALLER_NAME.to_owned(),
             from_user: CALLER_NUMBER.to_owned(),
             offer: self.description(),
+            expires: None,
         };
         self.session = Some(self.ua.invite(invite, now));
     }
@@ -201,6 +202,7 @@ impl Peer {
             UaEvent::Progress { .. }
             | UaEvent::ReofferFailed { .. }
             | UaEvent::Info { .. }
+            | UaEvent::Probed { .. }
             | UaEvent::BindingUpserted(_)
             | UaEvent::BindingRemoved { .. }
             | UaEvent::TrunkState { .. } => {}

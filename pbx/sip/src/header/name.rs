@@ -59,6 +59,7 @@ header_names! {
     MinSe = "Min-SE", b"min-se";
     Organization = "Organization", b"organization";
     PAssertedIdentity = "P-Asserted-Identity", b"p-asserted-identity";
+    PCalledPartyId = "P-Called-Party-ID", b"p-called-party-id";
     Path = "Path", b"path";
     PPreferredIdentity = "P-Preferred-Identity", b"p-preferred-identity";
     Priority = "Priority", b"priority";

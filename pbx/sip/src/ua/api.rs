@@ -332,6 +332,10 @@ pub struct OutgoingInvite {
     pub from_user: String,
     /// The offer.
     pub offer: SessionDescription,
+    /// `Expires`, in whole seconds, at least one: after that time the phone stops ringing by
+    /// itself (RFC 3261 13.2.1, 13.3.1), even one that our CANCEL cannot reach. Hanging up in
+    /// time stays with the embedder.
+    pub expires: Option<Duration>,
 }
 
 /// A `Reason` header value (RFC 3326).
@@ -380,8 +384,13 @@ pub enum UaEvent {
         origin: Origin,
         /// The calling party.
         calling: CallingParty,
-        /// User part of the Request-URI (falling back to To when our contact was called): the dialled number.
+        /// The dialled number: the user part of the Request-URI, or when our contact was called
+        /// the first of `called_else`.
         called: String,
+        /// By what else the callee may be known to the embedder, most telling first: of a call
+        /// from a trunk that we register to, the user parts of P-Called-Party-ID (RFC 7315 4.2)
+        /// and To, and the user that we register.
+        called_else: Vec<String>,
         /// The offer; `None` for an offerless INVITE, then `answer` sends our offer.
         offer: Option<SessionDescription>,
         /// The peer's address, for the choice of our media address.
@@ -428,6 +437,15 @@ pub enum UaEvent {
         session: SessionId,
         /// The final status.
         status: u16,
+    },
+    /// The outcome of [`super::UserAgent::probe`]. The session goes on either way: end one that is
+    /// lost with [`super::UserAgent::hangup`].
+    Probed {
+        /// The session.
+        session: SessionId,
+        /// Whether the peer answered and knows the session: anything but 408, 481, silence for
+        /// 64·T1 and a broken transport.
+        alive: bool,
     },
     /// A SIP INFO with a body; answered 200 already.
     Info {

@@ -36,6 +36,8 @@ pub(crate) enum Owner {
     Reinvite(SessionId),
     /// The BYE of a session.
     Bye(SessionId),
+    /// An OPTIONS in a session.
+    Probe(SessionId),
     /// A trunk's registration.
     Trunk(u64),
 }
@@ -327,6 +329,7 @@ impl UserAgent {
                     self.bye_done(session, now);
                 }
             }
+            Owner::Probe(session) => self.probe_response(session, id, response),
             Owner::Trunk(trunk) => self.trunk_response(trunk, id, response, now),
         }
     }
@@ -337,6 +340,7 @@ impl UserAgent {
             Owner::Invite(session) => self.invite_timed_out(session, id, now),
             Owner::Reinvite(session) => self.reinvite_timed_out(session, id, now),
             Owner::Bye(session) => self.bye_done(session, now),
+            Owner::Probe(session) => self.probe_done(session, id, false),
             Owner::Trunk(trunk) => self.trunk_timed_out(trunk, id, now),
         }
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::receive::Received;
 use super::request::{ALLOW, SDP_TYPE, SUPPORTED, sdp_body};
 use super::session::{OwnOffer, PendingOk, Phase, Session, Side};
+use super::trunk::TrunkRegistration;
 use super::{CallingParty, Origin, Reason, SessionEnd, SessionId, TimerKey, UaEvent, UserAgent};
 use crate::dialog::Dialog;
 use crate::header::HeaderName;
@@ -12,7 +13,9 @@ use crate::headers::Privacy;
 use crate::message::Request;
 use crate::name_addr::NameAddr;
 use crate::sdp::SessionDescription;
+use crate::text::Sensitive;
 use crate::transaction::OkRetransmission;
+use crate::uri::Uri;
 
 /// A 180 is repeated, so that proxies on the way do not give up (RFC 3261 13.3.1.1).
 const RINGING_REPEAT: Duration = Duration::from_secs(60);
@@ -68,7 +71,7 @@ impl UserAgent {
         }
         let trying = self.response(request, 100, None).build();
         self.send_in(server, 100, trying, now);
-        let called = self.called(request, &origin);
+        let (called, called_else) = self.called(request, &origin);
         let session = Session {
             side: Side::Callee,
             phase: Phase::Offered {
@@ -83,6 +86,7 @@ impl UserAgent {
             ok: None,
             peer_offer: None,
             own_offer: OwnOffer::default(),
+            probe: None,
         };
         self.sessions.insert(id, &tag, session);
         self.emit(UaEvent::Incoming {
@@ -90,6 +94,7 @@ impl UserAgent {
             origin,
             calling: calling_party(request),
             called,
+            called_else,
             offer,
             remote: received.flow.remote(),
         });
@@ -106,30 +111,32 @@ impl UserAgent {
         self.authenticate(received, user, now).map(Origin::Account)
     }
 
-    /// The dialled number. Carriers that we register to call our contact and
-    /// put the number into To.
-    fn called(&self, request: &Request, origin: &Origin) -> String {
-        let user_of = |uri: &crate::uri::Uri| {
-            uri.user_decoded()
-                .map(|user| user.into_revealed().into_owned())
-                .unwrap_or_default()
+    /// The dialled number, and by what else the callee may be known. Carriers that we register
+    /// to call our contact, or the user that registers, and put the number elsewhere.
+    fn called(&self, request: &Request, origin: &Origin) -> (String, Vec<String>) {
+        let headers = request.headers();
+        // After new settings, the old registration may linger beside the new one.
+        let of_trunk = |trunk: &&TrunkRegistration| *origin == Origin::Trunk(trunk.name().into());
+        let registrations = || self.trunks.values().filter(of_trunk);
+        let dialled = user_of(request.uri());
+        let Some(registration) = registrations().last() else {
+            let to = || headers.known_to().map(|to| user_of(to.uri()));
+            let called = Some(dialled).filter(|user| !user.is_empty()).or_else(to);
+            return (called.unwrap_or_default(), Vec::new());
         };
-        let called = user_of(request.uri());
-        let is_contact = match origin {
-            Origin::Trunk(name) => self
-                .trunks
-                .values()
-                .any(|trunk| trunk.name() == name && trunk.contact_user() == called),
-            Origin::Account(_) => false,
-        };
-        if !is_contact && !called.is_empty() {
-            return called;
+        let is_contact = |name: &str| registrations().any(|it| it.contact_user() == name);
+        let party = headers.parse::<NameAddr>(HeaderName::PCalledPartyId);
+        let party = party.ok().flatten().map(|party| user_of(party.uri()));
+        let to = headers.known_to().map(|to| user_of(to.uri()));
+        let mut names: Vec<String> = Vec::new();
+        for name in [Some(dialled), party, to, Some(registration.user.clone())] {
+            let name = name.unwrap_or_default();
+            if !name.is_empty() && !is_contact(&name) && !names.contains(&name) {
+                names.push(name);
+            }
         }
-        request
-            .headers()
-            .to()
-            .map(|to| user_of(to.uri()))
-            .unwrap_or_default()
+        let mut names = names.into_iter();
+        (names.next().unwrap_or_default(), names.collect())
     }
 
     pub(super) fn send_ringing(&mut self, id: SessionId, now: Instant) {
@@ -313,6 +320,11 @@ impl UserAgent {
     }
 }
 
+fn user_of(uri: &Uri) -> String {
+    let user = uri.user_decoded().map(Sensitive::into_revealed);
+    user.unwrap_or_default().into_owned()
+}
+
 pub(super) fn body_of(request: &Request) -> Body {
     let headers = request.headers();
     if request.body().is_empty() {
@@ -353,9 +365,9 @@ fn calling_party(request: &Request) -> CallingParty {
     let Some(address) = asserted.or(from).filter(|address| !is_disguised(address)) else {
         return CallingParty::Anonymous;
     };
-    match address.uri().user_decoded() {
-        Some(user) => CallingParty::User(user.into_revealed().into_owned()),
-        None => CallingParty::Anonymous,
+    match user_of(address.uri()) {
+        user if user.is_empty() => CallingParty::Anonymous,
+        user => CallingParty::User(user),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::build::RequestBuilder;
 use crate::dialog::Dialog;
 use crate::header::{HeaderName, ParseValue as _};
-use crate::headers::{CSeq, CallId, MaxForwards};
+use crate::headers::{CSeq, CallId, Expires, MaxForwards};
 use crate::message::{Method, Response};
 use crate::name_addr::NameAddr;
 use crate::sdp::SessionDescription;
@@ -60,6 +60,10 @@ impl UserAgent {
         for route in &routing.routes {
             builder = builder.header(HeaderName::Route, route);
         }
+        if let Some(time) = invite.expires {
+            let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX).max(1);
+            builder = builder.header(HeaderName::Expires, &Expires(seconds));
+        }
         let request = builder
             .header(HeaderName::MaxForwards, &MaxForwards::DEFAULT)
             .header(HeaderName::From, &dialog.local)
@@ -95,6 +99,7 @@ impl UserAgent {
             ok: None,
             peer_offer: None,
             own_offer: OwnOffer::default(),
+            probe: None,
         };
         self.sessions.insert(id, &tag, session);
         self.timers

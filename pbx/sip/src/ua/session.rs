@@ -34,6 +34,8 @@ pub(crate) struct Session {
     /// The peer's offer that waits for the embedder.
     pub(crate) peer_offer: Option<PeerOffer>,
     pub(crate) own_offer: OwnOffer,
+    /// Our OPTIONS that waits for an answer.
+    pub(crate) probe: Option<ClientId>,
 }
 
 /// Who sent the INVITE.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::auth::parse_params;
 use super::clients::{ClientId, Owner};
+use super::request::SUPPORTED;
 use super::trunk::{Answering, TrunkPhase, TrunkRegistration};
 use super::{ConnectionId, Flow, TimerKey, UaEvent, UserAgent};
 use crate::build::RequestBuilder;
@@ -216,6 +217,7 @@ impl UserAgent {
                 &contact.with_param("expires", &seconds.to_string()),
             )
             .header(HeaderName::Expires, &Expires(seconds))
+            .header(HeaderName::Supported, SUPPORTED)
             .header(HeaderName::UserAgent, self.config.product.as_str());
         let trunk = self.trunks.get_mut(&id)?;
         if let Some(answering) = &mut trunk.challenge {

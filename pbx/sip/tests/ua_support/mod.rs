@@ -341,6 +341,7 @@ impl Bench {
             from_display: "Hotline".to_owned(),
             from_user: "hub".to_owned(),
             offer: sdp(4000),
+            expires: None,
         };
         let session = self.ua.invite(invite, self.now);
         let sent = self.sent_one();
