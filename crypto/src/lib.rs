@@ -19,6 +19,7 @@ mod encoding;
 mod entropy;
 mod error;
 mod id;
+pub mod identity;
 mod key_text;
 mod label;
 mod primitive;
