@@ -37,10 +37,6 @@ pub enum Framing {
 }
 
 /// A SIP message.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "moved once; a box would be an allocation for each request"
-)]
 #[derive(Clone)]
 pub enum Message {
     /// A request.

@@ -256,13 +256,14 @@ impl Fuzz {
             .copied()
             .unwrap_or(SessionId(9_999_999));
         let ua = &mut self.bench.ua;
-        match self.rng.below(8) {
+        match self.rng.below(9) {
             0 => ua.ring(session, now),
             1 | 2 => ua.answer(session, sdp(4000), now),
             3 => ua.reject(session, 486, None, None, now),
             4 => ua.hangup(session, None, now),
             5 => ua.accept_reoffer(session, sdp(4002), now),
             6 => ua.reinvite(session, sdp(4004), now),
+            7 => ua.probe(session, now),
             _ => {
                 if let Some(binding) = binding {
                     let invite = OutgoingInvite {

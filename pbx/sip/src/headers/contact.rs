@@ -9,10 +9,6 @@ use crate::name_addr::NameAddr;
 use crate::text::{Encode, Text};
 
 /// One Contact element.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every Contact is an address"
-)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContactValue {
     /// `*`: all bindings, to be removed (RFC 3261 section 10.2.2).

@@ -119,7 +119,7 @@ impl UserAgent {
         let of_trunk = |trunk: &&TrunkRegistration| *origin == Origin::Trunk(trunk.name().into());
         let registrations = || self.trunks.values().filter(of_trunk);
         let dialled = user_of(request.uri());
-        let Some(registration) = registrations().last() else {
+        let Some(registration) = registrations().next_back() else {
             let to = || headers.known_to().map(|to| user_of(to.uri()));
             let called = Some(dialled).filter(|user| !user.is_empty()).or_else(to);
             return (called.unwrap_or_default(), Vec::new());

@@ -88,7 +88,6 @@ impl UserAgent {
             side: Side::Caller,
             phase: Phase::Calling {
                 client,
-                uri,
                 early: None,
                 cancelled: false,
             },
@@ -200,7 +199,7 @@ impl UserAgent {
             return;
         }
         if let Some(sdp) = sdp_of(response) {
-            *early = remote_tag(response).map(|tag| (tag.to_owned(), sdp));
+            *early = remote_tag(response).map(|tag| Box::new((tag.to_owned(), sdp)));
         }
         self.emit(UaEvent::Progress {
             session: id,
@@ -251,11 +250,12 @@ impl UserAgent {
     ) -> Option<(Flow, bytes::Bytes)> {
         self.timers.set(TimerKey::Ringing(id), None);
         let session = self.sessions.get_mut(id)?;
-        let Phase::Calling { uri, early, .. } = &mut session.phase else {
+        let Phase::Calling { early, .. } = &mut session.phase else {
             return None;
         };
-        let early = early.take().filter(|(of, _)| of == tag).map(|(_, sdp)| sdp);
-        let dialog = Dialog::from_response(response, Some(uri));
+        let early = early.take().filter(|early| early.0 == tag);
+        // Until now the target is what the INVITE was sent to; a 200 may lack a Contact.
+        let dialog = Dialog::from_response(response, Some(&session.dialog.target));
         let Ok(mut dialog) = dialog else {
             // Nothing can be acknowledged without the peer's identity.
             self.finish(id, SessionEnd::SignallingLost, now);
@@ -268,7 +268,7 @@ impl UserAgent {
         session.phase = Phase::Confirmed;
         let number = dialog.local_cseq;
         let ack = self.send_ack(&dialog, number, flow, true, now);
-        match (hangup, sdp_of(response).or(early)) {
+        match (hangup, sdp_of(response).or(early.map(|early| early.1))) {
             (Some(hangup), _) => self.start_bye(id, hangup.reason.as_ref(), now),
             (None, Some(answer)) => self.emit(UaEvent::Answered {
                 session: id,

@@ -12,7 +12,6 @@ use crate::dialog::Dialog;
 use crate::message::Request;
 use crate::sdp::SessionDescription;
 use crate::transaction::OkRetransmission;
-use crate::uri::Uri;
 
 /// Sessions at the same time; beyond it INVITEs are answered 503.
 pub(super) const MAX_SESSIONS: usize = 5_000;
@@ -62,10 +61,8 @@ pub(crate) enum Phase {
     Calling {
         /// Its transaction.
         client: ClientId,
-        /// What it was sent to, in case the 200 has no Contact.
-        uri: Uri,
         /// An SDP in a provisional response, for phones whose 200 has none.
-        early: Option<(String, SessionDescription)>,
+        early: Option<Box<(String, SessionDescription)>>,
         /// Whether CANCEL is on its way.
         cancelled: bool,
     },
