@@ -58,15 +58,18 @@ impl Router {
     }
 
     /// Looks at all waiting callers for whom something changed, oldest first. What
-    /// an offer changes for older ones is taken up in the next turn.
+    /// an offer changes for older ones is taken up in the next turn, and so is
+    /// the room that a wave made.
     fn offer_to_waiting(&mut self, now: Instant) {
         let mut last = None;
         while let Some(id) = self.calls.next_touched(last) {
             last = Some(id);
-            self.offer(id, now);
+            let made_room = self.offer(id, now);
             self.move_on(id, now);
-            self.index_call(id);
-            self.calls.looked_at(&id);
+            let waits = self.index_call(id);
+            if !(made_room && waits) {
+                self.calls.looked_at(&id);
+            }
         }
     }
 
@@ -173,12 +176,13 @@ impl Router {
     }
 
     /// Rings every phone that may be rung for a call, as many as may ring at once.
-    fn offer(&mut self, id: CallId, now: Instant) {
+    /// Returns whether others were told to stop, to make room.
+    fn offer(&mut self, id: CallId, now: Instant) -> bool {
         let Some(call) = self.calls.get(&id) else {
-            return;
+            return false;
         };
         let Some(queue) = self.queues.by_hub.get(&call.hub) else {
-            return;
+            return false;
         };
         let survey = self.survey(call, &queue.idle, now);
         if let Some(call) = self.calls.get_mut(&id) {
@@ -188,7 +192,7 @@ impl Router {
         for candidate in survey.candidates.into_iter().take(survey.room) {
             self.dial(id, candidate.volunteer, candidate.device, now);
         }
-        self.next_wave(id, survey.without_room, now);
+        self.next_wave(id, survey.without_room, now)
     }
 
     /// Finds the phones that may be rung for a waiting caller now, and when to look
@@ -274,6 +278,7 @@ impl Router {
         self.counters.dialled += 1;
         self.phone_rings(&volunteer, now);
         self.regard(volunteer.clone());
+        self.regard_phone(device);
         self.out.notice(Notice::RingStarted {
             call: id,
             volunteer,
@@ -282,15 +287,16 @@ impl Router {
     }
 
     /// With more phones than may ring, lets those that rang long enough make room.
-    fn next_wave(&mut self, id: CallId, without_room: usize, now: Instant) {
+    fn next_wave(&mut self, id: CallId, without_room: usize, now: Instant) -> bool {
         let Some(call) = self.calls.get_mut(&id) else {
-            return;
+            return false;
         };
         let (over, next) = call.offer.wave(without_room, now);
         call.offer.next_wave = next;
-        for leg in over {
-            self.stop_ringing(id, leg, HangupReason::NoLongerNeeded, now);
+        for leg in &over {
+            self.stop_ringing(id, *leg, HangupReason::NoLongerNeeded, now);
         }
+        !over.is_empty()
     }
 
     /// A caller for whom nobody is left goes to voicemail; one for whom nothing rings is answered.

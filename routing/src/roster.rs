@@ -190,10 +190,15 @@ impl Roster {
 
     /// A phone that had a leg has none any more.
     pub(crate) fn phone_freed(&mut self, device: DeviceId) {
+        let owners: Vec<VolunteerId> = self.owners_of(device).cloned().collect();
+        self.changes.phones.extend(owners);
+    }
+
+    /// Whose phone it is.
+    pub(crate) fn owners_of(&self, device: DeviceId) -> impl Iterator<Item = &VolunteerId> {
         let account = self.devices.get(&device);
-        if let Some(owners) = account.and_then(|account| self.owners.get(account)) {
-            self.changes.phones.extend(owners.iter().cloned());
-        }
+        let owners = account.and_then(|account| self.owners.get(account));
+        owners.into_iter().flatten()
     }
 
     /// The hub of a dialled number.

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{CallId, HubId, VolunteerId};
+use crate::id::{CallId, DeviceId, HubId, VolunteerId};
 use crate::notice::Notice;
-use crate::roster::Changes;
+use crate::roster::{Changes, Roster};
 use crate::router::{Calls, Router};
 
 /// The waiting callers of one hub; a hub without any has none.
@@ -118,11 +118,7 @@ impl Router {
             }
         }
         for volunteer in phones {
-            for hub in self.roster.posts(&volunteer) {
-                if let Some(queue) = self.queues.by_hub.get(hub) {
-                    touch_calls(&mut self.calls, &queue.calls);
-                }
-            }
+            touch_waiting_for(&self.roster, &self.queues, &mut self.calls, &volunteer);
             self.agents.touch(volunteer);
         }
         self.regard_volunteers();
@@ -158,6 +154,16 @@ impl Router {
         self.regarded.insert(volunteer);
     }
 
+    /// Takes over that a phone rings now, which nobody else can be rung on who shares it.
+    pub(crate) fn regard_phone(&mut self, device: DeviceId) {
+        if self.roster.owners_of(device).nth(1).is_none() {
+            return;
+        }
+        for owner in self.roster.owners_of(device) {
+            touch_waiting_for(&self.roster, &self.queues, &mut self.calls, owner);
+        }
+    }
+
     /// Tells the callers of every queue that moved their places, where they are new.
     pub(crate) fn tell_positions(&mut self) {
         let mut news: Vec<(CallId, usize)> = Vec::new();
@@ -177,6 +183,15 @@ impl Router {
         news.sort_unstable();
         for (call, position) in news {
             self.out.notice(Notice::CallQueued { call, position });
+        }
+    }
+}
+
+/// Marks all who wait in a hub in which a volunteer may be rung.
+fn touch_waiting_for(roster: &Roster, queues: &Queues, calls: &mut Calls, volunteer: &VolunteerId) {
+    for hub in roster.posts(volunteer) {
+        if let Some(queue) = queues.by_hub.get(hub) {
+            touch_calls(calls, &queue.calls);
         }
     }
 }
