@@ -88,13 +88,7 @@ fn after_a_restart_only_phones_that_can_be_dialled_are_kept() {
     second.ua.restore_bindings(saved.clone());
     assert!(matches!(second.event(), UaEvent::BindingRemoved { id, .. } if id == saved[1].id));
     assert_eq!(second.ua.counts().bindings, 2);
-    let invite = sip::ua::OutgoingInvite {
-        target: sip::ua::Target::Binding(saved[0].id),
-        from_display: String::new(),
-        from_user: "hub".into(),
-        offer: sdp(4000),
-        expires: None,
-    };
+    let invite = outgoing(saved[0].id);
     second.ua.invite(invite, second.now);
     let transmits = second.transmits();
     let [

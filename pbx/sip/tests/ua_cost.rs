@@ -5,7 +5,7 @@ mod ua_support;
 
 use std::time::{Duration, Instant};
 
-use sip::ua::{BindingId, OutgoingInvite, SessionId, Target, UaEvent};
+use sip::ua::{BindingId, OutgoingInvite, SessionId, UaEvent};
 use ua_support::*;
 
 const CALLS: u32 = 2_000;
@@ -54,13 +54,7 @@ fn begin(bench: &mut Bench, binding: BindingId, n: u32) -> Legs {
     else {
         panic!("no call");
     };
-    let invite = OutgoingInvite {
-        target: Target::Binding(binding),
-        from_display: "Hotline".to_owned(),
-        from_user: "hub".to_owned(),
-        offer: sdp(4000),
-        expires: None,
-    };
+    let invite = outgoing(binding);
     let phone = watch.time(|| {
         bench.ua.ring(caller, bench.now);
         bench.ua.invite(invite, bench.now)
@@ -130,11 +124,8 @@ fn ringing_a_hundred_phones_stays_within_its_budget() {
         watch.time(|| {
             for binding in bindings.iter().cycle().take(PHONES) {
                 let invite = OutgoingInvite {
-                    target: Target::Binding(*binding),
-                    from_display: "Hotline".to_owned(),
-                    from_user: "hub".to_owned(),
                     offer: offer.clone(),
-                    expires: None,
+                    ..outgoing(*binding)
                 };
                 bench.ua.invite(invite, bench.now);
             }

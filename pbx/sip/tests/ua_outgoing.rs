@@ -5,7 +5,7 @@ mod ua_support;
 use std::time::Duration;
 
 use sip::header::HeaderName;
-use sip::ua::{Reason, SessionEnd, SessionId, UaEvent};
+use sip::ua::{OutgoingInvite, Reason, SessionEnd, SessionId, UaEvent};
 use ua_support::*;
 
 const ELSEWHERE: Reason = Reason {
@@ -401,13 +401,7 @@ fn a_phone_that_is_gone_ends_the_call_at_once() {
     let binding = bench.register("ana", PHONE);
     bench.advance(Duration::from_secs(601));
     bench.events();
-    let invite = sip::ua::OutgoingInvite {
-        target: sip::ua::Target::Binding(binding),
-        from_display: String::new(),
-        from_user: "hub".into(),
-        offer: sdp(4000),
-        expires: None,
-    };
+    let invite = outgoing(binding);
     bench.ua.invite(invite, bench.now);
     assert_eq!(ended(&mut bench), SessionEnd::SignallingLost);
     assert_eq!(bench.ua.counts().sessions, 0);
@@ -440,12 +434,9 @@ fn a_phone_is_told_when_to_stop_ringing_by_itself() {
         (Some(SECOND * 45), "45"),
         (Some(Duration::from_millis(300)), "1"),
     ] {
-        let invite = sip::ua::OutgoingInvite {
-            target: sip::ua::Target::Binding(binding),
-            from_display: String::new(),
-            from_user: "hub".into(),
-            offer: sdp(4000),
+        let invite = OutgoingInvite {
             expires: time,
+            ..outgoing(binding)
         };
         bench.ua.invite(invite, bench.now);
         let invite = bench.sent_one();

@@ -5,7 +5,7 @@ mod ua_support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sip::ua::{ConnectionId, OutgoingInvite, SessionId, Target, Transmit, TransportInput, UaEvent};
+use sip::ua::{ConnectionId, SessionId, Transmit, TransportInput, UaEvent};
 use ua_support::*;
 
 /// Ten seeds make 200,000.
@@ -266,13 +266,7 @@ impl Fuzz {
             7 => ua.probe(session, now),
             _ => {
                 if let Some(binding) = binding {
-                    let invite = OutgoingInvite {
-                        target: Target::Binding(binding),
-                        from_display: "Hotline".into(),
-                        from_user: "hub".into(),
-                        offer: sdp(4000),
-                        expires: None,
-                    };
+                    let invite = outgoing(binding);
                     self.sessions.push(ua.invite(invite, now));
                 }
             }

@@ -5,8 +5,8 @@ mod ua_support;
 use std::time::Duration;
 
 use sip::ua::{
-    BindingId, OutgoingInvite, ReofferKind, SessionEnd, SessionId, Target, Trunk, TrunkKind,
-    TrunkPassword, UaConfig, UaEvent,
+    BindingId, ReofferKind, SessionEnd, SessionId, Trunk, TrunkKind, TrunkPassword, UaConfig,
+    UaEvent,
 };
 use ua_support::net::{Weather, World};
 use ua_support::*;
@@ -62,13 +62,7 @@ fn world(seed: u64) -> (World, BindingId) {
 }
 
 fn call(world: &mut World, binding: BindingId) -> SessionId {
-    let invite = OutgoingInvite {
-        target: Target::Binding(binding),
-        from_display: "Hotline".into(),
-        from_user: "hub".into(),
-        offer: sdp(4000),
-        expires: None,
-    };
+    let invite = outgoing(binding);
     let now = world.now;
     world.nodes[HUB].ua.invite(invite, now)
 }

@@ -40,6 +40,25 @@ pub fn answered_caller(bench: &mut Bench) -> (SessionId, String) {
     (session, tag)
 }
 
+/// A request of the caller within the dialog that `invite_text` began.
+pub fn in_dialog_text(
+    method: &str,
+    branch: &str,
+    call_id: &str,
+    cseq: u32,
+    to_tag: &str,
+    body: &str,
+) -> String {
+    let caller = Side {
+        address: TRUNK,
+        contact: "sip:gw@198.51.100.1:5060",
+        from: "<sip:+15550100@carrier.example>;tag=caller".to_owned(),
+        to: format!("<sip:+15550199@hotline.example>;tag={to_tag}"),
+        call_id: call_id.to_owned(),
+    };
+    caller.request(method, branch, cseq, body)
+}
+
 /// A request of the phone in the dialog of `invite`.
 pub fn phone_request(
     method: &str,
@@ -49,22 +68,49 @@ pub fn phone_request(
     tag: &str,
     body: &str,
 ) -> String {
-    let content_type = match body {
-        "" => "",
-        _ => "Content-Type: application/sdp\r\n",
+    let phone = Side {
+        address: PHONE,
+        contact: CONTACT,
+        from: format!("<sip:ana@hotline.example>;tag={tag}"),
+        to: invite.header(HeaderName::From),
+        call_id: invite.header(HeaderName::CallId),
     };
-    format!(
-        "{method} sip:line@192.0.2.1:5060 SIP/2.0\r\n\
-         Via: SIP/2.0/UDP 203.0.113.7:5062;rport;branch=z9hG4bK{branch}\r\n\
-         Max-Forwards: 70\r\n\
-         From: <sip:ana@hotline.example>;tag={tag}\r\n\
-         To: {}\r\n\
-         Call-ID: {}\r\n\
-         CSeq: {cseq} {method}\r\n\
-         Contact: <{CONTACT}>\r\n\
-         {content_type}Content-Length: {}\r\n\r\n{body}",
-        invite.header(HeaderName::From),
-        invite.header(HeaderName::CallId),
-        body.len()
-    )
+    phone.request(method, branch, cseq, body)
+}
+
+/// A dialog as the peer sees it.
+struct Side {
+    address: &'static str,
+    contact: &'static str,
+    from: String,
+    to: String,
+    call_id: String,
+}
+
+impl Side {
+    fn request(&self, method: &str, branch: &str, cseq: u32, body: &str) -> String {
+        let Self {
+            address,
+            contact,
+            from,
+            to,
+            call_id,
+        } = self;
+        let content_type = match body {
+            "" => "",
+            _ => "Content-Type: application/sdp\r\n",
+        };
+        format!(
+            "{method} sip:line@192.0.2.1:5060 SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {address};rport;branch=z9hG4bK{branch}\r\n\
+             Max-Forwards: 70\r\n\
+             From: {from}\r\n\
+             To: {to}\r\n\
+             Call-ID: {call_id}\r\n\
+             CSeq: {cseq} {method}\r\n\
+             Contact: <{contact}>\r\n\
+             {content_type}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
 }

@@ -108,6 +108,17 @@ pub fn sdp_text(port: u16) -> String {
     )
 }
 
+/// What a call to a phone says.
+pub fn outgoing(binding: BindingId) -> OutgoingInvite {
+    OutgoingInvite {
+        target: Target::Binding(binding),
+        from_display: "Hotline".to_owned(),
+        from_user: "hub".to_owned(),
+        offer: sdp(4000),
+        expires: None,
+    }
+}
+
 /// One user agent, virtual time, and everything that it sent.
 pub struct Bench {
     pub ua: UserAgent,
@@ -336,13 +347,7 @@ impl Bench {
 
     /// Calls a binding; the session and the INVITE.
     pub fn call(&mut self, binding: BindingId) -> (SessionId, Sent) {
-        let invite = OutgoingInvite {
-            target: Target::Binding(binding),
-            from_display: "Hotline".to_owned(),
-            from_user: "hub".to_owned(),
-            offer: sdp(4000),
-            expires: None,
-        };
+        let invite = outgoing(binding);
         let session = self.ua.invite(invite, self.now);
         let sent = self.sent_one();
         assert_eq!(sent.method(), "INVITE");
@@ -416,33 +421,6 @@ pub fn invite_text(branch: &str, call_id: &str, cseq: u32, port: Option<u16>) ->
          To: <sip:+15550199@hotline.example>\r\n\
          Call-ID: {call_id}\r\n\
          CSeq: {cseq} INVITE\r\n\
-         Contact: <sip:gw@198.51.100.1:5060>\r\n\
-         {content_type}Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-/// A request of the caller within the dialog that `invite_text` began.
-pub fn in_dialog_text(
-    method: &str,
-    branch: &str,
-    call_id: &str,
-    cseq: u32,
-    to_tag: &str,
-    body: &str,
-) -> String {
-    let content_type = match body {
-        "" => "",
-        _ => "Content-Type: application/sdp\r\n",
-    };
-    format!(
-        "{method} sip:line@192.0.2.1:5060 SIP/2.0\r\n\
-         Via: SIP/2.0/UDP 198.51.100.1:5060;rport;branch=z9hG4bK{branch}\r\n\
-         Max-Forwards: 70\r\n\
-         From: <sip:+15550100@carrier.example>;tag=caller\r\n\
-         To: <sip:+15550199@hotline.example>;tag={to_tag}\r\n\
-         Call-ID: {call_id}\r\n\
-         CSeq: {cseq} {method}\r\n\
          Contact: <sip:gw@198.51.100.1:5060>\r\n\
          {content_type}Content-Length: {}\r\n\r\n{body}",
         body.len()
