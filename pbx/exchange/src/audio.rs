@@ -108,6 +108,7 @@ impl Exchange {
                 true => Duration::ZERO,
                 false => self.config.media_timeout,
             };
+            leg.quiet = media_timeout.is_zero() || !format.direction.receives();
             let command = MediaCommand::Configure {
                 port,
                 format,
@@ -118,6 +119,7 @@ impl Exchange {
                 self.order(id, MediaCommand::Play { port, clip, repeat }, now);
             }
         }
+        self.watch(id, now);
         if is_up && was_held != held {
             tracing::info!(leg = %id, held, "hold");
             self.emit_bounded(Event::LegHeld { leg: id, held });

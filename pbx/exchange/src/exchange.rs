@@ -15,6 +15,7 @@ use crate::config::{ExchangeConfig, MAX_QUEUED_EVENTS};
 use crate::devices::{BindingChange, Devices, TrunkState};
 use crate::leg::Legs;
 use crate::ports::PortPool;
+use crate::probe::Probes;
 use crate::status::hangup_reason;
 
 /// The native telephony back end.
@@ -24,6 +25,7 @@ pub struct Exchange {
     pub(crate) ua: UserAgent,
     pub(crate) legs: Legs,
     pub(crate) ports: PortPool,
+    pub(crate) probes: Probes,
     pub(crate) devices: Devices,
     pub(crate) media: VecDeque<MediaCommand>,
     pub(crate) session_ids: SessionIds,
@@ -70,6 +72,7 @@ impl Exchange {
             ua: UserAgent::new(config.ua.clone(), entropy, now),
             legs: Legs::default(),
             ports: PortPool::new(config.rtp_ports.clone(), first_port),
+            probes: Probes::default(),
             devices: Devices::default(),
             media: VecDeque::new(),
             session_ids,
@@ -184,6 +187,8 @@ impl Telephony for Exchange {
     fn handle_timeout(&mut self, now: Instant) {
         self.ua.handle_timeout(now);
         self.settle(now);
+        self.probe_due(now);
+        self.settle(now);
     }
 
     fn reconcile(&mut self, known: &[LegId], now: Instant) {
@@ -215,7 +220,8 @@ impl Telephony for Exchange {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.ua.poll_timeout()
+        let own = self.probes.next();
+        self.ua.poll_timeout().into_iter().chain(own).min()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The table of legs: which session and which ports a leg has, and how far it is.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use media::control::{ClipId, PortFormat, PortId};
 use routing::{LegEnd, LegId, PromptKind};
@@ -52,6 +53,11 @@ pub(crate) struct Leg {
     pub(crate) format: Option<PortFormat>,
     /// Whether the party has put us on hold.
     pub(crate) held: bool,
+    /// Whether its silence says nothing: the party holds us, is not to send, or
+    /// there is no media timeout.
+    pub(crate) quiet: bool,
+    /// When the peer of a quiet leg is asked next whether it is there.
+    pub(crate) probe_at: Option<Instant>,
     /// Whether a phone ever responded.
     pub(crate) sign_of_life: bool,
     /// Whether the router knows that it rings.
@@ -78,6 +84,8 @@ impl Leg {
             port: None,
             format: None,
             held: false,
+            quiet: false,
+            probe_at: None,
             sign_of_life: false,
             ringing: false,
             playing: None,

@@ -17,9 +17,11 @@ mod exchange;
 mod leg;
 pub mod negotiation;
 mod ports;
+mod probe;
 mod signalling;
 mod status;
 
 pub use config::{ExchangeConfig, MAX_LEGS, MAX_QUEUED_EVENTS, MAX_QUEUED_OUTPUTS};
 pub use devices::{BindingChange, TrunkState};
 pub use exchange::{Exchange, ExchangeCounts};
+pub use probe::PROBE_EVERY;

@@ -48,9 +48,7 @@ impl Exchange {
             UaEvent::ReofferFailed { session, status } => {
                 tracing::warn!(session = session.0, status, "offer refused, call goes on");
             }
-            UaEvent::Probed { session, alive } => {
-                tracing::debug!(session = session.0, alive, "peer probed");
-            }
+            UaEvent::Probed { session, alive } => self.probed(session, alive, now),
             UaEvent::Info {
                 session,
                 content_type,
@@ -131,7 +129,7 @@ impl Exchange {
         match leg.negotiation.receive_answer(answer) {
             Ok(agreed) => {
                 self.apply(id, agreed, now);
-                self.up(id);
+                self.up(id, now);
             }
             Err(reason) => self.no_media(id, reason, now),
         }
@@ -154,16 +152,17 @@ impl Exchange {
             None if leg.format.is_none() => return self.no_media(id, NoMedia::NoAudio, now),
             None => {}
         }
-        self.up(id);
+        self.up(id, now);
     }
 
-    fn up(&mut self, id: LegId) {
+    fn up(&mut self, id: LegId, now: Instant) {
         let Some(leg) = self.legs.live(id) else {
             return;
         };
         leg.phase = Phase::Up;
         let held = leg.held;
         tracing::info!(leg = %id, "leg up");
+        self.watch(id, now);
         self.emit(Event::LegAnswered { leg: id });
         if held {
             self.emit_bounded(Event::LegHeld { leg: id, held });
@@ -235,13 +234,14 @@ impl Exchange {
         let Some(leg) = self.legs.remove(id) else {
             return;
         };
+        self.probes.forget(id, leg.probe_at);
         let told = leg_end(end, leg.side, leg.sign_of_life);
         let end = leg.end.unwrap_or(told);
         tracing::info!(leg = %id, ?end, "leg ended");
         self.emit(Event::LegEnded { leg: id, end });
     }
 
-    fn live_leg(&mut self, session: SessionId) -> Option<(LegId, &mut Leg)> {
+    pub(crate) fn live_leg(&mut self, session: SessionId) -> Option<(LegId, &mut Leg)> {
         let id = self.legs.of_session(session)?;
         self.legs.live(id).map(|leg| (id, leg))
     }

@@ -33,6 +33,10 @@ pub struct Peer {
     pub rings: bool,
     /// Whether it swallows everything.
     pub dead: bool,
+    /// The status with which it refuses every OPTIONS, as older phones do.
+    pub refuses_options: Option<u16>,
+    /// What it says beside its user agent.
+    aside: Vec<Packet>,
     /// The call it is in or is rung for.
     pub session: Option<SessionId>,
     pub rung: usize,
@@ -84,6 +88,8 @@ impl Peer {
             sdp,
             rings: true,
             dead: false,
+            refuses_options: None,
+            aside: Vec::new(),
             session: None,
             rung: 0,
             up: 0,
@@ -137,6 +143,15 @@ impl Peer {
         if self.dead {
             return;
         }
+        if let Some(status) = self.refuses_options
+            && packet.payload.starts_with(b"OPTIONS ")
+        {
+            return self.aside.push(Packet {
+                from: packet.to,
+                to: packet.from,
+                payload: refusal(&packet.text(), status).into(),
+            });
+        }
         let input = TransportInput::Datagram {
             local: packet.to,
             remote: packet.from,
@@ -156,22 +171,20 @@ impl Peer {
     }
 
     pub fn sent(&mut self) -> Vec<Packet> {
+        let sent = std::iter::from_fn(|| self.ua.poll_transmit()).map(|transmit| match transmit {
+            Transmit::Datagram {
+                local,
+                remote,
+                payload,
+            } => Packet {
+                from: local,
+                to: remote,
+                payload,
+            },
+            other => panic!("only datagrams here: {other:?}"),
+        });
         let dead = self.dead;
-        let sent = std::iter::from_fn(|| self.ua.poll_transmit());
-        sent.filter(|_| !dead)
-            .map(|transmit| match transmit {
-                Transmit::Datagram {
-                    local,
-                    remote,
-                    payload,
-                } => Packet {
-                    from: local,
-                    to: remote,
-                    payload,
-                },
-                other => panic!("only datagrams here: {other:?}"),
-            })
-            .collect()
+        sent.chain(self.aside.drain(..)).filter(|_| !dead).collect()
     }
 
     fn take(&mut self, event: UaEvent, now: Instant) {
@@ -208,4 +221,12 @@ impl Peer {
             | UaEvent::TrunkState { .. } => {}
         }
     }
+}
+
+/// A final response to a request, word for word as a phone would write it.
+fn refusal(request: &str, status: u16) -> String {
+    let copied = ["Via", "From", "To", "Call-ID", "CSeq"];
+    let line = |name: &str| format!("{name}: {}\r\n", super::raw::header(request, name));
+    let lines: String = copied.into_iter().map(line).collect();
+    format!("SIP/2.0 {status} Refused\r\n{lines}Content-Length: 0\r\n\r\n")
 }
