@@ -165,6 +165,11 @@ impl Mixer {
         let slot = self.slot(place).ok_or(Refused::NotConfigured)?;
         let received = slot.port.receive(source, datagram, now)?;
         let pressed = slot.port.take_pressed();
+        if received.is_noise() {
+            // The first may end the forwarding to a peer that knows of none.
+            self.choose_path(place);
+        }
+        let slot = self.slot(place).ok_or(Refused::NotConfigured)?;
         match slot.forwards_to {
             None => slot.port.keep(&received, datagram, now),
             Some(listener) => {
@@ -319,6 +324,11 @@ impl Mixer {
                 self.scratch.add(frame);
             }
         }
+        let pauses = slot.sources.iter().map(|&source| {
+            let source = self.slots.get(source)?.as_ref()?;
+            source.port.pause(source.forwards_to.is_some(), now)
+        });
+        self.scratch.set_pauses(pauses);
         let Some(slot) = self.slots[place].as_mut() else {
             return;
         };

@@ -6,6 +6,7 @@
 //! hear ([`Port::speak`]). All of it runs in one numbering, so that the peer
 //! hears one stream whatever happens behind it.
 
+mod pause;
 mod play;
 mod playout;
 mod receive;
@@ -29,12 +30,17 @@ use crate::prompt::Prompt;
 use crate::record::{RecordSink, Recorder, RecordingOrder};
 use crate::rtcp::Reception;
 use crate::rtp::{HEADER_BYTES, Packet};
+use pause::NoiseSender;
 use play::Player;
 use playout::{Playout, payload_ticks};
 use report::Reports;
 use send::{Forwarded, Sender};
 use source::SourceFilter;
 
+pub use pause::Pause;
+
+/// A source whose Opus encoder pauses is heard of at least this often.
+const DTX_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a key sent as telephone events is held, milliseconds.
 const DIGIT_MS: u32 = 100;
 
@@ -72,6 +78,14 @@ pub struct Received {
     restarted: bool,
 }
 
+impl Received {
+    /// Whether it is comfort noise.
+    #[must_use]
+    pub fn is_noise(&self) -> bool {
+        self.content == Content::Noise
+    }
+}
+
 /// What a received packet carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Content {
@@ -99,6 +113,8 @@ pub struct Scratch {
     mix: [i32; Rate::MAX_SAMPLES_PER_FRAME],
     pcm: [i16; Rate::MAX_SAMPLES_PER_FRAME],
     datagram: [u8; HEADER_BYTES + MAX_FRAME_BYTES],
+    /// Set while all that is mixed are pauses.
+    pause: Option<Pause>,
 }
 
 impl Default for Scratch {
@@ -107,6 +123,7 @@ impl Default for Scratch {
             mix: [0; Rate::MAX_SAMPLES_PER_FRAME],
             pcm: [0; Rate::MAX_SAMPLES_PER_FRAME],
             datagram: [0; HEADER_BYTES + MAX_FRAME_BYTES],
+            pause: None,
         }
     }
 }
@@ -116,6 +133,18 @@ impl Scratch {
     pub fn clear(&mut self, samples: usize) {
         let samples = samples.min(self.mix.len());
         self.mix[..samples].fill(0);
+        self.pause = None;
+    }
+
+    /// Says of the sources of the mix whether they all pause. One that speaks
+    /// (`None`) ends the pause of all.
+    pub fn set_pauses(&mut self, pauses: impl Iterator<Item = Option<Pause>>) {
+        self.pause = pauses
+            .reduce(|all, next| match (all?, next?) {
+                (Pause::Noise(a), Pause::Noise(b)) => Some(Pause::Noise(pause::sum_dbov(a, b))),
+                _ => None,
+            })
+            .flatten();
     }
 
     /// Adds a source to the mix.
@@ -152,9 +181,14 @@ pub struct Port {
     pressed: Option<Digit>,
     /// Whether somebody listens, so that packets are worth keeping.
     wanted: bool,
+    /// What the packet that came last makes of the peer's silence.
+    pause: Option<Pause>,
+    /// Whether the peer has ever sent comfort noise.
+    sends_noise: bool,
     playout: Option<Playout>,
     encoder: Option<Box<dyn Encoder>>,
     sender: Sender,
+    noise: NoiseSender,
     reports: Reports,
     player: Option<Player>,
     recorder: Option<Recorder>,
@@ -179,8 +213,11 @@ impl Port {
             events_out: None,
             pressed: None,
             wanted: false,
+            pause: None,
+            sends_noise: false,
             playout: None,
             encoder: None,
+            noise: NoiseSender::default(),
             sender: Sender::new(codec.rtp_clock_hz(), codec.timestamp_step(), &mut seeds),
             reports: Reports::new(&mut seeds),
             player: None,
@@ -350,7 +387,7 @@ impl Port {
             header,
             sequence: received.sequence,
             payload_type,
-            is_current: received.content != Content::Event,
+            content: received.content,
             payload_bytes: received.packet.payload(datagram).len(),
         };
         let header = self.sender.forward(&forwarded, now)?;
@@ -382,6 +419,19 @@ impl Port {
     #[must_use]
     pub fn heard(&self) -> Option<&[i16]> {
         self.playout.as_ref().map(Playout::frame)
+    }
+
+    /// Whether the peer pauses, and how that sounds. `forwarded` when its
+    /// packets are, so that those yet to be played do not count.
+    #[must_use]
+    pub fn pause(&self, forwarded: bool, now: Instant) -> Option<Pause> {
+        if !forwarded {
+            let level = self.playout.as_ref()?.pause_level_dbov()?;
+            return Some(Pause::Noise(level));
+        }
+        let last_media = self.session.as_ref()?.last_media;
+        let is_alive = now.saturating_duration_since(last_media) < DTX_PATIENCE;
+        self.pause.filter(|pause| is_alive || *pause != Pause::Dtx)
     }
 
     /// The speaking half of a tick: sends the mix in `scratch` with the port's
@@ -444,6 +494,14 @@ impl Port {
     pub fn can_be_forwarded(&self) -> bool {
         let receives = |session: &Session| session.format.direction.receives();
         self.recorder.is_none() && self.session.as_ref().is_some_and(receives)
+    }
+
+    /// Whether all that a stream from here may hold means something to `listener`.
+    #[must_use]
+    pub fn is_understood_by(&self, listener: &Port) -> bool {
+        let takes_noise = |session: &Session| session.format.comfort_noise.is_some();
+        self.codec() == listener.codec()
+            && (!self.sends_noise || listener.session.as_ref().is_some_and(takes_noise))
     }
 
     /// Whether a forwarded stream is all that the peer is to hear.

@@ -115,9 +115,9 @@ impl Mixer {
         };
         let listener = slot(to)?;
         let alone = listener.sources == [place];
-        let same_codec = source.port.codec() == listener.port.codec();
+        let understood = source.port.is_understood_by(&listener.port);
         let plain = source.port.can_be_forwarded() && listener.port.takes_forwarded();
-        (alone && same_codec && plain).then_some(to)
+        (alone && understood && plain).then_some(to)
     }
 
     /// Sends a key on to the other side of a call whose packets are decoded.

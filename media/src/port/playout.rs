@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::codec::{Codec, CodecError, Decoder, Rate, decoder};
 use crate::jitter::{Incoming, JitterBuffer, JitterStats, Pulled};
+use crate::level::level_dbov;
 use crate::noise::{ComfortNoise, parse_level_dbov};
 
 /// Rounds in which one frame is put together; the shortest packets (2.5 ms of
@@ -23,6 +24,12 @@ pub(super) struct Playout {
     /// Noise in pauses, as the peer has described it.
     noise: Option<ComfortNoise>,
     seed: u64,
+    /// Whether the peer's Opus encoder has stopped sending speech.
+    dtx: bool,
+    /// Whether what was queued last, and the last frame, hold nothing but the
+    /// noise of a pause.
+    queued_pause: bool,
+    frame_is_pause: bool,
 }
 
 impl Playout {
@@ -37,6 +44,9 @@ impl Playout {
             frame: vec![0; rate.samples_per_frame()].into(),
             noise: None,
             seed,
+            dtx: false,
+            queued_pause: false,
+            frame_is_pause: false,
         })
     }
 
@@ -68,6 +78,7 @@ impl Playout {
         self.jitter.reset();
         self.queued = 0;
         self.noise = None;
+        (self.dtx, self.frame_is_pause) = (false, false);
         self.frame.fill(0);
     }
 
@@ -75,11 +86,13 @@ impl Playout {
     pub(super) fn advance(&mut self, now: Instant) {
         let wanted = self.frame.len();
         let mut blend_at = None;
+        self.frame_is_pause = self.queued == 0 || self.queued_pause;
         for _ in 0..MAX_ROUNDS {
             if self.queued >= wanted && blend_at.is_none() {
                 break;
             }
             self.fill(now, &mut blend_at);
+            self.frame_is_pause &= self.queued_pause;
         }
         let ready = self.queued.min(wanted);
         self.frame[..ready].copy_from_slice(&self.queue[..ready]);
@@ -91,6 +104,11 @@ impl Playout {
     /// The frame made last.
     pub(super) fn frame(&self) -> &[i16] {
         &self.frame
+    }
+
+    /// The level of the frame made last, when it is the noise of a pause.
+    pub(super) fn pause_level_dbov(&self) -> Option<f32> {
+        self.frame_is_pause.then(|| level_dbov(&self.frame))
     }
 
     pub(super) fn stats(&self) -> JitterStats {
@@ -105,15 +123,22 @@ impl Playout {
         let added = match self.jitter.pull(now) {
             Pulled::Noise(payload) => {
                 let level = parse_level_dbov(payload);
-                self.noise = level.map(|level| ComfortNoise::new(self.seed, level));
+                match (level, &mut self.noise) {
+                    (Some(level), Some(noise)) => noise.set_level(level),
+                    (level, noise) => {
+                        *noise = level.map(|level| ComfortNoise::new(self.seed, level));
+                    }
+                }
                 return;
             }
             Pulled::Squeeze(payload) => {
+                self.dtx = is_dtx(self.codec, payload);
                 *blend_at = blend_at.or(Some(self.queued));
                 decode(&mut *self.decoder, payload, room)
             }
             Pulled::Audio(payload) => {
                 self.noise = None;
+                self.dtx = is_dtx(self.codec, payload);
                 decode(&mut *self.decoder, payload, room)
             }
             Pulled::Lost { next: Some(next) } => self.decoder.recover(next, room),
@@ -122,11 +147,16 @@ impl Playout {
                 let room = &mut room[..frame];
                 match &mut self.noise {
                     Some(noise) => noise.fill(room),
+                    // Goes on with the noise that the encoder has described.
+                    None if self.dtx => {
+                        self.decoder.conceal(room);
+                    }
                     None => room.fill(0),
                 }
                 frame
             }
         };
+        self.queued_pause = self.dtx || self.noise.is_some();
         let start = self.queued;
         self.queued += added;
         if let Some(at) = *blend_at
@@ -176,6 +206,12 @@ pub(super) fn payload_ticks(codec: Codec, payload: &[u8]) -> u32 {
         Codec::Pcmu | Codec::Pcma | Codec::G722 => payload.len() as u32,
         Codec::Opus => opus_ticks(payload).unwrap_or(codec.timestamp_step()),
     }
+}
+
+/// Whether a packet says that the encoder has stopped sending speech: one of
+/// at most two bytes holds no audio (RFC 6716 section 3.1).
+pub(super) fn is_dtx(codec: Codec, payload: &[u8]) -> bool {
+    codec == Codec::Opus && payload.len() <= 2
 }
 
 /// The duration in an Opus packet's first two bytes (RFC 6716 section 3.1),

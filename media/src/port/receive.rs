@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::{Content, Port, Received, Refused};
+use super::playout::is_dtx;
+use super::{Content, Pause, Port, Received, Refused};
 use crate::codec::Codec;
 use crate::control::{MediaEvent, PortFormat};
 use crate::dtmf::DigitEvent;
+use crate::noise::parse_level_dbov;
 use crate::rtcp::{Arrival, Reception};
 use crate::rtp::Packet;
 
@@ -34,8 +36,17 @@ impl Port {
             return Err(Refused::Direction);
         }
         let (sequence, restarted) = self.place(&packet, now)?;
-        if content == Content::Event {
-            self.hear_key(&packet, datagram, now);
+        match content {
+            Content::Event => self.hear_key(&packet, datagram, now),
+            Content::Noise => {
+                self.sends_noise = true;
+                self.pause = parse_level_dbov(packet.payload(datagram)).map(Pause::Noise);
+            }
+            Content::Audio => {
+                let codec = self.codec();
+                let is_dtx = codec.is_some_and(|codec| is_dtx(codec, packet.payload(datagram)));
+                self.pause = is_dtx.then_some(Pause::Dtx);
+            }
         }
         Ok(Received {
             packet,

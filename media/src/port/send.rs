@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Seeds;
+use super::{Content, Seeds};
 use crate::rtp::{Header, is_newer_sequence, timestamp_distance};
 
 /// A forwarding that has been quiet for this long is stood in for.
@@ -56,8 +56,7 @@ pub(super) struct Forwarded<'h> {
     /// Sequence number extended by its wraps.
     pub(super) sequence: u64,
     pub(super) payload_type: u8,
-    /// Whether its timestamp is that of the stream's present.
-    pub(super) is_current: bool,
+    pub(super) content: Content,
     pub(super) payload_bytes: usize,
 }
 
@@ -143,6 +142,11 @@ impl Sender {
         self.make(payload_type, self.next_timestamp, marker, payload_bytes)
     }
 
+    /// The header of comfort noise made here.
+    pub(super) fn noise(&mut self, payload_type: u8, payload_bytes: usize) -> Header {
+        self.make(payload_type, self.next_timestamp, false, payload_bytes)
+    }
+
     /// The header of a telephone event made here, whose timestamp is its start.
     pub(super) fn event(&mut self, payload_type: u8, timestamp: u32, marker: bool) -> Header {
         // The audio after the event begins anew.
@@ -155,6 +159,8 @@ impl Sender {
     /// comes too late.
     pub(super) fn forward(&mut self, packet: &Forwarded<'_>, now: Instant) -> Option<Header> {
         let header = packet.header;
+        // An event bears the time of its start.
+        let is_current = packet.content != Content::Event;
         let mut aligned = false;
         let mut mapping = self.mapping.filter(|mapping| mapping.ssrc == header.ssrc);
         let numbers = match mapping.and_then(|mapping| mapping.sequence) {
@@ -170,7 +176,7 @@ impl Sender {
         }
         let known = mapping.map(|mapping| mapping.timestamp_offset);
         let timestamp_offset = match known {
-            Some(offset) if !packet.is_current || self.agrees(header.timestamp, offset) => offset,
+            Some(offset) if !is_current || self.agrees(header.timestamp, offset) => offset,
             _ => {
                 aligned = true;
                 self.next_timestamp.wrapping_sub(header.timestamp)
@@ -191,14 +197,22 @@ impl Sender {
         self.count(packet.payload_bytes);
         if sequence == self.next_sequence || is_newer_sequence(sequence, self.next_sequence) {
             self.next_sequence = sequence.wrapping_add(1);
-            if packet.is_current {
+            if is_current {
                 self.next_timestamp = timestamp.wrapping_add(self.step);
                 self.forwarded_since_tick = true;
             }
         }
-        let marker_due = packet.is_current && std::mem::take(&mut self.marker_due);
+        let marker = match packet.content {
+            Content::Audio => std::mem::take(&mut self.marker_due) || aligned || header.marker,
+            Content::Noise => {
+                // Speech after it begins a talkspurt; a pause is none.
+                self.marker_due = true;
+                false
+            }
+            Content::Event => aligned || header.marker,
+        };
         Some(Header {
-            marker: header.marker || aligned || marker_due,
+            marker,
             payload_type: packet.payload_type,
             sequence,
             timestamp,

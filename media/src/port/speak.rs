@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::{Port, Scratch};
+use super::{Pause, Port, Scratch};
 use crate::codec::{Rate, encoder};
 use crate::control::MediaEvent;
 use crate::rtp::HEADER_BYTES;
@@ -28,6 +28,7 @@ impl Port {
         let samples = self.rate.samples_per_frame();
         if let Some(player) = &mut self.player {
             let finished = player.add_to(&mut scratch.mix[..samples], self.rate);
+            scratch.pause = None;
             if finished {
                 let (port, clip) = (self.id, player.name());
                 self.player = None;
@@ -38,6 +39,7 @@ impl Port {
         if let Some(recorder) = &mut self.recorder {
             let beep = &mut scratch.pcm[..samples];
             if recorder.beep(beep) {
+                scratch.pause = None;
                 for (sum, &sample) in scratch.mix.iter_mut().zip(&*beep) {
                     *sum += i32::from(sample);
                 }
@@ -52,6 +54,7 @@ impl Port {
         now: Instant,
     ) -> Option<(SocketAddr, usize)> {
         if self.sender.is_forwarding(now) {
+            self.noise.end();
             return None;
         }
         let session = self.session.as_ref()?;
@@ -60,11 +63,24 @@ impl Port {
             self.sender.pause();
             return None;
         };
-        let length = match self.key_packet(&mut scratch.datagram) {
-            Some(length) => length,
-            None => self.audio_packet(scratch)?,
+        let comfort_noise = session.format.comfort_noise;
+        if let Some(length) = self.key_packet(&mut scratch.datagram) {
+            return Some((to, length));
+        }
+        let length = match (scratch.pause, comfort_noise) {
+            (Some(Pause::Noise(level)), Some(payload_type)) => {
+                self.noise_packet(payload_type, level, &mut scratch.datagram)
+            }
+            (Some(Pause::Dtx), _) => {
+                self.sender.pause();
+                None
+            }
+            _ => {
+                self.noise.end();
+                self.audio_packet(scratch)
+            }
         };
-        Some((to, length))
+        Some((to, length?))
     }
 
     /// Writes the packet of a key that is being sent; returns its length.
@@ -78,6 +94,17 @@ impl Port {
         out[..HEADER_BYTES].copy_from_slice(&header.build());
         let end = HEADER_BYTES + event.payload.len();
         out[HEADER_BYTES..end].copy_from_slice(&event.payload);
+        Some(end)
+    }
+
+    /// Writes the comfort noise that is due in a pause; returns its length.
+    fn noise_packet(&mut self, payload_type: u8, level_dbov: f32, out: &mut [u8]) -> Option<usize> {
+        self.sender.pause();
+        let payload = self.noise.poll(level_dbov)?;
+        let header = self.sender.noise(payload_type, payload.len());
+        out[..HEADER_BYTES].copy_from_slice(&header.build());
+        let end = HEADER_BYTES + payload.len();
+        out[HEADER_BYTES..end].copy_from_slice(&payload);
         Some(end)
     }
 

@@ -4,6 +4,7 @@
 mod calls;
 mod hold;
 mod keys;
+mod pauses;
 mod recording;
 mod reports;
 mod rig;

@@ -147,8 +147,13 @@ impl Peer {
         if let Some(tone) = &mut self.tone {
             tone.fill(&mut pcm);
         }
+        self.packet_of(&pcm)
+    }
+
+    /// 20 ms of PCM as a packet.
+    pub fn packet_of(&mut self, pcm: &[i16]) -> Vec<u8> {
         let mut payload = [0; 320];
-        let bytes = self.encoder.encode(&pcm, &mut payload).unwrap();
+        let bytes = self.encoder.encode(pcm, &mut payload).unwrap();
         let datagram = self.packet(self.format.receive_payload_type, &payload[..bytes]);
         self.timestamp = self
             .timestamp
