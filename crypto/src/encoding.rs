@@ -61,6 +61,10 @@ impl<'a> Cursor<'a> {
         Ok(u8::from_be_bytes(self.array()?))
     }
 
+    pub(crate) fn u16(&mut self) -> Result<u16, ReadError> {
+        Ok(u16::from_be_bytes(self.array()?))
+    }
+
     pub(crate) fn u32(&mut self) -> Result<u32, ReadError> {
         Ok(u32::from_be_bytes(self.array()?))
     }

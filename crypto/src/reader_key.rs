@@ -66,6 +66,15 @@ impl ReaderSecretKey {
         }
     }
 
+    /// `DeriveKeyPair` of RFC 9180 section 7.1.3, from 32 bytes that are as
+    /// good as random.
+    pub(crate) fn from_ikm(ikm: &[u8; 32]) -> Self {
+        let (private, _) = X25519HkdfSha256::derive_keypair(ikm);
+        let mut scalar = Zeroizing::new([0; KEY_BYTES]);
+        private.write_exact(&mut *scalar);
+        Self::from_bytes(&scalar)
+    }
+
     /// The half that recordings are sealed to.
     pub fn public_key(&self) -> &ReaderPublicKey {
         &self.public
