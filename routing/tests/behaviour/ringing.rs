@@ -240,6 +240,32 @@ fn waves_ring_the_longest_idle_first_and_pass_the_call_on() {
 }
 
 #[test]
+fn a_shared_phone_that_rings_for_one_hub_is_no_room_for_the_other() {
+    let mut config = two_hubs();
+    for hub in config.hubs.values_mut() {
+        hub.answer_after = secs(30);
+    }
+    let night = config.hubs.get_mut(&hub("night")).unwrap();
+    night.schedule = around_the_clock(&["ana", "luis"]);
+    // Luis is on duty for the one hub, Eva for the other, at one phone.
+    let luis = config.volunteers.get_mut(&person("luis")).unwrap();
+    luis.accounts = [AccountId::new("eva")].into();
+    let mut desk = Desk::open(config);
+    desk.turn(|router, _| router.set_max_parallel_legs(Some(1)));
+    let (_, commands) = desk.call();
+    assert_eq!(devices(&commands), [ANA]);
+    let next = desk.router.poll_timeout();
+    assert_eq!(next, Some((desk.now + secs(15), TimerReason::NextWave)));
+    let (_, commands) = desk.call_from(None, DAY);
+    assert_eq!(devices(&commands), [EVA]);
+    desk.event(Event::DeviceDown {
+        device: DeviceId(99),
+    });
+    let next = desk.router.poll_timeout();
+    assert_eq!(next, Some((desk.now + secs(30), TimerReason::AnswerCaller)));
+}
+
+#[test]
 fn a_phone_shared_by_two_rings_once() {
     let mut config = config();
     let luis = config.volunteers.get_mut(&person("luis")).unwrap();
