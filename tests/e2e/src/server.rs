@@ -18,6 +18,8 @@ use crate::net::Net;
 
 /// A start renders and converts recordings, on a machine that may be busy.
 const START_WITHIN: Duration = Duration::from_secs(60);
+/// Facts gather for a moment before they are written.
+const RECORDED_WITHIN: Duration = Duration::from_millis(200);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
 /// A box with a data folder of its own.
@@ -206,10 +208,15 @@ impl Server {
         });
     }
 
-    /// Waits until no call is live.
+    /// Waits until no call is live, and the records say so.
     pub fn wait_idle(&self) {
         self.wait_status("the calls to end", STOP_WITHIN, |status| {
             status["calls"].as_array()?.is_empty().then_some(())
+        });
+        // The last call may not be in the list at all yet.
+        std::thread::sleep(RECORDED_WITHIN);
+        eventually("the records of the calls", STOP_WITHIN, || {
+            (!self.say(&["calls"]).contains(" live\n")).then_some(())
         });
     }
 
