@@ -23,7 +23,10 @@ pub mod identity;
 mod key_text;
 mod label;
 mod primitive;
+pub mod provisioning;
 mod reader_key;
+pub mod transparency;
+pub mod vault;
 mod voicemail;
 
 pub use caller_id::{CallerIdKey, CallerIdTag};

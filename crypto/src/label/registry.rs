@@ -20,6 +20,8 @@ pub enum Label {
     SigchainLink,
     /// hash: hash of the previous link.
     SigchainHash,
+    /// hash: key-transparency leaf: user, seqno, chain head.
+    KtLeaf,
     /// hkdf: PUK seed -> reader X25519 key pair.
     PukHpkeIkm,
     /// hkdf: PUK seed -> symmetric key.
@@ -32,14 +34,68 @@ pub enum Label {
     ItemsKeyWrap,
     /// aead: content key under items_key.
     ItemsCekWrap,
+    /// cobblestone: note and its custom fields.
+    NoteBody,
+    /// cobblestone: conversation message.
+    MessageBody,
+    /// cobblestone: transcript.
+    TranscriptBody,
+    /// cobblestone: report, case or event record.
+    ReportBody,
+    /// cobblestone: contact or relationship.
+    ContactBody,
+    /// cobblestone: attachment.
+    AttachmentBody,
     /// cobblestone: voicemail or recording.
     VoicemailBody,
+    /// hpke: content key to one reader.
+    RecordKeyWrap,
     /// hpke: content key sealed by the server on ingest.
     IngestKeyWrap,
+    /// sign: author signature over context and body.
+    RecordHeader,
+    /// sign: server signature over an ingested record.
+    IngestHeader,
+    /// sign: signed reader manifest.
+    RecordManifest,
+    /// sign: erasure tombstone.
+    RecordErasure,
     /// hmac: server-held: caller number for bans and rate limits.
     CallerIdHmac,
+    /// hkdf: PIN hash + device share + optional PRF -> vault KEK.
+    VaultKek,
+    /// aead: device seed at rest.
+    VaultBlob,
+    /// hash: WebAuthn PRF eval input.
+    VaultPrfSalt,
+    /// hkdf: recovery key -> KEK.
+    RecoveryKek,
+    /// hkdf: backup code -> server-side verifier half.
+    BackupCodeAuth,
+    /// hkdf: backup code -> escrow KEK half.
+    BackupCodeKek,
+    /// hkdf: provisioning ECDH -> session keys.
+    ProvisionSession,
+    /// hkdf: provisioning transcript -> short code.
+    ProvisionSas,
+    /// cobblestone: GDPR export file.
+    ExportBody,
     /// hash: reader public key -> key id in a list of wraps.
     ReaderKeyId,
+    /// hkdf: stretched code -> proof to the server for its share.
+    VaultShareAuth,
+    /// hash: what the server keeps of a proof.
+    AuthVerifier,
+    /// aead: secret under a recovery key or backup code.
+    EscrowBlob,
+    /// hash: old device commits to its key.
+    ProvisionCommit,
+    /// hash: all that two devices said in the clear.
+    ProvisionTranscript,
+    /// aead: sealed message between two devices.
+    ProvisionMessage,
+    /// hash: user and chain head -> half of a safety number.
+    SafetyNumber,
 }
 
 impl Label {
@@ -54,16 +110,44 @@ impl Label {
             Self::RequestPop => "hl/v1/device/request-pop",
             Self::SigchainLink => "hl/v1/sigchain/sigchain-link",
             Self::SigchainHash => "hl/v1/sigchain/sigchain-hash",
+            Self::KtLeaf => "hl/v1/sigchain/kt-leaf",
             Self::PukHpkeIkm => "hl/v1/puk/puk-hpke-ikm",
             Self::PukSym => "hl/v1/puk/puk-sym",
             Self::PukDeviceWrap => "hl/v1/puk/puk-device-wrap",
             Self::PukPrevBox => "hl/v1/puk/puk-prev-box",
             Self::ItemsKeyWrap => "hl/v1/puk/items-key-wrap",
             Self::ItemsCekWrap => "hl/v1/puk/items-cek-wrap",
+            Self::NoteBody => "hl/v1/record/note-body",
+            Self::MessageBody => "hl/v1/record/message-body",
+            Self::TranscriptBody => "hl/v1/record/transcript-body",
+            Self::ReportBody => "hl/v1/record/report-body",
+            Self::ContactBody => "hl/v1/record/contact-body",
+            Self::AttachmentBody => "hl/v1/record/attachment-body",
             Self::VoicemailBody => "hl/v1/record/voicemail-body",
+            Self::RecordKeyWrap => "hl/v1/record/record-key-wrap",
             Self::IngestKeyWrap => "hl/v1/record/ingest-key-wrap",
+            Self::RecordHeader => "hl/v1/record/record-header",
+            Self::IngestHeader => "hl/v1/record/ingest-header",
+            Self::RecordManifest => "hl/v1/record/record-manifest",
+            Self::RecordErasure => "hl/v1/record/record-erasure",
             Self::CallerIdHmac => "hl/v1/hub/caller-id-hmac",
+            Self::VaultKek => "hl/v1/vault/vault-kek",
+            Self::VaultBlob => "hl/v1/vault/vault-blob",
+            Self::VaultPrfSalt => "hl/v1/vault/vault-prf-salt",
+            Self::RecoveryKek => "hl/v1/vault/recovery-kek",
+            Self::BackupCodeAuth => "hl/v1/vault/backup-code-auth",
+            Self::BackupCodeKek => "hl/v1/vault/backup-code-kek",
+            Self::ProvisionSession => "hl/v1/vault/provision-session",
+            Self::ProvisionSas => "hl/v1/vault/provision-sas",
+            Self::ExportBody => "hl/v1/vault/export-body",
             Self::ReaderKeyId => "hl/v1/record/reader-key-id",
+            Self::VaultShareAuth => "hl/v1/vault/share-auth",
+            Self::AuthVerifier => "hl/v1/vault/auth-verifier",
+            Self::EscrowBlob => "hl/v1/vault/escrow-blob",
+            Self::ProvisionCommit => "hl/v1/vault/provision-commit",
+            Self::ProvisionTranscript => "hl/v1/vault/provision-transcript",
+            Self::ProvisionMessage => "hl/v1/vault/provision-message",
+            Self::SafetyNumber => "hl/v1/sigchain/safety-number",
         }
     }
 }

@@ -1,0 +1,342 @@
+//! Signed notes: text with signature lines (c2sp.org/signed-note).
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64ct::{Base64, Encoding};
+
+use super::error::FormatError;
+use crate::primitive::{Signature, SigningKey, VerifyingKey};
+
+/// The most signature lines that are looked at; the specification wants 16.
+const MAX_SIGNATURES: usize = 32;
+const MAX_NAME_BYTES: usize = 255;
+const KEY_ID_BYTES: usize = 4;
+const DASH: &str = "\u{2014} ";
+
+/// What a key signs, as its id says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum KeyType {
+    /// The text as it is.
+    Note = 1,
+    /// Text and time: `cosignature/v1` (c2sp.org/tlog-cosignature).
+    Cosignature = 4,
+}
+
+/// The name of a key: not empty, without spaces, `+` or control characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NoteName(String);
+
+impl NoteName {
+    /// Takes a name such as `hotline.example/keys`.
+    ///
+    /// # Errors
+    /// [`FormatError`] for a name that no note can carry.
+    pub fn new(name: &str) -> Result<Self, FormatError> {
+        let unfit = |character: char| {
+            character.is_whitespace() || character.is_control() || character == '+'
+        };
+        if name.is_empty() || name.len() > MAX_NAME_BYTES || name.contains(unfit) {
+            return Err(FormatError {
+                what: "the name of a key",
+                why: "it is empty, too long, or has a space or a plus sign",
+            });
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NoteName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A name and a public key of one type. Its text is the usual verifier key,
+/// `<name>+<key id>+<base64 of type and key>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct NamedKey {
+    name: NoteName,
+    kind: KeyType,
+    key: VerifyingKey,
+}
+
+impl NamedKey {
+    fn id(&self) -> [u8; KEY_ID_BYTES] {
+        let front = [self.name.0.as_bytes(), b"\n", &[self.kind as u8]].concat();
+        let digest = crate::primitive::hash(&[&front, &self.key.as_bytes()[..]].concat());
+        let mut id = [0; KEY_ID_BYTES];
+        id.copy_from_slice(&digest[..KEY_ID_BYTES]);
+        id
+    }
+
+    fn line(&self, signature: &[u8]) -> String {
+        let encoded = Base64::encode_string(&[&self.id()[..], signature].concat());
+        format!("{DASH}{} {encoded}\n", self.name)
+    }
+
+    /// What this key put below a note.
+    fn signatures<'a>(&self, lines: &'a [SignatureLine]) -> impl Iterator<Item = &'a [u8]> {
+        let (name, id) = (self.name.clone(), self.id());
+        lines
+            .iter()
+            .filter(move |line| line.name == name && line.id == id)
+            .map(|line| &line.signature[..])
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.id().map(|byte| format!("{byte:02x}")).concat();
+        let key = [&[self.kind as u8], &self.key.as_bytes()[..]].concat();
+        write!(f, "{}+{id}+{}", self.name, Base64::encode_string(&key))
+    }
+
+    fn read(kind: KeyType, text: &str) -> Result<Self, FormatError> {
+        let malformed = |why| FormatError {
+            what: "a verifier key",
+            why,
+        };
+        let mut parts = text.trim().splitn(3, '+');
+        let (Some(name), Some(id), Some(encoded)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return Err(malformed("it is not name+id+key"));
+        };
+        let mut bytes = [0; 1 + VerifyingKey::BYTES];
+        let decoded = Base64::decode(encoded, &mut bytes).map_err(|_| malformed("its base64"))?;
+        let Some((found, key)) = decoded.split_first() else {
+            return Err(malformed("its key is missing"));
+        };
+        if *found != kind as u8 {
+            return Err(malformed("the key is for another use"));
+        }
+        let key = key
+            .try_into()
+            .map_err(|_| malformed("its key is cut off"))?;
+        let key = VerifyingKey::from_bytes(key).map_err(|_| malformed("its key is unsafe"))?;
+        let name = NoteName::new(name)?;
+        let named = Self { name, kind, key };
+        if named.id().map(|byte| format!("{byte:02x}")).concat() != id {
+            return Err(malformed("its id does not fit its key"));
+        }
+        Ok(named)
+    }
+}
+
+macro_rules! keys {
+    ($($(#[$doc:meta])* $name:ident, $kind:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name(NamedKey);
+
+        impl $name {
+            /// Takes a name and its public key.
+            pub fn new(name: NoteName, key: VerifyingKey) -> Self {
+                let kind = $kind;
+                Self(NamedKey { name, kind, key })
+            }
+
+            /// The name that stands before its signatures.
+            pub fn name(&self) -> &NoteName {
+                &self.0.name
+            }
+
+            /// The public key.
+            pub fn key(&self) -> &VerifyingKey {
+                &self.0.key
+            }
+        }
+
+        /// The text for configuration files, `<name>+<key id>+<base64>`.
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.write(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = FormatError;
+
+            fn from_str(text: &str) -> Result<Self, FormatError> {
+                NamedKey::read($kind, text).map(Self)
+            }
+        }
+    )*};
+}
+
+keys! {
+    /// Whose checkpoints are believed. The name is the log's origin.
+    LogKey, KeyType::Note;
+    /// Whose confirmation of checkpoints counts.
+    WitnessKey, KeyType::Cosignature;
+}
+
+impl LogKey {
+    /// Whether the log signed this; `None` when it did not sign at all.
+    pub(super) fn verify(&self, note: &Note) -> Option<bool> {
+        let signatures = self.0.signatures(&note.lines);
+        all(signatures.map(|signature| {
+            let signature = signature.try_into().ok().map(Signature::from_bytes);
+            signature.is_some_and(|signature| {
+                self.0.key.verify(note.text.as_bytes(), &signature).is_ok()
+            })
+        }))
+    }
+}
+
+impl WitnessKey {
+    /// When the witness last confirmed this, in Unix seconds; `None` when it did
+    /// not sign.
+    ///
+    /// # Errors
+    /// [`ForgedSignature`] when a line bears its name and does not fit.
+    pub(super) fn confirmed_at_s(&self, note: &Note) -> Result<Option<u64>, ForgedSignature> {
+        let mut latest = None;
+        for content in self.0.signatures(&note.lines) {
+            let (time, signature) = content.split_first_chunk().ok_or(ForgedSignature)?;
+            let time_s = u64::from_be_bytes(*time);
+            let signature = signature.try_into().map_err(|_| ForgedSignature)?;
+            let message = cosigned(&note.text, time_s);
+            let signature = Signature::from_bytes(signature);
+            self.0
+                .key
+                .verify(message.as_bytes(), &signature)
+                .map_err(|_| ForgedSignature)?;
+            latest = latest.max(Some(time_s));
+        }
+        Ok(latest)
+    }
+}
+
+/// A signature in a known name that does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ForgedSignature;
+
+/// Signs checkpoints. Its key signs nothing else.
+#[derive(Debug, Clone)]
+pub struct LogSigner {
+    signing: SigningKey,
+    key: LogKey,
+}
+
+impl LogSigner {
+    /// The signer of the log with this origin.
+    pub fn new(origin: NoteName, signing: SigningKey) -> Self {
+        let key = LogKey::new(origin, signing.verifying_key());
+        Self { signing, key }
+    }
+
+    /// What clients and witnesses pin.
+    pub fn key(&self) -> &LogKey {
+        &self.key
+    }
+
+    pub(super) fn sign(&self, text: &str) -> String {
+        let signature = self.signing.sign(text.as_bytes());
+        self.key.0.line(signature.as_bytes())
+    }
+}
+
+/// Confirms checkpoints. Its key signs nothing else, and belongs to one witness
+/// only: the signed message does not name the witness.
+#[derive(Debug, Clone)]
+pub struct WitnessSigner {
+    signing: SigningKey,
+    key: WitnessKey,
+}
+
+impl WitnessSigner {
+    /// The signer of the witness with this name.
+    pub fn new(name: NoteName, signing: SigningKey) -> Self {
+        let key = WitnessKey::new(name, signing.verifying_key());
+        Self { signing, key }
+    }
+
+    /// What clients pin.
+    pub fn key(&self) -> &WitnessKey {
+        &self.key
+    }
+
+    pub(super) fn sign(&self, text: &str, time_s: u64) -> String {
+        let signature = self.signing.sign(cosigned(text, time_s).as_bytes());
+        let content = [&time_s.to_be_bytes()[..], signature.as_bytes()].concat();
+        self.key.0.line(&content)
+    }
+}
+
+/// The signed message of `cosignature/v1`.
+fn cosigned(text: &str, time_s: u64) -> String {
+    format!("cosignature/v1\ntime {time_s}\n{text}")
+}
+
+/// A note: its text, which ends in a newline, and who signed it. Nothing of it
+/// is checked yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Note {
+    pub(super) text: String,
+    lines: Vec<SignatureLine>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SignatureLine {
+    name: NoteName,
+    id: [u8; KEY_ID_BYTES],
+    signature: Vec<u8>,
+}
+
+impl Note {
+    pub(super) fn parse(note: &str) -> Result<Self, FormatError> {
+        let malformed = |why| FormatError {
+            what: "a signed note",
+            why,
+        };
+        let control = |character: char| character.is_ascii_control() && character != '\n';
+        if note.contains(control) {
+            return Err(malformed("it has control characters"));
+        }
+        let blank = note.rfind("\n\n").ok_or(malformed("it has no signature"))?;
+        let (text, rest) = note.split_at(blank + 1);
+        let signatures = rest[1..]
+            .strip_suffix('\n')
+            .ok_or(malformed("its last line does not end"))?;
+        let lines = signatures.split('\n');
+        if lines.clone().count() > MAX_SIGNATURES {
+            return Err(malformed("it has too many signatures"));
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            lines: lines.map(SignatureLine::parse).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl SignatureLine {
+    fn parse(line: &str) -> Result<Self, FormatError> {
+        let malformed = |why| FormatError {
+            what: "a signature line",
+            why,
+        };
+        let rest = line.strip_prefix(DASH).ok_or(malformed("its dash"))?;
+        let (name, encoded) = rest.split_once(' ').ok_or(malformed("its parts"))?;
+        let bytes = Base64::decode_vec(encoded).map_err(|_| malformed("its base64"))?;
+        let (id, signature) = bytes
+            .split_first_chunk()
+            .filter(|(_, signature)| !signature.is_empty())
+            .ok_or(malformed("its signature is cut off"))?;
+        Ok(Self {
+            name: NoteName::new(name)?,
+            id: *id,
+            signature: signature.to_vec(),
+        })
+    }
+}
+
+/// Whether all hold; `None` when there are none.
+fn all(mut checks: impl Iterator<Item = bool>) -> Option<bool> {
+    let first = checks.next()?;
+    Some(checks.fold(first, |so_far, check| so_far && check))
+}
