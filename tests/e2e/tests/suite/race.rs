@@ -44,9 +44,9 @@ fn of_two_who_pick_up_at_once_one_has_the_caller_each_time() {
         .calls(ROUNDS)
         .start(net);
     let (mut gaps, mut stops) = (Vec::new(), Vec::new());
-    let mut first_wins = 0;
+    let (mut first_wins, mut early) = (0, Vec::new());
     for round in 0..ROUNDS {
-        let (gap, stop, winner) = play(&phones, round);
+        let (gap, stop, winner) = play(&phones, round, &mut early);
         gaps.push(gap);
         stops.push(stop);
         first_wins += u32::from(winner == first_of(round));
@@ -76,14 +76,17 @@ fn first_of(round: u32) -> usize {
 }
 
 /// One call. The time between the two answers, the time until the last other phone was told to
-/// stop, and which of the two has the caller.
-fn play(phones: &Phones, round: u32) -> (Duration, Duration, usize) {
+/// stop, and which of the two has the caller. `early` are INVITEs of the next call, which comes in
+/// while this one is still looked at.
+fn play(phones: &Phones, round: u32, early: &mut Vec<Arrived>) -> (Duration, Duration, usize) {
     let mut seen = Round {
         invites: vec![None; PHONES],
         ..Round::default()
     };
+    let mut waiting = std::mem::take(early).into_iter();
     while seen.invites.iter().any(Option::is_none) {
-        let arrived = phones.next(WITHIN).expect("an INVITE at every phone");
+        let arrived = waiting.next().or_else(|| phones.next(WITHIN));
+        let arrived = arrived.expect("an INVITE at every phone");
         if arrived.is("INVITE") {
             let ringing = phones.response_to(arrived.phone, &arrived.text, "180 Ringing", false);
             phones.send(arrived.phone, &ringing);
@@ -106,7 +109,11 @@ fn play(phones: &Phones, round: u32) -> (Duration, Duration, usize) {
     } else {
         QUIET
     }) {
-        take(phones, &mut seen, arrived);
+        if arrived.is("INVITE") {
+            early.push(arrived);
+        } else {
+            take(phones, &mut seen, arrived);
+        }
     }
     judge(&seen, round);
     let stopped = seen.cancelled.iter().filter(|(phone, _)| *phone > 1);
