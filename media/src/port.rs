@@ -6,6 +6,7 @@
 //! hear ([`Port::speak`]). All of it runs in one numbering, so that the peer
 //! hears one stream whatever happens behind it.
 
+mod loss;
 mod pause;
 mod play;
 mod playout;

@@ -13,7 +13,7 @@ use media::tone::{Region, Tone, ToneGenerator};
 
 /// Allocations inside the Opus library for one frame encoded, or one lost
 /// frame filled in.
-const OPUS_ALLOWANCE: usize = 8;
+const OPUS_ALLOWANCE: usize = 10;
 const FRAMES: usize = 50;
 
 thread_local! {

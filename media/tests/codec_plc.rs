@@ -122,3 +122,68 @@ fn opus_recovers_a_lost_frame_from_the_packet_after_it() {
         assert!(recovered > 0.2 && recovered > 3.0 * concealed, "{told}");
     }
 }
+
+/// A voice whose pitch and loudness wander, so that no frame can be guessed
+/// from the one before.
+fn wandering_voice(rate: Rate, frames: usize) -> Vec<i16> {
+    let (mut phase, hz) = (0.0f64, f64::from(rate.hz()));
+    let sample = |at: usize| {
+        let time = at as f64 / hz;
+        let pitch = 160.0 + 70.0 * (time * 23.0).sin() + 30.0 * (time * 61.0).sin();
+        phase += std::f64::consts::TAU * pitch / hz;
+        let voice: f64 = (1..8)
+            .map(|n| (phase * f64::from(n)).sin() / f64::from(n))
+            .sum();
+        let loudness = 0.55 + 0.45 * (time * 37.0).sin();
+        (voice * loudness * 6_000.0) as i16
+    };
+    (0..frames * rate.samples_per_frame()).map(sample).collect()
+}
+
+/// Loses every tenth packet; returns what is heard in place of those against
+/// what would have been heard, as signal to error, dB.
+fn lost_frames_db(rate: Rate, expected_loss: u8) -> f64 {
+    let mut encoder = encoder(Codec::Opus, rate).unwrap();
+    encoder.expect_loss(expected_loss);
+    let frame = rate.samples_per_frame();
+    let pcm = wandering_voice(rate, 500);
+    let packets: Vec<Vec<u8>> = pcm
+        .chunks_exact(frame)
+        .map(|sent| {
+            let mut payload = [0; MAX_FRAME_BYTES];
+            let bytes = encoder.encode(sent, &mut payload).unwrap();
+            payload[..bytes].to_vec()
+        })
+        .collect();
+    let mut whole = decoder(Codec::Opus, rate).unwrap();
+    let mut lossy = decoder(Codec::Opus, rate).unwrap();
+    let (mut meant, mut heard) = (vec![0; frame], vec![0; frame]);
+    let (mut signal, mut error) = (0.0, 0.0);
+    for (number, packet) in packets.iter().enumerate() {
+        whole.decode(packet, &mut meant).unwrap();
+        match packets.get(number + 1) {
+            Some(next) if number % 10 == 9 => {
+                lossy.recover(next, &mut heard);
+                for (&meant, &heard) in meant.iter().zip(&heard) {
+                    signal += f64::from(meant).powi(2);
+                    error += (f64::from(meant) - f64::from(heard)).powi(2);
+                }
+            }
+            _ => {
+                lossy.decode(packet, &mut heard).unwrap();
+            }
+        }
+    }
+    10.0 * (signal / error).log10()
+}
+
+#[test]
+fn opus_that_expects_loss_lets_lost_frames_be_heard() {
+    for rate in [Rate::Hz8000, Rate::Hz16000] {
+        let (guessed, copied) = (lost_frames_db(rate, 0), lost_frames_db(rate, 10));
+        assert!(
+            copied > guessed + 4.0 && copied > 5.0,
+            "{rate:?}: {guessed:.1} dB guessed, {copied:.1} dB from copies"
+        );
+    }
+}

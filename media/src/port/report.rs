@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::loss::ReportedLoss;
 use super::source::{canonical, sendable};
 use super::{Port, Refused, Seeds};
 use crate::rtcp::{
@@ -24,6 +25,7 @@ pub(super) struct Reports {
     /// Where the peer's reports come from, behind a NAT.
     learnt: Option<SocketAddr>,
     round_trip: Option<Duration>,
+    loss: ReportedLoss,
 }
 
 impl Reports {
@@ -44,12 +46,18 @@ impl Reports {
             packets: 0,
             learnt: None,
             round_trip: None,
+            loss: ReportedLoss::default(),
         }
     }
 
     /// Addresses may have changed.
     pub(super) fn renegotiate(&mut self) {
         self.learnt = None;
+    }
+
+    /// How much of our stream the peer has been losing, per cent.
+    pub(super) fn loss_percent(&self) -> u8 {
+        self.loss.expected_percent()
     }
 
     fn interval(&mut self) -> Duration {
@@ -157,6 +165,10 @@ impl Port {
         let ours = self.sender.ssrc();
         if let Some(block) = blocks.iter().find(|block| block.ssrc == ours) {
             self.reports.round_trip = round_trip(&block, ntp).or(self.reports.round_trip);
+            let loss = self.reports.loss.report(block.fraction_lost);
+            if let (Some(percent), Some(encoder)) = (loss, &mut self.encoder) {
+                encoder.expect_loss(percent);
+            }
         }
     }
 

@@ -119,6 +119,9 @@ impl Port {
         if self.encoder.is_none() {
             // A codec that cannot be set up leaves the port silent.
             self.encoder = encoder(codec, self.rate).ok();
+            if let Some(encoder) = &mut self.encoder {
+                encoder.expect_loss(self.reports.loss_percent());
+            }
         }
         let encoder = self.encoder.as_mut()?;
         let payload = &mut scratch.datagram[HEADER_BYTES..];

@@ -70,6 +70,16 @@ fn reports_go_out_about_every_five_seconds_and_goodbye_at_the_end() {
 
 /// A peer's report that answers ours: `delay` after it got it.
 fn answer(rig: &Rig, ours: u32, last: NtpTime, delay_ms: u64) -> Vec<u8> {
+    answer_with_loss(rig, ours, last, delay_ms, 0)
+}
+
+fn answer_with_loss(
+    rig: &Rig,
+    ours: u32,
+    last: NtpTime,
+    delay_ms: u64,
+    fraction_lost: u8,
+) -> Vec<u8> {
     let report = Report {
         ssrc: rig.peers[0].ssrc,
         sender: Some(SenderInfo {
@@ -80,7 +90,7 @@ fn answer(rig: &Rig, ours: u32, last: NtpTime, delay_ms: u64) -> Vec<u8> {
         }),
         block: Some(ReportBlock {
             ssrc: ours,
-            fraction_lost: 0,
+            fraction_lost,
             cumulative_lost: 0,
             highest_sequence: 0,
             jitter: 0,
@@ -113,6 +123,72 @@ fn a_round_trip_is_measured_and_the_peers_report_is_answered() {
     let block = block.unwrap();
     assert_eq!(block.last_sender_report, 0x1111_2222);
     assert!(block.delay_since_last > 0);
+}
+
+/// Whether an Opus packet of one frame carries a copy of the frame before: the
+/// second flag of the SILK data (RFC 6716 section 4.2.3).
+fn has_copy(packet: &[u8]) -> bool {
+    let mut data = 1;
+    // With a frame count comes its padding (section 3.2.5).
+    if packet[0] & 3 == 3 {
+        data = 2;
+        if packet[1] & 0x40 != 0 {
+            data += 1 + packet[2..]
+                .iter()
+                .take_while(|&&length| length == 255)
+                .count();
+        }
+    }
+    packet[data] & 0x40 != 0
+}
+
+/// The part of the packets got since `start` that carry a copy.
+fn copies_since(rig: &Rig, start: usize) -> f64 {
+    let got = &rig.peers[0].got[start..];
+    let copies = got.iter().filter(|(_, payload)| has_copy(payload));
+    copies.count() as f64 / got.len() as f64
+}
+
+/// The second peer says syllables for so long: steady tones count as noise.
+fn babble(rig: &mut Rig, ms: u64) {
+    let (mut phase, address) = (0.0f64, rig.peers[1].address);
+    for _ in 0..ms / 20 {
+        let mut pcm = [0; 160];
+        for (at, slot) in pcm.iter_mut().enumerate() {
+            let time = rig.ms as f64 / 1_000.0 + at as f64 / 8_000.0;
+            phase += (150.0 + 60.0 * (time * 23.0).sin()) / 8_000.0;
+            let loudness = (time * 13.0).sin().max(0.0) * 8_000.0;
+            let buzz = 2.0 * phase.fract() - 1.0;
+            *slot = (buzz * loudness) as i16;
+        }
+        let datagram = rig.peers[1].packet_of(&pcm);
+        rig.send(1, address, &datagram).unwrap();
+        rig.run(20);
+    }
+}
+
+#[test]
+fn a_peer_that_loses_packets_gets_copies_until_it_loses_no_more() {
+    let mut rig = Rig::new(&[Codec::Opus, Codec::Pcma]);
+    rig.peers[1].sends = false;
+    rig.connect(0, 1);
+    babble(&mut rig, 1_000);
+    assert_eq!(copies_since(&rig, 0), 0.0);
+    let ours = rig.peers[0].got[0].0.ssrc;
+    let place = rig.mixer.place(rig.peers[0].id).unwrap();
+    let mut copies = Vec::new();
+    // 10 % for half a minute, then none.
+    for fraction_lost in [[26; 6], [0; 6], [0; 6]].concat() {
+        let datagram = answer_with_loss(&rig, ours, NtpTime(0), 0, fraction_lost);
+        let (now, ntp, from) = (rig.now(), rig.ntp(), rig.peers[0].format.remote_rtcp);
+        let heard = rig.mixer.handle_rtcp(place, from, &datagram, now, ntp);
+        heard.unwrap();
+        let start = rig.peers[0].got.len();
+        babble(&mut rig, 5_000);
+        copies.push(copies_since(&rig, start));
+    }
+    assert!(copies[1..6].iter().all(|&part| part > 0.4), "{copies:?}");
+    assert!(copies[14..].iter().all(|&part| part == 0.0), "{copies:?}");
 }
 
 #[test]
