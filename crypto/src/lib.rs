@@ -18,6 +18,7 @@ pub mod cobblestone;
 mod encoding;
 mod entropy;
 mod error;
+pub mod hub;
 mod id;
 pub mod identity;
 mod key_text;

@@ -20,6 +20,8 @@ pub enum Label {
     SigchainLink,
     /// hash: hash of the previous link.
     SigchainHash,
+    /// sign: hub membership/role chain link.
+    HubRosterLink,
     /// hash: key-transparency leaf: user, seqno, chain head.
     KtLeaf,
     /// hkdf: PUK seed -> reader X25519 key pair.
@@ -60,6 +62,18 @@ pub enum Label {
     RecordManifest,
     /// sign: erasure tombstone.
     RecordErasure,
+    /// hpke: hub key epoch to one member.
+    HubKeyWrap,
+    /// hkdf: hub key -> event key for one sender device.
+    HubEventKey,
+    /// aead: realtime event content.
+    HubEventBody,
+    /// hkdf: hub key -> rotating relay topic tag.
+    HubTopic,
+    /// hkdf: search root -> per-field HMAC key.
+    BlindIndexKey,
+    /// hmac: normalised term -> index token.
+    BlindIndexTerm,
     /// hmac: server-held: caller number for bans and rate limits.
     CallerIdHmac,
     /// hkdf: PIN hash + device share + optional PRF -> vault KEK.
@@ -96,6 +110,10 @@ pub enum Label {
     ProvisionMessage,
     /// hash: user and chain head -> half of a safety number.
     SafetyNumber,
+    /// hkdf: hub key -> what its members recognise it by.
+    HubKeyCommitment,
+    /// aead: search root under the hub key.
+    HubSearchRoot,
 }
 
 impl Label {
@@ -110,6 +128,7 @@ impl Label {
             Self::RequestPop => "hl/v1/device/request-pop",
             Self::SigchainLink => "hl/v1/sigchain/sigchain-link",
             Self::SigchainHash => "hl/v1/sigchain/sigchain-hash",
+            Self::HubRosterLink => "hl/v1/sigchain/hub-roster-link",
             Self::KtLeaf => "hl/v1/sigchain/kt-leaf",
             Self::PukHpkeIkm => "hl/v1/puk/puk-hpke-ikm",
             Self::PukSym => "hl/v1/puk/puk-sym",
@@ -130,6 +149,12 @@ impl Label {
             Self::IngestHeader => "hl/v1/record/ingest-header",
             Self::RecordManifest => "hl/v1/record/record-manifest",
             Self::RecordErasure => "hl/v1/record/record-erasure",
+            Self::HubKeyWrap => "hl/v1/hub/hub-key-wrap",
+            Self::HubEventKey => "hl/v1/hub/hub-event-key",
+            Self::HubEventBody => "hl/v1/hub/hub-event-body",
+            Self::HubTopic => "hl/v1/hub/hub-topic",
+            Self::BlindIndexKey => "hl/v1/hub/blind-index-key",
+            Self::BlindIndexTerm => "hl/v1/hub/blind-index-term",
             Self::CallerIdHmac => "hl/v1/hub/caller-id-hmac",
             Self::VaultKek => "hl/v1/vault/vault-kek",
             Self::VaultBlob => "hl/v1/vault/vault-blob",
@@ -148,6 +173,8 @@ impl Label {
             Self::ProvisionTranscript => "hl/v1/vault/provision-transcript",
             Self::ProvisionMessage => "hl/v1/vault/provision-message",
             Self::SafetyNumber => "hl/v1/sigchain/safety-number",
+            Self::HubKeyCommitment => "hl/v1/hub/hub-key-commitment",
+            Self::HubSearchRoot => "hl/v1/hub/hub-search-root",
         }
     }
 }
