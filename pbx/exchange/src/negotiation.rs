@@ -79,17 +79,32 @@ pub struct Negotiation {
     layout: Layout,
     chosen: Option<Chosen>,
     remote: Option<Remote>,
-    /// Our last description, without the text of others.
-    sent: Option<Box<SessionDescription>>,
+    sent: Option<Sent>,
 }
 
-/// The media lines of the session, which keep their places for good (RFC 3264 section 8).
-#[derive(Clone, Debug)]
+/// Our last description, as far as descriptions of one session differ.
+#[derive(Debug)]
+struct Sent {
+    version: u64,
+    audio: Audio,
+    layout: Layout,
+}
+
+/// Our audio line.
+#[derive(Debug, PartialEq, Eq)]
+struct Audio {
+    port: u16,
+    /// In order of preference, under our numbers.
+    formats: Vec<(u8, Format)>,
+    direction: Direction,
+}
+
+/// The media lines of the session that are not ours, as we refuse them. They
+/// keep their places for good (RFC 3264 section 8).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Layout {
-    /// How to refuse each line that is not ours.
-    refusals: Vec<MediaDescription>,
-    /// Which line is our audio.
-    audio: usize,
+    before: Vec<MediaDescription>,
+    after: Vec<MediaDescription>,
 }
 
 /// The formats that a peer's description leads to.
@@ -115,10 +130,7 @@ impl Negotiation {
             signalling: signalling.to_canonical(),
             session_id,
             payloads: Payloads::default(),
-            layout: Layout {
-                refusals: Vec::new(),
-                audio: 0,
-            },
+            layout: Layout::default(),
             chosen: None,
             remote: None,
             sent: None,
@@ -127,12 +139,13 @@ impl Negotiation {
 
     /// Our offer, for media at `port`.
     pub fn offer(&mut self, port: u16) -> SessionDescription {
-        let mut audio = MediaDescription::audio(port);
-        for format in self.formats() {
-            let payload_type = self.payloads.assign(format);
-            audio = audio.with_format(format.map(payload_type), format.parameters());
-        }
-        self.describe(audio, Direction::SendRecv)
+        let assign = |format| (self.payloads.assign(format), format);
+        let formats = formats(&self.codecs).map(assign).collect();
+        self.describe(Audio {
+            port,
+            formats,
+            direction: Direction::SendRecv,
+        })
     }
 
     /// Takes the peer's offer. Nothing changes when it leads to no audio.
@@ -163,17 +176,17 @@ impl Negotiation {
         let Some(chosen) = self.chosen else {
             return self.offer(port);
         };
-        let codec = Format::Codec(chosen.codec);
-        let mut audio = MediaDescription::audio(port)
-            .with_format(codec.map(chosen.payload_type), codec.parameters());
-        if let Some(payload_type) = chosen.comfort_noise {
-            audio = audio.with_format(Format::ComfortNoise.map(payload_type), None);
-        }
-        if let Some((payload_type, clock_hz)) = chosen.telephone_event {
-            let event = Format::TelephoneEvent { clock_hz };
-            audio = audio.with_format(event.map(payload_type), event.parameters());
-        }
-        self.describe(audio, chosen.direction.reversed())
+        let codec = (chosen.payload_type, Format::Codec(chosen.codec));
+        let noise = chosen.comfort_noise;
+        let noise = noise.map(|number| (number, Format::ComfortNoise));
+        let event = chosen
+            .telephone_event
+            .map(|(number, clock_hz)| (number, Format::TelephoneEvent { clock_hz }));
+        self.describe(Audio {
+            port,
+            formats: [Some(codec), noise, event].into_iter().flatten().collect(),
+            direction: chosen.direction.reversed(),
+        })
     }
 
     /// Takes the peer's answer to our last offer. Nothing changes when it leads to no audio.
@@ -183,7 +196,7 @@ impl Negotiation {
     pub fn receive_answer(&mut self, answer: &SessionDescription) -> Result<Agreed, NoMedia> {
         let line = answer
             .media
-            .get(self.layout.audio)
+            .get(self.layout.before.len())
             .filter(|line| line.kind == "audio" && line.port != 0)
             .ok_or(NoMedia::NoAudio)?;
         let (chosen, remote) = self.consider(answer, line)?;
@@ -196,18 +209,6 @@ impl Negotiation {
         self.chosen.map(|chosen| chosen.codec)
     }
 
-    /// All that we speak, in the order in which we offer it.
-    fn formats(&self) -> Vec<Format> {
-        let clocks = |hz| self.codecs.iter().any(move |it| it.rtp_clock_hz() == hz);
-        let codecs = self.codecs.iter().map(|codec| Format::Codec(*codec));
-        let events = [8_000, 48_000]
-            .into_iter()
-            .filter(|hz| clocks(*hz))
-            .map(|clock_hz| Format::TelephoneEvent { clock_hz });
-        let noise = clocks(8_000).then_some(Format::ComfortNoise);
-        codecs.chain(noise).chain(events).collect()
-    }
-
     /// What a line of the peer's would lead to.
     fn consider(
         &self,
@@ -217,7 +218,8 @@ impl Negotiation {
         if !line.profile.eq_ignore_ascii_case(PROFILE) {
             return Err(NoMedia::Profile);
         }
-        let (codec, payload_type) = self.pick_codec(line).ok_or(NoMedia::Codec)?;
+        let offered = self.mapped(line);
+        let (codec, payload_type) = self.pick_codec(&offered).ok_or(NoMedia::Codec)?;
         let connection = description.connection_of(line).ok_or(NoMedia::Address)?;
         let remote = Remote::of(connection, line, self.signalling, self.remote)
             .filter(|remote| remote.rtp.is_ipv4() == self.local.is_ipv4())
@@ -230,57 +232,48 @@ impl Negotiation {
         let chosen = Chosen {
             codec,
             payload_type,
-            telephone_event: self.pick_event(line, codec),
-            comfort_noise: self
-                .mapped(line)
+            telephone_event: pick_event(&offered, codec),
+            comfort_noise: offered
+                .iter()
                 .find(|(_, format)| *format == Format::ComfortNoise)
                 .filter(|_| codec.rtp_clock_hz() == 8_000)
-                .map(|(payload_type, _)| payload_type),
+                .map(|(payload_type, _)| *payload_type),
             direction,
         };
         Ok((chosen, remote))
     }
 
-    fn pick_codec(&self, line: &MediaDescription) -> Option<(Codec, u8)> {
-        let offered = || {
-            self.mapped(line)
+    fn pick_codec(&self, offered: &[(u8, Format)]) -> Option<(Codec, u8)> {
+        let usable = || {
+            offered
+                .iter()
                 .filter_map(|(payload_type, format)| match format {
-                    Format::Codec(codec) if self.codecs.contains(&codec) => {
-                        Some((codec, payload_type))
+                    Format::Codec(codec) if self.codecs.contains(codec) => {
+                        Some((*codec, *payload_type))
                     }
                     _ => None,
                 })
         };
         let in_use = self.codec();
-        offered()
+        usable()
             .find(|(codec, _)| Some(*codec) == in_use)
-            .or_else(|| offered().next())
-    }
-
-    /// `telephone-event` at the codec's own clock (RFC 4733 section 2.1), else at any.
-    fn pick_event(&self, line: &MediaDescription, codec: Codec) -> Option<(u8, u32)> {
-        let offered = || {
-            self.mapped(line)
-                .filter_map(|(payload_type, format)| match format {
-                    Format::TelephoneEvent { clock_hz } => Some((payload_type, clock_hz)),
-                    _ => None,
-                })
-        };
-        offered()
-            .find(|(_, clock_hz)| *clock_hz == codec.rtp_clock_hz())
-            .or_else(|| offered().next())
+            .or_else(|| usable().next())
     }
 
     /// The formats of a line that we know, in order. A dynamic number without
     /// an rtpmap means what we gave it, since some devices answer so.
-    fn mapped<'a>(&'a self, line: &'a MediaDescription) -> impl Iterator<Item = (u8, Format)> + 'a {
-        line.payload_types().filter_map(|payload_type| {
-            let format = match line.rtpmap(payload_type) {
-                Some(map) => Format::of(&map),
-                None => self.payloads.format(payload_type),
+    fn mapped(&self, line: &MediaDescription) -> Vec<(u8, Format)> {
+        let known = |payload_type: u8| {
+            let mut maps = line.rtpmaps.iter();
+            let format = match maps.find(|map| map.payload_type == payload_type) {
+                Some(map) => Format::of(map),
+                None => {
+                    Format::of_static(payload_type).or_else(|| self.payloads.format(payload_type))
+                }
             };
             format.map(|format| (payload_type, format))
-        })
+        };
+        line.payload_types().filter_map(known).collect()
     }
 
     fn agree(&mut self, chosen: Chosen, remote: Remote) -> Result<Agreed, NoMedia> {
@@ -308,36 +301,78 @@ impl Negotiation {
 
     /// The description with our audio in its place. Its version rises by one
     /// when anything changed (RFC 3264 section 8).
-    fn describe(
-        &mut self,
-        mut audio: MediaDescription,
-        direction: Direction,
-    ) -> SessionDescription {
-        audio.ptime_ms = Some(PTIME_MS);
-        audio.direction = Some(direction);
-        let before = self.sent.as_deref();
-        let version = before.map_or(1, |sent| sent.origin.version);
+    fn describe(&mut self, audio: Audio) -> SessionDescription {
+        let version = match &self.sent {
+            None => 1,
+            Some(sent) if sent.audio == audio && sent.layout == self.layout => sent.version,
+            Some(sent) => sent.version + 1,
+        };
         let mut description = SessionDescription::new(self.session_id, version, self.local);
-        description.media.clone_from(&self.layout.refusals);
-        match description.media.get_mut(self.layout.audio) {
-            Some(place) => *place = audio,
-            None => description.media.push(audio),
-        }
-        if before.is_some_and(|sent| *sent != description) {
-            description.origin.version = version + 1;
-        }
-        self.sent = Some(Box::new(description.clone()));
+        let Layout { before, after } = &self.layout;
+        let lines = before.len() + 1 + after.len();
+        description.media.reserve_exact(lines);
+        description.media.extend_from_slice(before);
+        description.media.push(audio.line());
+        description.media.extend_from_slice(after);
+        self.sent = Some(Sent {
+            version,
+            audio,
+            layout: self.layout.clone(),
+        });
         description
+    }
+}
+
+impl Audio {
+    fn line(&self) -> MediaDescription {
+        let mut line = MediaDescription::audio(self.port);
+        line.formats.reserve_exact(self.formats.len());
+        line.rtpmaps.reserve_exact(self.formats.len());
+        for (payload_type, format) in &self.formats {
+            line = line.with_format(format.map(*payload_type), format.parameters());
+        }
+        line.ptime_ms = Some(PTIME_MS);
+        line.direction = Some(self.direction);
+        line
     }
 }
 
 impl Layout {
     fn of(offer: &SessionDescription, audio: usize) -> Self {
+        let refused = |lines: &[MediaDescription]| lines.iter().map(refusal).collect();
+        let (before, rest) = offer.media.split_at(audio);
         Self {
-            refusals: offer.media.iter().map(refusal).collect(),
-            audio,
+            before: refused(before),
+            after: refused(rest.get(1..).unwrap_or_default()),
         }
     }
+}
+
+/// All that we speak, in the order in which we offer it.
+fn formats(codecs: &[Codec]) -> impl Iterator<Item = Format> + '_ {
+    let clocks = |hz| codecs.iter().any(move |it| it.rtp_clock_hz() == hz);
+    let events = [8_000, 48_000]
+        .into_iter()
+        .filter(move |hz| clocks(*hz))
+        .map(|clock_hz| Format::TelephoneEvent { clock_hz });
+    let noise = clocks(8_000).then_some(Format::ComfortNoise);
+    let codecs = codecs.iter().map(|codec| Format::Codec(*codec));
+    codecs.chain(noise).chain(events)
+}
+
+/// `telephone-event` at the codec's own clock (RFC 4733 section 2.1), else at any.
+fn pick_event(offered: &[(u8, Format)], codec: Codec) -> Option<(u8, u32)> {
+    let events = || {
+        offered
+            .iter()
+            .filter_map(|(payload_type, format)| match format {
+                Format::TelephoneEvent { clock_hz } => Some((*payload_type, *clock_hz)),
+                _ => None,
+            })
+    };
+    events()
+        .find(|(_, clock_hz)| *clock_hz == codec.rtp_clock_hz())
+        .or_else(|| events().next())
 }
 
 /// A line with port 0. One format is enough there, and keeps what a peer can

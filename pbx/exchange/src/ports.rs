@@ -78,7 +78,7 @@ impl PortPool {
     /// The port is closed.
     pub(crate) fn release(&mut self, port: PortId) -> Option<Lease> {
         let lease = self.leases.remove(&port)?;
-        if pairs(&self.range).any(|number| number == lease.number) {
+        if is_pair_of(&self.range, lease.number) {
             self.free.push_back(lease.number);
         }
         Some(lease)
@@ -99,6 +99,15 @@ fn pairs(range: &RangeInclusive<u16>) -> impl Iterator<Item = u16> + use<> {
         start.saturating_add(start % 2)
     };
     (first..end).step_by(2)
+}
+
+/// Whether [`pairs`] has this number.
+fn is_pair_of(range: &RangeInclusive<u16>, number: u16) -> bool {
+    let successor = number.checked_add(1);
+    number != 0
+        && number.is_multiple_of(2)
+        && range.contains(&number)
+        && successor.is_some_and(|it| range.contains(&it))
 }
 
 #[cfg(test)]
@@ -127,6 +136,20 @@ mod tests {
         assert_eq!(numbers(65_534..=65_535), [65_534]);
         assert_eq!(numbers(65_535..=65_535), []);
         assert_eq!(numbers(0..=4), [2]);
+    }
+
+    #[test]
+    fn a_number_comes_back_into_the_range_that_it_is_from() {
+        for range in [0..=9, 1..=8, 10..=10, 65_530..=65_535, 65_531..=65_534] {
+            let all: Vec<_> = pairs(&range).collect();
+            for number in (0..20).chain(65_500..=65_535) {
+                assert_eq!(
+                    is_pair_of(&range, number),
+                    all.contains(&number),
+                    "{number}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -41,6 +41,15 @@ impl Format {
         map.is("CN", 8_000).then_some(Self::ComfortNoise)
     }
 
+    /// What a number stands for by itself (RFC 3551 table 4), if we know it.
+    pub(super) fn of_static(payload_type: u8) -> Option<Self> {
+        if payload_type == COMFORT_NOISE {
+            return Some(Self::ComfortNoise);
+        }
+        let is_it = |codec: &Codec| codec.static_payload_type() == Some(payload_type);
+        Codec::ALL.into_iter().find(is_it).map(Self::Codec)
+    }
+
     /// Its rtpmap under this number.
     pub(super) fn map(self, payload_type: u8) -> RtpMap {
         let (encoding, clock_rate_hz, channels) = match self {
