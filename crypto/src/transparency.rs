@@ -31,7 +31,7 @@ pub use checkpoint::{Checkpoint, MAX_CHECKPOINT_BYTES, SignedCheckpoint};
 pub use client::{Client, FUTURE_TOLERANCE_S, MAX_WITNESSES};
 pub use error::{CheckpointRefused, FormatError, LogAltered, OwnChainAltered};
 pub use full_log::FullLog;
-pub use leaf::{Head, Leaf, Subject};
+pub use leaf::{Leaf, Subject};
 pub use log::Log;
 pub use note::{LogKey, LogSigner, NoteName, WitnessKey, WitnessSigner};
 pub use proof::{MAX_PROOF_HASHES, MAX_TREE_SIZE, Proof};

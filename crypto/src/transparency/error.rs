@@ -74,18 +74,29 @@ pub enum LogAltered {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OwnChainAltered {
-    /// An entry that this person's devices did not make.
+    /// An entry that contradicts what this person's devices did.
     #[error(
-        "somebody added keys under your name (entry {seqno}); tell the other people of the hotline by another way"
+        "somebody put keys under your name (entry {seqno}); \
+         tell the other people of the hotline by another way"
     )]
     Foreign {
         /// Number in the chain.
-        seqno: u64,
+        seqno: u32,
+    },
+    /// An entry beyond what this device knows. Fetch the chain and compare
+    /// again: another device of this person made it, or nobody did.
+    #[error(
+        "entry {seqno} under your name is not known on this device; if none of \
+         your other devices made it, tell the other people of the hotline"
+    )]
+    Unknown {
+        /// Number in the chain.
+        seqno: u32,
     },
     /// An entry that they did make is not in the log.
     #[error("your change number {seqno} is not in the log; others may still use your old keys")]
     Withheld {
         /// Number in the chain.
-        seqno: u64,
+        seqno: u32,
     },
 }

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use super::checkpoint::Checkpoint;
 use super::error::{LogAltered, OwnChainAltered};
-use super::leaf::{Head, Leaf, Subject};
+use super::leaf::{Leaf, Subject};
 use super::proof::Tree;
+use crate::identity::{ChainHead, Sigchain, SigchainError};
 
 /// What the log says about every chain. The same for everybody who has the same
 /// checkpoint.
 #[derive(Debug, Clone)]
 pub struct FullLog {
-    chains: BTreeMap<Subject, BTreeMap<u64, Head>>,
+    chains: BTreeMap<Subject, Vec<ChainHead>>,
 }
 
 impl FullLog {
@@ -22,58 +23,52 @@ impl FullLog {
         if size != checkpoint.size || tree.root(size) != Some(checkpoint.root) {
             return Err(LogAltered::OtherEntries);
         }
-        let mut chains = BTreeMap::<Subject, BTreeMap<u64, Head>>::new();
-        for leaf in leaves {
-            let chain = chains.entry(leaf.subject).or_default();
-            let newest = chain.last_key_value();
-            let repeats = newest == Some((&leaf.seqno, &leaf.head));
-            let continues = newest.is_none_or(|(seqno, _)| leaf.seqno > *seqno);
-            if !repeats && !continues {
-                return Err(LogAltered::Contradiction(leaf.subject));
+        let mut chains = BTreeMap::<Subject, Vec<ChainHead>>::new();
+        for Leaf { subject, head } in leaves {
+            let chain = chains.entry(subject).or_default();
+            match chain.last() {
+                Some(newest) if *newest == head => {}
+                Some(newest) if newest.seqno >= head.seqno => {
+                    return Err(LogAltered::Contradiction(subject));
+                }
+                _ => chain.push(head),
             }
-            chain.insert(leaf.seqno, leaf.head);
         }
         Ok(Self { chains })
     }
 
-    /// The newest entry of a chain: what the server gives out as this chain
-    /// must end here, or begin with it if it was changed since the checkpoint.
-    pub fn newest(&self, subject: &Subject) -> Option<Leaf> {
-        let (seqno, head) = self.chains.get(subject)?.last_key_value()?;
-        let (subject, seqno, head) = (*subject, *seqno, *head);
-        Some(Leaf {
-            subject,
-            seqno,
-            head,
-        })
+    /// How far a chain has come: what the server gives out as this chain must
+    /// contain this head ([`Sigchain::check_contains`]), or it is another chain
+    /// or an old state of it.
+    pub fn newest(&self, subject: &Subject) -> Option<ChainHead> {
+        self.heads(subject).last().copied()
     }
 
-    /// All entries of a chain, oldest first.
-    pub fn heads(&self, subject: &Subject) -> impl Iterator<Item = (u64, &Head)> {
-        let chain = self.chains.get(subject).into_iter().flatten();
-        chain.map(|(seqno, head)| (*seqno, head))
+    /// All that the log ever said about a chain, oldest first.
+    pub fn heads(&self, subject: &Subject) -> &[ChainHead] {
+        self.chains.get(subject).map_or(&[], Vec::as_slice)
     }
 
-    /// Compares what the log says about a person's own chain with what their
-    /// devices know: the head after each link, by its number.
+    /// Compares what the log says about a person with `own`, the chain as their
+    /// own devices know it: not as the server just sent it.
     ///
     /// # Errors
-    /// [`OwnChainAltered`]: somebody added to the chain, or its newest link is
-    /// withheld from others.
-    pub fn check_own(
-        &self,
-        subject: &Subject,
-        own: &BTreeMap<u64, Head>,
-    ) -> Result<(), OwnChainAltered> {
-        for (seqno, head) in self.heads(subject) {
-            if own.get(&seqno) != Some(head) {
-                return Err(OwnChainAltered::Foreign { seqno });
+    /// [`OwnChainAltered`]: somebody put keys under this name, or the newest
+    /// change is withheld from the others.
+    pub fn check_own(&self, own: &Sigchain) -> Result<(), OwnChainAltered> {
+        let heads = self.heads(&Subject::User(own.user()));
+        for head in heads {
+            let seqno = head.seqno;
+            match own.check_contains(head) {
+                Ok(()) => {}
+                Err(SigchainError::Rollback) => return Err(OwnChainAltered::Unknown { seqno }),
+                Err(_) => return Err(OwnChainAltered::Foreign { seqno }),
             }
         }
-        let newest = self.newest(subject).map(|leaf| leaf.seqno);
-        match own.last_key_value() {
-            Some((&seqno, _)) if newest != Some(seqno) => Err(OwnChainAltered::Withheld { seqno }),
-            _ => Ok(()),
+        let seqno = own.head().seqno;
+        if heads.last().is_none_or(|newest| newest.seqno < seqno) {
+            return Err(OwnChainAltered::Withheld { seqno });
         }
+        Ok(())
     }
 }

@@ -5,10 +5,8 @@ use std::fmt;
 use super::error::FormatError;
 use crate::encoding::Cursor;
 use crate::id::{HubId, UserId};
+use crate::identity::ChainHead;
 use crate::label::Label;
-
-/// The head of a hash chain.
-pub type Head = [u8; 32];
 
 const ID_BYTES: usize = 16;
 
@@ -51,29 +49,26 @@ impl fmt::Display for Subject {
     }
 }
 
-/// One entry: this chain has had this head at this number.
+/// One entry: this chain has come this far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leaf {
     /// Whose chain.
     pub subject: Subject,
-    /// Number of the newest link.
-    pub seqno: u64,
-    /// Hash of the newest link.
-    pub head: Head,
+    /// Its newest link.
+    pub head: ChainHead,
 }
 
 impl Leaf {
     /// Bytes of an entry.
-    pub const BYTES: usize = 1 + ID_BYTES + 8 + 32;
+    pub const BYTES: usize = 1 + ID_BYTES + ChainHead::BYTES;
 
     /// To store and send.
     pub fn encode(&self) -> [u8; Self::BYTES] {
         let mut out = [0; Self::BYTES];
-        let (front, head) = out.split_at_mut(1 + ID_BYTES + 8);
+        let (front, head) = out.split_at_mut(1 + ID_BYTES);
         front[0] = self.subject.kind();
-        front[1..=ID_BYTES].copy_from_slice(self.subject.id());
-        front[1 + ID_BYTES..].copy_from_slice(&self.seqno.to_be_bytes());
-        head.copy_from_slice(&self.head);
+        front[1..].copy_from_slice(self.subject.id());
+        head.copy_from_slice(&self.head.encode());
         out
     }
 
@@ -101,8 +96,7 @@ impl Leaf {
         };
         Ok(Self {
             subject,
-            seqno: cursor.u64().map_err(short)?,
-            head: cursor.array().map_err(short)?,
+            head: ChainHead::decode(&cursor.array().map_err(short)?),
         })
     }
 

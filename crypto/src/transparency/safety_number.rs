@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::leaf::Head;
 use crate::id::UserId;
+use crate::identity::ChainHead;
 use crate::label::Label;
 use crate::primitive::hash;
 
@@ -18,13 +18,14 @@ pub struct SafetyNumber([u32; GROUPS]);
 
 impl SafetyNumber {
     /// The number of two people, in any order.
-    pub fn new(one: (UserId, &Head), other: (UserId, &Head)) -> Self {
-        let mut people = [one, other];
+    pub fn new(one: (UserId, ChainHead), other: (UserId, ChainHead)) -> Self {
+        let person = |(user, head): (UserId, ChainHead)| (*user.as_bytes(), head.encode());
+        let mut people = [person(one), person(other)];
         people.sort_unstable();
         let mut groups = [0; GROUPS];
         let (first, second) = groups.split_at_mut(GROUPS / 2);
         for (groups, (user, head)) in [first, second].into_iter().zip(people) {
-            let context = [&user.as_bytes()[..], head].concat();
+            let context = [&user[..], &head].concat();
             let digest = hash(&Label::SafetyNumber.bind(&context));
             for (group, bytes) in groups.iter_mut().zip(digest.chunks_exact(GROUP_BYTES)) {
                 let number = bytes
