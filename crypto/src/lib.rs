@@ -26,6 +26,7 @@ mod label;
 mod primitive;
 pub mod provisioning;
 mod reader_key;
+pub mod record;
 pub mod transparency;
 pub mod vault;
 mod voicemail;

@@ -7,6 +7,7 @@ use crate::encoding::{Cursor, ReadError, push_vector};
 use crate::error::{Error, MetaError};
 use crate::label::Label;
 use crate::reader_key::{ReaderKeyId, WRAP_BYTES};
+use crate::record::RecordKind;
 
 /// The longest hub or recording id, in bytes of UTF-8.
 pub const MAX_ID_BYTES: usize = 128;
@@ -141,7 +142,7 @@ pub(super) fn wrap_info(header: &[u8], reader: ReaderKeyId) -> Vec<u8> {
 
 /// The Cobblestone context of the body.
 pub(super) fn body_context(header: &[u8]) -> Vec<u8> {
-    Label::VoicemailBody.bind(header)
+    RecordKind::Voicemail.label().bind(header)
 }
 
 fn parse_header(cursor: &mut Cursor<'_>, input: &[u8]) -> Result<VoicemailMeta, Error> {
