@@ -17,6 +17,9 @@ use crate::leg::{Leg, Phase, Playing, Side};
 use crate::negotiation::Negotiation;
 use crate::status::{SERVICE_UNAVAILABLE, hangup_reason, rejection};
 
+/// How much longer than our own patience a phone may ring.
+const RING_SLACK: Duration = Duration::from_secs(10);
+
 impl Exchange {
     pub(crate) fn carry_out(&mut self, command: Command, now: Instant) {
         match command {
@@ -148,7 +151,7 @@ impl Exchange {
             from_display: display,
             from_user: hub.as_str().to_owned(),
             offer: negotiation.offer(lease.number),
-            expires: None,
+            expires: Some(self.config.longest_ring + RING_SLACK),
         };
         let session = self.ua.invite(invite, now);
         let mut leg = Leg::new(session, Side::Outgoing, Phase::Dialled, negotiation);

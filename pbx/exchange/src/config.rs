@@ -10,6 +10,8 @@ use media::control::ClipId;
 use routing::Prompt;
 use sip::ua::UaConfig;
 
+use crate::called::CalledNumbers;
+
 /// Legs at the same time; a further one is refused.
 pub const MAX_LEGS: usize = 4_000;
 /// Orders to the media engine that wait for the runner. A leg whose order finds
@@ -36,6 +38,11 @@ pub struct ExchangeConfig {
     pub codecs: Vec<Codec>,
     /// A party that sends no media for this long while it should is reported lost; zero switches it off.
     pub media_timeout: Duration,
+    /// The longest time for which a phone is rung: the longest queue time-out
+    /// of all hubs. A phone that is cut off from us stops by itself soon after it.
+    pub longest_ring: Duration,
+    /// The numbers that callers may dial.
+    pub called: CalledNumbers,
     /// The decoded prompts that the media engine holds.
     pub clips: BTreeMap<Prompt, ClipId>,
     /// Our number among the back ends, for the names of incoming legs and ports.

@@ -9,6 +9,7 @@
 //! number, name, Call-ID and session description stay on the caller's side.
 
 mod audio;
+mod called;
 mod commands;
 mod config;
 mod devices;
@@ -21,6 +22,7 @@ mod probe;
 mod signalling;
 mod status;
 
+pub use called::CalledNumbers;
 pub use config::{ExchangeConfig, MAX_LEGS, MAX_QUEUED_EVENTS, MAX_QUEUED_OUTPUTS};
 pub use devices::{BindingChange, TrunkState};
 pub use exchange::{Exchange, ExchangeCounts};

@@ -9,6 +9,7 @@ use routing::{Event, LegEnd, LegId, PhoneNumber, TrunkId};
 use sip::sdp::SessionDescription;
 use sip::ua::{CallingParty, Origin, ReofferKind, SessionEnd, SessionId, UaEvent};
 
+use crate::called::CalledNumbers;
 use crate::config::MAX_LEGS;
 use crate::digits::Source;
 use crate::exchange::Exchange;
@@ -18,8 +19,6 @@ use crate::status::{
     NOT_ACCEPTABLE_HERE, REQUEST_PENDING, SERVICE_UNAVAILABLE, hangup_reason, leg_end,
 };
 
-/// What stands for a dialled number that is none; no hub can have it.
-const UNREADABLE_NUMBER: &str = "unreadable";
 /// "Early Dialog Terminated" (RFC 6228): a fork gave up, nothing rings.
 const EARLY_DIALOG_TERMINATED: u16 = 199;
 
@@ -31,11 +30,13 @@ impl Exchange {
                 origin,
                 calling,
                 called,
-                called_else: _,
+                called_else,
                 offer,
                 remote,
             } => {
-                let caller = Caller::new(origin, &calling, &called);
+                let names = std::iter::once(&called).chain(&called_else);
+                let names = names.map(String::as_str);
+                let caller = Caller::new(origin, &calling, names, &self.config.called);
                 self.incoming(session, caller, offer.as_ref(), remote, now);
             }
             UaEvent::Progress { session, status } => self.progress(session, status),
@@ -257,7 +258,12 @@ struct Caller {
 impl Caller {
     /// A call from one of our own phones is a test call: it has neither trunk
     /// nor number, whatever the phone says.
-    fn new(origin: Origin, calling: &CallingParty, called: &str) -> Self {
+    fn new<'a>(
+        origin: Origin,
+        calling: &CallingParty,
+        called: impl Iterator<Item = &'a str>,
+        numbers: &CalledNumbers,
+    ) -> Self {
         let number = match calling {
             CallingParty::Anonymous => None,
             CallingParty::User(user) => PhoneNumber::parse(user),
@@ -266,12 +272,10 @@ impl Caller {
             Origin::Trunk(name) => (Some(TrunkId::new(&name)), number),
             Origin::Account(_) => (None, None),
         };
-        let unreadable = || PhoneNumber::parse(UNREADABLE_NUMBER);
-        let called = PhoneNumber::parse(called).or_else(unreadable);
         Self {
+            called: numbers.pick(trunk.as_ref(), called),
             trunk,
             number,
-            called: called.expect("the stand-in is a number"),
         }
     }
 

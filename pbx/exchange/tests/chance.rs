@@ -59,7 +59,7 @@ fn play_out(world: &mut World, dice: &mut Dice) {
         world.media(match dice.below(4) {
             0 => MediaEvent::MediaLost { port },
             _ => {
-                let clip = ClipId(1 + u64::from(dice.below(4)));
+                let clip = ClipId(1 + dice.below(4));
                 MediaEvent::PlayFinished { port, clip }
             }
         });

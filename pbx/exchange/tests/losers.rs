@@ -95,3 +95,16 @@ fn a_hundred_losers_stop_in_one_turn() {
         assert_eq!(cancels(&world, n).len(), 1);
     }
 }
+
+#[test]
+fn a_phone_that_we_lose_stops_ringing_by_itself() {
+    let mut world = World::new(1);
+    world.dial(leg(1), 1);
+    world.run(ms(50));
+    let invite = world.first_to(phone(1), "INVITE ");
+    assert_eq!(
+        header(&invite, "Expires"),
+        "70",
+        "the longest ring, and a little"
+    );
+}

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use exchange::{Exchange, ExchangeConfig};
+use exchange::{CalledNumbers, Exchange, ExchangeConfig};
 use media::codec::Codec;
 use media::control::{ClipId, MediaEvent, PortId};
 use routing::{
@@ -115,6 +115,8 @@ pub fn config(phones: u64) -> ExchangeConfig {
         rtp_ports: 20_000..=29_999,
         codecs: vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu],
         media_timeout: secs(30),
+        longest_ring: secs(60),
+        called: CalledNumbers::default(),
         clips,
         back_end: 0,
     }
