@@ -1,10 +1,11 @@
 //! From a hotline file to what the running parts need.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use exchange::ExchangeConfig;
+use exchange::{CalledNumbers, ExchangeConfig};
 use jiff::Timestamp;
 use media::codec::Codec;
 use store::{BanRow, Change, HotlineBody, Store, StoreError};
@@ -56,9 +57,10 @@ impl Composer {
             tracing::warn!("{note}");
         }
         let network = &hotline.network;
+        let router = hotline.to_router_config(&bans, &breaks);
+        let queue_timeouts = router.hubs.values().map(|hub| hub.queue_timeout);
         Ok(VoiceConfig {
             max_calls: hotline.limits.calls as usize,
-            router: hotline.to_router_config(&bans, &breaks),
             exchange: ExchangeConfig {
                 ua: hotline.to_ua_config(concat!("Centralita/", env!("CARGO_PKG_VERSION"))),
                 media_address: network.media_address(),
@@ -66,9 +68,15 @@ impl Composer {
                 rtp_ports: network.rtp_ports.first..=network.rtp_ports.last,
                 codecs: CODECS.to_vec(),
                 media_timeout: Duration::from_secs(u64::from(hotline.limits.media_timeout_s)),
+                longest_ring: queue_timeouts.max().unwrap_or_default(),
+                called: CalledNumbers {
+                    known: router.numbers.keys().cloned().collect(),
+                    assumed: BTreeMap::new(),
+                },
                 clips: ready.clip_ids(),
                 back_end: BACK_END,
             },
+            router,
             readers: hotline.readers(),
             clips: ready.clips(),
         })

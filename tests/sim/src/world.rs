@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ::media::codec::Codec;
 use ::media::control::{ClipId, PortId};
-use exchange::{Exchange, ExchangeConfig};
+use exchange::{CalledNumbers, Exchange, ExchangeConfig};
 use jiff::Timestamp;
 use routing::{CallId, Command, LegId, Outcome, Prompt, PromptKind, Router};
 use sip::digest::Algorithm;
@@ -412,6 +412,13 @@ fn exchange_config(hotline: &Hotline) -> ExchangeConfig {
         rtp_ports: 20_000..=21_999,
         codecs: vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu],
         media_timeout: Duration::from_secs(30),
+        longest_ring: hotline
+            .hubs
+            .iter()
+            .map(|hub| hub.queue_timeout)
+            .max()
+            .unwrap_or_default(),
+        called: CalledNumbers::default(),
         clips: clips.collect(),
         back_end: 0,
     }
