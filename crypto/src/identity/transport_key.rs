@@ -129,3 +129,79 @@ impl fmt::Debug for TransportSignature {
         f.write_str("TransportSignature(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OsEntropy;
+
+    /// Gives the auxiliary randomness of a vector.
+    struct Given([u8; 32]);
+
+    impl Entropy for Given {
+        fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+            out.copy_from_slice(&self.0);
+            Ok(())
+        }
+    }
+
+    fn hex<const N: usize>(text: &str) -> [u8; N] {
+        let digits = |place: usize| u8::from_str_radix(&text[2 * place..2 * place + 2], 16);
+        std::array::from_fn(|place| digits(place).unwrap())
+    }
+
+    /// Vectors 0 to 14 of BIP-340, those with messages of 32 bytes.
+    #[test]
+    fn the_vectors_of_bip_340() {
+        let mut seen = 0;
+        for line in include_str!("../../tests/data/bip-0340.csv")
+            .lines()
+            .skip(1)
+        {
+            let fields: Vec<&str> = line.split(',').collect();
+            let [
+                index,
+                secret,
+                public,
+                auxiliary,
+                message,
+                signature,
+                verdict,
+            ] = fields[..]
+            else {
+                panic!("{line}");
+            };
+            let (message, signature) = (hex(message), TransportSignature(hex(signature)));
+            if !secret.is_empty() {
+                let key = TransportSecretKey::from_scalar(&hex(secret)).unwrap();
+                assert_eq!(key.public_key().as_bytes(), &hex(public), "{index}");
+                let made = key.sign(&message, &mut Given(hex(auxiliary))).unwrap();
+                assert!(made == signature, "{index}");
+            }
+            let verified = TransportPublicKey::from_bytes(hex(public))
+                .and_then(|key| key.verify(&message, &signature));
+            assert_eq!(verified.is_ok(), verdict == "TRUE", "{index}");
+            seen += 1;
+        }
+        assert_eq!(seen, 15);
+    }
+
+    #[test]
+    fn zero_and_the_group_order_are_no_keys() {
+        let order = "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141";
+        assert!(TransportSecretKey::from_scalar(&hex(order)).is_none());
+        assert!(TransportSecretKey::from_scalar(&[0; 32]).is_none());
+    }
+
+    #[test]
+    fn debug_shows_the_public_half_only() {
+        let key = TransportSecretKey::from_scalar(&[3; 32]).unwrap();
+        let signature = key.sign(&[1; 32], &mut OsEntropy).unwrap();
+        let shown = format!("{key:?} {signature:?}");
+        let expected = format!(
+            "TransportSecretKey(… of {}) TransportSignature(…)",
+            key.public_key()
+        );
+        assert_eq!(shown, expected);
+    }
+}
