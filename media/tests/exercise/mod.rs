@@ -42,8 +42,8 @@ fn peer() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1], 4_000))
 }
 
-/// Two ports that hear each other. The first octet picks their codecs and
-/// whether the first is recorded.
+/// Two ports that hear each other. The first octet picks their codecs, whether
+/// the first is recorded and whether the second knows comfort noise.
 fn call(choice: u8, now: Instant) -> Mixer {
     let mut mixer = Mixer::new(Box::new(Nowhere), 1);
     let mut order = |command| mixer.handle_command(command, now, NtpTime(0), &mut Nowhere);
@@ -60,7 +60,7 @@ fn call(choice: u8, now: Instant) -> Mixer {
             send_payload_type: 96,
             receive_payload_type: 0,
             telephone_event: Some((101, 1)),
-            comfort_noise: Some(2),
+            comfort_noise: (id == 1 || choice & 0x20 == 0).then_some(2),
             direction: Direction::SendRecv,
             latch: true,
         };
