@@ -340,3 +340,51 @@ fn all(mut checks: impl Iterator<Item = bool>) -> Option<bool> {
     let first = checks.next()?;
     Some(checks.fold(first, |so_far, check| so_far && check))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of golang.org/x/mod/sumdb/note.
+    const KEY: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    const TEXT: &str = "If you think cryptography is the answer to your problem,\n\
+        then you don't know what your problem is.\n";
+    const LINE: &str = "\u{2014} PeterNeumann \
+        x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+
+    #[test]
+    fn a_note_that_others_signed_is_verified() {
+        let key: LogKey = KEY.parse().unwrap();
+        let note = Note::parse(&format!("{TEXT}\n{LINE}")).unwrap();
+        assert_eq!(key.verify(&note), Some(true));
+        let other = TEXT.replace("your", "our");
+        let note = Note::parse(&format!("{other}\n{LINE}")).unwrap();
+        assert_eq!(key.verify(&note), Some(false));
+        let stranger = LINE.replace("Peter", "Paul");
+        let note = Note::parse(&format!("{TEXT}\n{stranger}")).unwrap();
+        assert_eq!(key.verify(&note), None);
+    }
+
+    #[test]
+    fn notes_that_break_the_format_are_refused() {
+        for broken in [
+            String::new(),
+            TEXT.to_owned(),
+            format!("{TEXT}{LINE}"),
+            format!("{TEXT}\n"),
+            format!("{TEXT}\n{}", LINE.trim_end()),
+            format!("{TEXT}\n{LINE}x\n"),
+            format!("\r{TEXT}\n{LINE}"),
+            format!("{TEXT}\n{}", LINE.replace('\u{2014}', "-")),
+            format!("{TEXT}\n{}", LINE.replace("AM=", "AN=")),
+            format!("{TEXT}\n{}", LINE.replace(" x08", "  x08")),
+            format!("{TEXT}\n\u{2014} short x08g\n"),
+            format!("{TEXT}\n{}", LINE.repeat(MAX_SIGNATURES + 1)),
+        ] {
+            assert!(Note::parse(&broken).is_err(), "{broken}");
+        }
+        // The text may have empty lines: the last one divides.
+        let note = Note::parse(&format!("one\n\n{TEXT}\n{LINE}")).unwrap();
+        assert_eq!(note.text, format!("one\n\n{TEXT}"));
+    }
+}

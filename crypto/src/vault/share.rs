@@ -9,7 +9,7 @@ use crate::label::Label;
 use crate::primitive::hash;
 
 /// Names a vault. Random, says nothing about its device.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VaultId([u8; Self::BYTES]);
 
 impl VaultId {
@@ -36,6 +36,19 @@ impl VaultId {
         let mut bytes = [0; Self::BYTES];
         entropy.fill(&mut bytes)?;
         Ok(Self(bytes))
+    }
+}
+
+/// 32 hexadecimal digits.
+impl fmt::Display for VaultId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for VaultId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VaultId({self})")
     }
 }
 

@@ -1,0 +1,738 @@
+//! A server that lies about keys, and the people who notice.
+
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+use crypto::identity::{ChainHead, DeviceKeys, Sigchain};
+use crypto::transparency::{
+    AddCheckpoint, Checkpoint, CheckpointRefused, Client, Leaf, Log, LogAltered, LogKey, LogSigner,
+    NoteName, OwnChainAltered, Proof, SafetyNumber, SignedCheckpoint, Subject, Witness, WitnessKey,
+    WitnessRefusal, WitnessSigner,
+};
+use crypto::{DeviceId, HubId, OsEntropy, SigningKey, UserId};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use vault_peer::{ask, hex};
+
+mod vault_peer;
+
+const NOW_S: u64 = 1_763_690_000;
+const DAY_S: u64 = 86_400;
+const ORIGIN: &str = "hotline.example/keys";
+
+fn name(text: &str) -> NoteName {
+    NoteName::new(text).unwrap()
+}
+
+fn signing() -> SigningKey {
+    SigningKey::generate_with(&mut OsEntropy).unwrap()
+}
+
+fn head(seqno: u32, byte: u8) -> ChainHead {
+    let hash = [byte; 32];
+    ChainHead { seqno, hash }
+}
+
+fn person(byte: u8) -> UserId {
+    UserId::from_bytes([byte; 16])
+}
+
+fn entry(user: u8, seqno: u32, byte: u8) -> Leaf {
+    let subject = Subject::User(person(user));
+    let head = head(seqno, byte);
+    Leaf { subject, head }
+}
+
+/// Three witnesses of one log, and clients that want two of them.
+struct World {
+    signer: LogSigner,
+    log: Log,
+    witnesses: Vec<Witness>,
+    keys: Vec<WitnessKey>,
+}
+
+impl World {
+    fn new() -> Self {
+        let signer = LogSigner::new(name(ORIGIN), signing());
+        let made = ["one.example/w", "two.example/w", "three.example/w"].map(|witness| {
+            let witness_signer = WitnessSigner::new(name(witness), signing());
+            let key = witness_signer.key().clone();
+            let mut witness = Witness::new(witness_signer);
+            witness.watch(signer.key().clone());
+            (witness, key)
+        });
+        let (witnesses, keys) = made.into_iter().unzip();
+        let log = Log::from_leaves(name(ORIGIN), (0..5).map(|user| entry(user, 1, user)));
+        Self {
+            signer,
+            log,
+            witnesses,
+            keys,
+        }
+    }
+
+    fn client(&self) -> Client {
+        Client::new(self.signer.key().clone(), self.keys.clone(), 2).unwrap()
+    }
+
+    /// Signs a log and asks the witnesses with these numbers.
+    fn confirm(
+        &mut self,
+        log: &Log,
+        asked: &[usize],
+        now_s: u64,
+    ) -> Result<SignedCheckpoint, WitnessRefusal> {
+        let mut signed = log.sign(&self.signer);
+        let plain = signed.clone();
+        for place in asked {
+            let witness = &mut self.witnesses[*place];
+            let old = witness.latest(&name(ORIGIN));
+            let old = old.map_or(0, |latest| latest.checkpoint().size);
+            let request = log.request(old, &plain).ok_or(WitnessRefusal::BadRequest)?;
+            let lines = witness.add_checkpoint(&request.to_body(), now_s)?;
+            signed = signed.with_cosignatures(&lines).unwrap();
+        }
+        Ok(signed)
+    }
+
+    fn publish(&mut self, now_s: u64) -> SignedCheckpoint {
+        let log = self.log.clone();
+        self.confirm(&log, &[0, 1, 2], now_s).unwrap()
+    }
+}
+
+fn accept(
+    client: &mut Client,
+    log: &Log,
+    signed: &SignedCheckpoint,
+) -> Result<(), CheckpointRefused> {
+    let old = client.latest().map_or(0, |latest| latest.size);
+    let proof = log.prove_consistency(old, signed.checkpoint().size);
+    client.accept(signed.as_str(), &proof.unwrap_or_default(), NOW_S, DAY_S)
+}
+
+#[test]
+fn a_log_that_only_grows_is_believed() {
+    let mut world = World::new();
+    let mut client = world.client();
+    for round in 0..20_u8 {
+        let signed = world.publish(NOW_S);
+        accept(&mut client, &world.log, &signed).unwrap();
+        accept(&mut client, &world.log, &signed).unwrap();
+        for (place, leaf) in (0..).zip(world.log.leaves()) {
+            let proof = world.log.prove_inclusion(place, world.log.size()).unwrap();
+            client.check_entry(leaf, place, &proof).unwrap();
+            let other = entry(99, 1, round);
+            let refused = client.check_entry(&other, place, &proof).unwrap_err();
+            assert_eq!(refused, LogAltered::NotInLog);
+        }
+        let full = client.check_download(world.log.leaves().to_vec()).unwrap();
+        let newest = full.newest(&Subject::User(person(1))).unwrap();
+        assert_eq!(newest.seqno, u32::from(round) + 1);
+        world.log.append(entry(1, u32::from(round) + 2, round));
+        if round % 3 == 0 {
+            let subject = Subject::Roster(HubId::from_bytes([1; 16]));
+            let head = head(u32::from(round) + 1, 7);
+            world.log.append(Leaf { subject, head });
+        }
+    }
+}
+
+#[test]
+fn a_proof_for_another_entry_or_place_is_refused() {
+    let mut world = World::new();
+    let mut client = world.client();
+    let leaf = *world.log.leaves().first().unwrap();
+    let proof = world.log.prove_inclusion(0, 5).unwrap();
+    let refused = client.check_entry(&leaf, 0, &proof).unwrap_err();
+    assert_eq!(refused, LogAltered::NoCheckpoint);
+    let signed = world.publish(NOW_S);
+    accept(&mut client, &world.log, &signed).unwrap();
+    client.check_entry(&leaf, 0, &proof).unwrap();
+    for (leaf, place, proof) in [
+        (world.log.leaves()[1], 0, proof.clone()),
+        (leaf, 1, proof.clone()),
+        (leaf, 5, proof.clone()),
+        (leaf, u64::MAX, proof.clone()),
+        (leaf, 0, world.log.prove_inclusion(1, 5).unwrap()),
+        (leaf, 0, world.log.prove_inclusion(0, 4).unwrap()),
+        (leaf, 0, Proof::default()),
+    ] {
+        let refused = client.check_entry(&leaf, place, &proof).unwrap_err();
+        assert_eq!(refused, LogAltered::NotInLog);
+    }
+}
+
+/// A person whose devices are their own.
+fn someone(user: UserId, byte: u8) -> Sigchain {
+    let keys = DeviceKeys::from_seed(user, DeviceId::from_bytes([byte; 16]), &[byte; 32]);
+    Sigchain::create(&keys, NOW_S * 1000).unwrap()
+}
+
+#[test]
+fn a_server_that_hands_out_its_own_key_as_an_admin_s_is_caught() {
+    let admin = person(200);
+    let (honest, forged) = (someone(admin, 1), someone(admin, 2));
+    let subject = Subject::User(admin);
+    let leaf = |chain: &Sigchain| Leaf {
+        subject,
+        head: chain.head(),
+    };
+    let mut world = World::new();
+    world.log.append(leaf(&honest));
+    let signed = world.publish(NOW_S);
+    let mut volunteer = world.client();
+    accept(&mut volunteer, &world.log, &signed).unwrap();
+
+    // Not entered in the log: the volunteer sees that this is not the chain.
+    let full = volunteer
+        .check_download(world.log.leaves().to_vec())
+        .unwrap();
+    let newest = full.newest(&subject).unwrap();
+    assert!(forged.check_contains(&newest).is_err());
+    assert!(honest.check_contains(&newest).is_ok());
+    let proof = world.log.prove_inclusion(5, 6).unwrap();
+    assert_eq!(
+        volunteer.check_entry(&leaf(&forged), 5, &proof),
+        Err(LogAltered::NotInLog)
+    );
+
+    // Entered beside the real one: the log contradicts itself.
+    world.log.append(leaf(&forged));
+    let signed = world.publish(NOW_S);
+    accept(&mut volunteer, &world.log, &signed).unwrap();
+    let contradiction = volunteer.check_download(world.log.leaves().to_vec());
+    assert_eq!(
+        contradiction.unwrap_err(),
+        LogAltered::Contradiction(subject)
+    );
+
+    // Entered instead of the real one: the admin's own devices see it.
+    let mut world = World::new();
+    world.log.append(leaf(&forged));
+    let signed = world.publish(NOW_S);
+    let mut own = world.client();
+    accept(&mut own, &world.log, &signed).unwrap();
+    let full = own.check_download(world.log.leaves().to_vec()).unwrap();
+    let refused = full.check_own(&honest).unwrap_err();
+    assert_eq!(refused, OwnChainAltered::Foreign { seqno: 1 });
+}
+
+#[test]
+fn a_person_sees_additions_and_omissions_under_their_name() {
+    let user = person(200);
+    let own = someone(user, 1);
+    let subject = Subject::User(user);
+    let mut world = World::new();
+    let check = |world: &mut World| {
+        let signed = world.publish(NOW_S);
+        let mut client = world.client();
+        accept(&mut client, &world.log, &signed).unwrap();
+        let full = client.check_download(world.log.leaves().to_vec()).unwrap();
+        full.check_own(&own)
+    };
+    assert_eq!(
+        check(&mut world),
+        Err(OwnChainAltered::Withheld { seqno: 1 })
+    );
+    let head = own.head();
+    world.log.append(Leaf { subject, head });
+    assert_eq!(check(&mut world), Ok(()));
+    let head = ChainHead { seqno: 2, ..head };
+    world.log.append(Leaf { subject, head });
+    assert_eq!(
+        check(&mut world),
+        Err(OwnChainAltered::Unknown { seqno: 2 })
+    );
+}
+
+#[test]
+fn a_download_with_another_entry_is_refused() {
+    let mut world = World::new();
+    let mut client = world.client();
+    let signed = world.publish(NOW_S);
+    accept(&mut client, &world.log, &signed).unwrap();
+    let leaves = world.log.leaves().to_vec();
+    let mut other = leaves.clone();
+    other[2] = entry(2, 1, 77);
+    let longer = [&leaves[..], &[entry(9, 1, 9)]].concat();
+    for wrong in [other, longer, leaves[..4].to_vec(), Vec::new()] {
+        let refused = client.check_download(wrong).unwrap_err();
+        assert_eq!(refused, LogAltered::OtherEntries);
+    }
+}
+
+#[test]
+fn numbers_that_go_back_are_a_contradiction() {
+    let mut world = World::new();
+    world.log.append(entry(1, 3, 3));
+    world.log.append(entry(1, 3, 3));
+    let mut client = world.client();
+    let signed = world.publish(NOW_S);
+    accept(&mut client, &world.log, &signed).unwrap();
+    client.check_download(world.log.leaves().to_vec()).unwrap();
+    world.log.append(entry(1, 2, 2));
+    let signed = world.publish(NOW_S);
+    accept(&mut client, &world.log, &signed).unwrap();
+    let refused = client
+        .check_download(world.log.leaves().to_vec())
+        .unwrap_err();
+    assert_eq!(refused, LogAltered::Contradiction(Subject::User(person(1))));
+}
+
+#[test]
+fn two_versions_of_the_log_do_not_get_past_the_witnesses() {
+    let mut world = World::new();
+    world.publish(NOW_S);
+    let (mut mine, mut yours) = (world.log.clone(), world.log.clone());
+    mine.append(entry(1, 2, 10));
+    yours.append(entry(1, 2, 66));
+    let shown_to_me = world.confirm(&mine, &[0, 1], NOW_S).unwrap();
+    let mut me = world.client();
+    accept(&mut me, &mine, &shown_to_me).unwrap();
+
+    // The two that confirmed mine do not confirm yours, of any size.
+    let refused = world.confirm(&yours, &[0], NOW_S).unwrap_err();
+    assert_eq!(refused, WitnessRefusal::Conflict { size: 6 });
+    yours.append(entry(1, 3, 67));
+    let refused = world.confirm(&yours, &[1], NOW_S).unwrap_err();
+    assert_eq!(refused, WitnessRefusal::ProofRefused);
+    // The third does, but one is not enough for you …
+    let shown_to_you = world.confirm(&yours, &[2], NOW_S).unwrap();
+    let mut you = world.client();
+    let refused = accept(&mut you, &yours, &shown_to_you).unwrap_err();
+    let (found, needed) = (1, 2);
+    assert_eq!(
+        refused,
+        CheckpointRefused::TooFewWitnesses { found, needed }
+    );
+    // … and somebody who believes one alone still sees the fork.
+    let mut careless = Client::new(world.signer.key().clone(), world.keys.clone(), 1).unwrap();
+    accept(&mut careless, &mine, &shown_to_me).unwrap();
+    let refused = accept(&mut careless, &yours, &shown_to_you).unwrap_err();
+    assert_eq!(refused, CheckpointRefused::Fork);
+    assert_eq!(careless.latest(), Some(shown_to_me.checkpoint()));
+}
+
+#[test]
+fn nothing_is_taken_back() {
+    let mut world = World::new();
+    let before = world.publish(NOW_S);
+    let mut client = world.client();
+    let small = world.log.clone();
+    world.log.append(entry(1, 2, 2));
+    let after = world.publish(NOW_S);
+    accept(&mut client, &world.log, &after).unwrap();
+    let refused = accept(&mut client, &world.log, &before).unwrap_err();
+    assert_eq!(refused, CheckpointRefused::Rollback);
+    // The witness knows six entries; five are not confirmed again.
+    let body = small
+        .request(5, &small.sign(&world.signer))
+        .unwrap()
+        .to_body();
+    let refused = world.witnesses[0].add_checkpoint(&body, NOW_S).unwrap_err();
+    assert_eq!(
+        (refused, refused.status()),
+        (WitnessRefusal::Conflict { size: 6 }, 409)
+    );
+    assert_eq!(refused.body(), Some(("text/x.tlog.size", "6\n".to_owned())));
+    // Nor after a restart of either.
+    let stored = client.latest_signed().unwrap().as_str().to_owned();
+    let mut client = world.client();
+    client.resume(&stored).unwrap();
+    let refused = accept(&mut client, &world.log, &before).unwrap_err();
+    assert_eq!(refused, CheckpointRefused::Rollback);
+    let stored = world.witnesses[0]
+        .latest(&name(ORIGIN))
+        .unwrap()
+        .as_str()
+        .to_owned();
+    let mut witness = Witness::new(WitnessSigner::new(name("new.example"), signing()));
+    witness.resume(world.signer.key().clone(), &stored).unwrap();
+    let refused = witness.add_checkpoint(&body, NOW_S).unwrap_err();
+    assert_eq!(refused, WitnessRefusal::Conflict { size: 6 });
+}
+
+#[test]
+fn old_confirmations_and_those_from_the_future_do_not_count() {
+    let mut world = World::new();
+    let signed = world.publish(NOW_S);
+    let accept = |now_s: u64| {
+        let mut client = world.client();
+        client.accept(signed.as_str(), &Proof::default(), now_s, DAY_S)
+    };
+    assert_eq!(accept(NOW_S + DAY_S), Ok(()));
+    let age_s = DAY_S + 1;
+    assert_eq!(
+        accept(NOW_S + age_s),
+        Err(CheckpointRefused::Stale { age_s })
+    );
+    assert_eq!(accept(NOW_S - 300), Ok(()));
+    let (found, needed) = (0, 2);
+    let few = CheckpointRefused::TooFewWitnesses { found, needed };
+    assert_eq!(accept(NOW_S - 301), Err(few));
+    // One fresh confirmation does not make the second one fresh.
+    let log = world.log.clone();
+    world.confirm(&log, &[0], NOW_S).unwrap();
+    let mixed = world.confirm(&log, &[1], NOW_S + 2 * DAY_S).unwrap();
+    let line = signed
+        .as_str()
+        .lines()
+        .find(|line| line.contains("one.example"));
+    let mixed = mixed
+        .with_cosignatures(&format!("{}\n", line.unwrap()))
+        .unwrap();
+    let mut client = world.client();
+    let proof = Proof::default();
+    let refused = client.accept(mixed.as_str(), &proof, NOW_S + 2 * DAY_S, DAY_S);
+    let age_s = 2 * DAY_S;
+    assert_eq!(refused, Err(CheckpointRefused::Stale { age_s }));
+}
+
+#[test]
+fn forged_signatures_are_refused_and_unknown_ones_ignored() {
+    let mut world = World::new();
+    let signed = world.publish(NOW_S);
+    let mut client = world.client();
+    // Another key under the name of a witness has another id: ignored.
+    let fake = WitnessSigner::new(name("one.example/w"), signing());
+    let mut impostor = Witness::new(fake);
+    impostor.watch(world.signer.key().clone());
+    let body = world
+        .log
+        .request(0, &world.log.sign(&world.signer))
+        .unwrap()
+        .to_body();
+    let line = impostor.add_checkpoint(&body, NOW_S).unwrap();
+    let lonely = world
+        .log
+        .sign(&world.signer)
+        .with_cosignatures(&line)
+        .unwrap();
+    let (found, needed) = (0, 2);
+    let refused = accept(&mut client, &world.log, &lonely).unwrap_err();
+    assert_eq!(
+        refused,
+        CheckpointRefused::TooFewWitnesses { found, needed }
+    );
+    accept(
+        &mut client,
+        &world.log,
+        &signed.with_cosignatures(&line).unwrap(),
+    )
+    .unwrap();
+
+    // The same line twice is one witness.
+    let one = signed
+        .as_str()
+        .lines()
+        .find(|line| line.contains("one.example"));
+    let twice = format!("{0}\n{0}\n", one.unwrap());
+    let doubled = world
+        .log
+        .sign(&world.signer)
+        .with_cosignatures(&twice)
+        .unwrap();
+    let refused = accept(&mut client, &world.log, &doubled).unwrap_err();
+    let found = 1;
+    assert_eq!(
+        refused,
+        CheckpointRefused::TooFewWitnesses { found, needed }
+    );
+
+    // A witness's signature under another checkpoint, or the log's own missing.
+    world.log.append(entry(1, 2, 2));
+    let next = world.log.sign(&world.signer);
+    let moved = next
+        .with_cosignatures(&format!("{}\n", one.unwrap()))
+        .unwrap();
+    let refused = accept(&mut client, &world.log, &moved).unwrap_err();
+    assert_eq!(refused, CheckpointRefused::WitnessForged);
+    let stranger = LogSigner::new(name(ORIGIN), signing());
+    let refused = accept(&mut client, &world.log, &world.log.sign(&stranger)).unwrap_err();
+    assert_eq!(refused, CheckpointRefused::NotSigned);
+    let elsewhere = LogSigner::new(name("elsewhere.example"), signing());
+    let log = Log::new(name("elsewhere.example"));
+    let refused = accept(&mut client, &world.log, &log.sign(&elsewhere)).unwrap_err();
+    assert_eq!(refused, CheckpointRefused::OtherLog);
+}
+
+#[test]
+fn every_altered_character_of_a_checkpoint_is_noticed_or_without_meaning() {
+    let mut world = World::new();
+    let signed = world.publish(NOW_S);
+    let whole = signed.as_str();
+    for (place, character) in whole.char_indices() {
+        let other = if character == 'A' { 'B' } else { 'A' };
+        let altered: String =
+            [&whole[..place], &other.to_string()].concat() + &whole[place + character.len_utf8()..];
+        let mut client = world.client();
+        if client
+            .accept(&altered, &Proof::default(), NOW_S, DAY_S)
+            .is_ok()
+        {
+            // A name or id that was altered makes one of three witnesses unknown.
+            let line = altered[..place].matches('\n').count();
+            assert!(line >= 5, "{place}: {altered}");
+        }
+        assert!(
+            client
+                .latest()
+                .is_none_or(|latest| latest == signed.checkpoint())
+        );
+    }
+}
+
+#[test]
+fn a_witness_answers_as_the_specification_says() {
+    let mut world = World::new();
+    let signed = world.log.sign(&world.signer);
+    let good = world.log.request(0, &signed).unwrap();
+    assert!(
+        good.to_body()
+            .starts_with("old 0\n\nhotline.example/keys\n5\n")
+    );
+    let refuse = |world: &mut World, body: &str| {
+        let refused = world.witnesses[0].add_checkpoint(body, NOW_S).unwrap_err();
+        refused.status()
+    };
+    let body = good.to_body();
+    for malformed in [
+        String::new(),
+        body.replace("old 0", "old 00"),
+        body.replace("old 0", "new 0"),
+        body.replace("old 0", "old -1"),
+        body.replace("old 0\n", "old 0\nnot base64\n"),
+        body.replace("old 0\n", "old 6\n"),
+        body.replace(
+            "old 0\n",
+            &format!("old 0\n{}", format!("{}=\n", "A".repeat(43)).repeat(64)),
+        ),
+        body.replace("\n5\n", "\n05\n"),
+    ] {
+        assert_eq!(refuse(&mut world, &malformed), 400, "{malformed}");
+    }
+    assert_eq!(
+        refuse(&mut world, &body.replace(ORIGIN, "other.example")),
+        404
+    );
+    assert_eq!(refuse(&mut world, &body.replace("\n5\n", "\n4\n")), 403);
+    assert_eq!(refuse(&mut world, &body.replace("old 0\n", "old 3\n")), 409);
+    // A proof where none belongs.
+    let surplus = body.replace("old 0\n", &format!("old 0\n{}=\n", "A".repeat(43)));
+    assert_eq!(refuse(&mut world, &surplus), 422);
+    assert!(world.witnesses[0].latest(&name(ORIGIN)).is_none());
+
+    let line = world.witnesses[0].add_checkpoint(&body, NOW_S).unwrap();
+    assert!(line.starts_with("\u{2014} one.example/w ") && line.ends_with('\n'));
+    assert_eq!(AddCheckpoint::parse(&body).unwrap(), good);
+    // The same again, from where the witness is now.
+    let again = world.log.request(5, &signed).unwrap().to_body();
+    world.witnesses[0]
+        .add_checkpoint(&again, NOW_S + 60)
+        .unwrap();
+}
+
+#[test]
+fn an_empty_log_is_confirmed_only_with_the_empty_root() {
+    let signer = LogSigner::new(name(ORIGIN), signing());
+    let mut witness = Witness::new(WitnessSigner::new(name("one.example"), signing()));
+    witness.watch(signer.key().clone());
+    let mut log = Log::new(name(ORIGIN));
+    for _ in 0..3 {
+        let old = witness.latest(&name(ORIGIN));
+        let old = old.map_or(0, |latest| latest.checkpoint().size);
+        let request = log.request(old, &log.sign(&signer)).unwrap();
+        witness.add_checkpoint(&request.to_body(), NOW_S).unwrap();
+        log.append(entry(1, log.size() as u32 + 1, 1));
+    }
+}
+
+#[test]
+fn clients_are_not_made_with_witnesses_that_add_nothing() {
+    let world = World::new();
+    let log = world.signer.key().clone();
+    let keys = &world.keys;
+    for (witnesses, needed) in [
+        (keys.clone(), 0),
+        (keys.clone(), 4),
+        (Vec::new(), 0),
+        (vec![keys[0].clone(), keys[0].clone()], 2),
+        (vec![WitnessKey::new(name("self.example"), *log.key())], 1),
+        (
+            (0..17)
+                .map(|_| WitnessSigner::new(name("w"), signing()).key().clone())
+                .collect(),
+            2,
+        ),
+    ] {
+        assert!(Client::new(log.clone(), witnesses, needed).is_err());
+    }
+}
+
+#[test]
+fn keys_are_written_as_others_write_them() {
+    // The example of golang.org/x/mod/sumdb/note.
+    let text = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    let key: LogKey = text.parse().unwrap();
+    assert_eq!(
+        (key.name().as_str(), key.to_string().as_str()),
+        ("PeterNeumann", text)
+    );
+    assert!(text.parse::<WitnessKey>().is_err());
+    for wrong in [
+        "",
+        "a+b",
+        &text.replace("c74f", "c74e"),
+        &text[..60],
+        &format!("{text}A"),
+    ] {
+        assert!(wrong.parse::<LogKey>().is_err(), "{wrong}");
+    }
+    let world = World::new();
+    for key in &world.keys {
+        assert_eq!(key.to_string().parse::<WitnessKey>().as_ref(), Ok(key));
+    }
+    for name in ["", "a b", "a+b", "a\nb", "a\u{2003}b"] {
+        assert!(NoteName::new(name).is_err());
+    }
+}
+
+#[test]
+fn two_people_read_the_same_sixty_digits() {
+    let (one, other) = ((person(1), head(3, 5)), (person(2), head(1, 6)));
+    let number = SafetyNumber::new(one, other);
+    assert_eq!(number, SafetyNumber::new(other, one));
+    let shown = number.to_string();
+    assert_eq!(shown.chars().filter(char::is_ascii_digit).count(), 60);
+    assert_eq!(
+        (shown.lines().count(), shown.split_whitespace().count()),
+        (3, 12)
+    );
+    for changed in [
+        (person(1), head(4, 5)),
+        (person(1), head(3, 6)),
+        (person(3), head(3, 5)),
+    ] {
+        assert_ne!(SafetyNumber::new(changed, other), number);
+    }
+}
+
+#[test]
+fn a_verifier_written_from_the_page_agrees() {
+    for (first, second) in [(5, 12), (8, 9), (1, 64), (7, 7)] {
+        let mut world = World::new();
+        let leaf = |place: u8| entry(place, 1 + u32::from(place), place);
+        world.log = Log::from_leaves(name(ORIGIN), (0..first).map(leaf));
+        let old = world.publish(NOW_S);
+        for place in first..second {
+            world.log.append(leaf(place));
+        }
+        let new = world.publish(NOW_S + 60);
+        let (old_size, size) = (u64::from(first), u64::from(second));
+        let proof = |proof: Option<Proof>| -> Vec<String> {
+            proof
+                .unwrap()
+                .hashes()
+                .iter()
+                .map(|hash| hex(hash))
+                .collect()
+        };
+        let mut request = json!({
+            "log": world.signer.key().to_string(),
+            "witnesses": world.keys.iter().map(WitnessKey::to_string).collect::<Vec<_>>(),
+            "checkpoints": [old.as_str(), new.as_str()],
+            "leaves": world.log.leaves().iter().map(|leaf| hex(&leaf.encode())).collect::<Vec<_>>(),
+            "consistency": proof(world.log.prove_consistency(old_size, size)),
+            "inclusion": (0..size)
+                .map(|place| proof(world.log.prove_inclusion(place, size)))
+                .collect::<Vec<_>>(),
+            "people": [
+                [hex(person(1).as_bytes()), hex(&head(3, 5).encode())],
+                [hex(person(2).as_bytes()), hex(&head(1, 6).encode())],
+            ],
+        });
+        let answer = ask("verify_log.py", &request).unwrap();
+        let time = [NOW_S + 60];
+        assert_eq!(answer["times"], json!([time, time, time]));
+        assert_eq!(answer["consistent"], json!(true));
+        let all = |value: bool| Value::from(vec![value; usize::from(second)]);
+        assert_eq!(answer["included"], all(true));
+        assert_eq!(answer["swapped"], all(false));
+        let digits = SafetyNumber::new((person(2), head(1, 6)), (person(1), head(3, 5)));
+        let digits: Vec<_> = digits
+            .to_string()
+            .split_whitespace()
+            .map(String::from)
+            .collect();
+        assert_eq!(answer["safety_number"], json!(digits));
+
+        let forged = new.as_str().replace("\n\u{2014} two", "\n\u{2014} one");
+        request["checkpoints"][1] = json!(forged);
+        // Another name makes another id: nobody's signature.
+        let answer = ask("verify_log.py", &request).unwrap();
+        assert_eq!(answer["times"], json!([time, [], time]));
+        request["checkpoints"][1] =
+            json!(new.as_str().replacen(&format!("\n{second}\n"), "\n99\n", 1));
+        let refused = ask("verify_log.py", &request).unwrap_err();
+        assert_eq!(
+            refused,
+            format!("refused: a signature of {ORIGIN} is forged")
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_and_no_bytes_make_a_panic(text: String, bytes: Vec<u8>) {
+        prop_assert!(SignedCheckpoint::parse(&text).is_err());
+        prop_assert!(AddCheckpoint::parse(&text).is_err());
+        prop_assert!(text.parse::<LogKey>().is_err());
+        prop_assert!(text.parse::<WitnessKey>().is_err());
+        if bytes.len() != Leaf::BYTES {
+            prop_assert!(Leaf::decode(&bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn an_altered_request_is_read_as_what_it_says(place in 0_usize..1000, byte in 0_u8..128) {
+        let mut world = World::new();
+        world.publish(NOW_S);
+        world.log.append(entry(1, 2, 3));
+        let signed = world.log.sign(&world.signer);
+        let body = world.log.request(5, &signed).unwrap().to_body();
+        let mut altered = body.clone().into_bytes();
+        let place = place % altered.len();
+        altered[place] = byte;
+        if let Ok(altered) = String::from_utf8(altered) {
+            if let Ok(read) = AddCheckpoint::parse(&altered) {
+                prop_assert_eq!(read.to_body(), altered.clone());
+            }
+            let answer = world.witnesses[0].add_checkpoint(&altered, NOW_S);
+            prop_assert_eq!(answer.is_ok(), altered == body);
+        }
+    }
+
+    #[test]
+    fn leaves_read_as_they_were_written(user in 0_u8.., seqno in 0_u32.., byte in 0_u8..) {
+        let leaf = entry(user, seqno, byte);
+        prop_assert_eq!(Leaf::decode(&leaf.encode()), Ok(leaf));
+        let mut other = leaf.encode();
+        other[0] = byte.max(4);
+        prop_assert!(Leaf::decode(&other).is_err());
+    }
+}
+
+#[test]
+fn a_checkpoint_is_the_text_of_the_specification() {
+    let root = *b"\x0a\xc5\x18\x6a\x91\x86\x3e\x8e\x1d\x90\xc8\x08\x01\x4a\xa8\x9b\
+        \xf5\xda\x8e\x3e\xe1\xd9\xf0\x76\x30\xf0\x37\x8f\x68\xf1\xab\x62";
+    let checkpoint = Checkpoint {
+        origin: name("example.com/behind-the-sofa"),
+        size: 20_852_163,
+        root,
+    };
+    // The first three lines of the example in c2sp.org/tlog-checkpoint.
+    let text =
+        "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
+    assert_eq!(checkpoint.text(), text);
+}
