@@ -173,6 +173,13 @@ fn a_roster_survives_storage_and_refuses_damage() {
 }
 
 #[test]
+fn a_roster_does_not_grow_for_ever() {
+    let file = [&b"HLRO\x01\x20\x01"[..], &[0; 9_000]].concat();
+    let refused = Roster::decode(&file, &Sigchains::new());
+    assert_eq!(refused, Err(RosterError::TooLong));
+}
+
+#[test]
 fn an_entry_has_at_least_one_change_and_not_too_many() {
     let (admin, chains, mut roster) = founded();
     for count in [0, MAX_CHANGES + 1] {

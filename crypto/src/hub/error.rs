@@ -67,9 +67,10 @@ pub enum RosterError {
         /// Number of the link.
         seqno: u32,
     },
-    /// A signer's chain shorter than the roster has already seen it.
-    #[error("entry {seqno} of the member list relies on an outdated device list of its signer")]
-    StaleSigner {
+    /// A head of somebody's sigchain behind, or beside, one that the roster has
+    /// spoken of already.
+    #[error("entry {seqno} of the member list relies on an outdated device list")]
+    StaleHead {
         /// Number of the link.
         seqno: u32,
     },

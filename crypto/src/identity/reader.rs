@@ -6,7 +6,7 @@ use crate::reader_key::ReaderPublicKey;
 /// A person's public key of one generation, as their verified sigchain names it.
 ///
 /// One made by hand from what a server said proves nothing: take it from
-/// `SigchainState::reader`.
+/// [`crate::identity::SigchainState::reader`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reader {
     /// Who can open what is sealed to the key.

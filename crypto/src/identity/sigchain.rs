@@ -262,7 +262,9 @@ impl Sigchain {
     }
 
     /// Opens every generation of the per-user key, on a live device of its
-    /// person: the newest with the device's key, the others with the one after.
+    /// person: the newest with the device's key, the others with the one after
+    /// or, where that fails, with the device's key too. So a stolen device that
+    /// makes a generation with a broken box does not take the older ones away.
     ///
     /// # Errors
     /// [`PukError`] when there is none, when this device is not given it, or
@@ -278,12 +280,18 @@ impl Sigchain {
             let (Some(later), [older, newer]) = (opened.last(), pair) else {
                 break;
             };
-            let generation = older.reader.generation;
             let boxed = newer
                 .previous
                 .as_ref()
-                .ok_or(PukError::NoGeneration(generation))?;
-            opened.push(later.open_previous(&older.reader, boxed)?);
+                .ok_or(PukError::NoGeneration(older.reader.generation))?;
+            let puk = match (
+                later.open_previous(&older.reader, boxed),
+                older.wraps.get(&keys.device()),
+            ) {
+                (Err(_), Some(wrap)) => Puk::open_wrap(&older.reader, keys, wrap)?,
+                (boxed, _) => boxed?,
+            };
+            opened.push(puk);
         }
         PukRing::new(opened)
     }

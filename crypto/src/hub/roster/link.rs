@@ -37,7 +37,8 @@ impl RoleFlags {
     const REVIEWER: u8 = 2;
 
     fn encode(self) -> u8 {
-        u8::from(self.admin) * Self::ADMIN | u8::from(self.reviewer) * Self::REVIEWER
+        let bit = |set, bit| if set { bit } else { 0 };
+        bit(self.admin, Self::ADMIN) | bit(self.reviewer, Self::REVIEWER)
     }
 
     fn decode(bits: u8) -> Result<Self, RosterError> {

@@ -191,7 +191,7 @@ impl RosterState {
         }
         let known = self.known_heads.get(&link.body.signer);
         if known.is_some_and(|known| link.body.signer_head.seqno < known.seqno) {
-            return Err(RosterError::StaleSigner { seqno });
+            return Err(RosterError::StaleHead { seqno });
         }
         self.check_signature(&link, sigchains)?;
         self.change(&link.body, bytes, sigchains)
@@ -325,7 +325,7 @@ impl RosterState {
             let differs = head.seqno == known.seqno && head.hash != known.hash;
             if went_back || differs {
                 let seqno = self.head.seqno;
-                return Err(RosterError::StaleSigner { seqno });
+                return Err(RosterError::StaleHead { seqno });
             }
             // Whoever left may have been erased; only members' chains are needed.
             let lost_a_device = sigchains

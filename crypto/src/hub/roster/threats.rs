@@ -263,7 +263,7 @@ fn a_stolen_device_cannot_sign_once_the_roster_knows_of_its_revocation() {
     backdated.signer_head = old_head;
     assert_eq!(
         offer(&hub, &backdated.sign(stolen.signing_key())),
-        RosterError::StaleSigner { seqno: 4 }
+        RosterError::StaleHead { seqno: 4 }
     );
 }
 

@@ -361,3 +361,51 @@ fn nobody_can_claim_another_device_s_relay_key() {
     let link = forged(&person.chain, &person.phone, Payload::Subkey(again));
     assert_eq!(offer(&person.chain, &link), SigchainError::BadAttestation);
 }
+
+#[test]
+fn a_stolen_device_cannot_take_the_older_keys_away() {
+    let person = person();
+    let next = Puk::generate(user(1), 2, &mut OsEntropy).unwrap();
+    let wraps = [&person.phone, &person.laptop].map(|keys| {
+        let public = keys.hpke_key().public_key();
+        let wrap = next.wrap_for(keys.device(), public, &mut OsEntropy);
+        (keys.device(), wrap.unwrap())
+    });
+    // The laptop boxes rubbish instead of the generation before.
+    let rubbish = Puk::generate(user(1), 1, &mut OsEntropy).unwrap();
+    let payload = Payload::Puk {
+        generation: 2,
+        key: next.reader().key,
+        wraps: wraps.to_vec(),
+        previous: Some(next.box_previous(&rubbish, &mut OsEntropy).unwrap()),
+    };
+    let mut chain = person.chain;
+    let link = forged(&chain, &person.laptop, payload);
+    chain.append(&link).unwrap();
+    let ring = chain.open_puk(&person.phone).unwrap();
+    let oldest = ring.generation(1).unwrap();
+    assert_eq!(oldest.reader(), person.puk.reader());
+    // A device that came too late for a wrap of its own says what is wrong.
+    let tablet = keys(user(1), 3, 13);
+    chain
+        .add_device(
+            &person.phone,
+            &tablet.card(),
+            Some(&next),
+            9,
+            &mut OsEntropy,
+        )
+        .unwrap();
+    assert_eq!(chain.open_puk(&tablet).unwrap_err(), PukError::Swapped(1));
+}
+
+#[test]
+fn a_chain_does_not_grow_for_ever() {
+    let mut chain = person().chain;
+    chain.state.head.seqno = MAX_SIGCHAIN_LINKS as u32;
+    let revoke = Payload::Revoke(DeviceId::from_bytes([2; 16]));
+    let link = forged(&chain, &keys(user(1), 1, 11), revoke);
+    assert_eq!(offer(&chain, &link), SigchainError::TooLong);
+    let file = [&b"HLSC\x01\x10\x01"[..], &[0; 5_000]].concat();
+    assert_eq!(Sigchain::decode(&file), Err(SigchainError::TooLong));
+}
