@@ -6,6 +6,8 @@
 mod kdf;
 mod secret_box;
 mod signature;
+#[cfg(test)]
+mod vectors;
 
 pub(crate) use kdf::{derive, hash};
 pub(crate) use secret_box::{BOX_OVERHEAD_BYTES, open_box, seal_box};

@@ -434,7 +434,7 @@ fn two_revisions_of_one_number_are_noticed_by_who_holds_one() {
     let expected = hotline.expected();
     let verified = note.front().verify(&expected).unwrap();
     let (writer, readers) = (hotline.author.writer(), [hotline.admin.reader()]);
-    let mut edit = |front: crypto::record::VerifiedFront<'_>, words: &[u8]| {
+    let edit = |front: crypto::record::VerifiedFront<'_>, words: &[u8]| {
         front
             .new_revision(&writer, words, &readers, &mut OsEntropy)
             .unwrap()
