@@ -5,7 +5,7 @@
 use argon2::{Algorithm, Argon2, AssociatedData, ParamsBuilder, Version};
 use crypto::vault::{
     BACKUP_CODES, BackupCode, BackupSet, ChosenPasscode, CodeTextError, Escrow, Kdf, Passcode,
-    RecoveryKey, ServerShare, Share, ShareRefused, Shares, Vault, VaultError,
+    RecoveryKey, ServerShare, Share, ShareRefused, Shares, Vault, VaultError, VaultId,
 };
 use crypto::{Entropy, EntropyError, OsEntropy, UserId};
 use proptest::prelude::*;
@@ -28,6 +28,10 @@ fn share() -> Share {
     Share::generate(&mut OsEntropy).unwrap()
 }
 
+fn new_id() -> VaultId {
+    VaultId::generate(&mut OsEntropy).unwrap()
+}
+
 fn user() -> UserId {
     UserId::generate(&mut OsEntropy).unwrap()
 }
@@ -36,7 +40,7 @@ fn user() -> UserId {
 fn a_morning_and_a_thief() {
     let (device, server) = (share(), share());
     let shares = Shares::with_device(device.clone()).and_server(server.clone());
-    let sealed = Vault::seal(&SEED, &pin(PIN), &shares, &mut OsEntropy).unwrap();
+    let sealed = Vault::seal(new_id(), &SEED, &pin(PIN), &shares, &mut OsEntropy).unwrap();
     let mut kept = ServerShare::new(sealed.vault.id(), server, &sealed.auth);
     let file = sealed.vault.encode();
     assert_eq!(file.len(), Vault::BYTES);
@@ -68,7 +72,7 @@ fn every_share_that_is_named_is_needed() {
     let [device, server, prf] = [share(), share(), share()];
     let shares = Shares::with_device(device.clone());
     let shares = shares.and_server(server.clone()).and_prf(prf.clone());
-    let vault = Vault::seal(&SEED, &pin(PIN), &shares, &mut OsEntropy)
+    let vault = Vault::seal(new_id(), &SEED, &pin(PIN), &shares, &mut OsEntropy)
         .unwrap()
         .vault;
     let code = Passcode::entered(PIN);
@@ -104,7 +108,7 @@ fn every_share_that_is_named_is_needed() {
 fn a_new_code_and_a_lost_write() {
     let (device, server) = (share(), share());
     let shares = Shares::with_device(device.clone()).and_server(server.clone());
-    let old = Vault::seal(&SEED, &pin(PIN), &shares, &mut OsEntropy).unwrap();
+    let old = Vault::seal(new_id(), &SEED, &pin(PIN), &shares, &mut OsEntropy).unwrap();
     let mut kept = ServerShare::new(old.vault.id(), server, &old.auth);
     let attempt = |vault: &Vault, code: &str| {
         let code = Passcode::entered(code);
@@ -143,7 +147,7 @@ fn a_new_code_and_a_lost_write() {
 fn an_altered_vault_does_not_open() {
     let device = share();
     let shares = Shares::with_device(device.clone());
-    let sealed = Vault::seal(&SEED, &pin(PIN), &shares, &mut OsEntropy).unwrap();
+    let sealed = Vault::seal(new_id(), &SEED, &pin(PIN), &shares, &mut OsEntropy).unwrap();
     let file = sealed.vault.encode();
     let unlock = |file: &[u8]| {
         let vault = Vault::decode(file)?;
@@ -166,7 +170,7 @@ fn an_altered_vault_does_not_open() {
 #[test]
 fn a_file_can_neither_ask_for_more_work_nor_for_less_protection() {
     let shares = Shares::with_device(share());
-    let sealed = Vault::seal(&SEED, &pin(PIN), &shares, &mut OsEntropy).unwrap();
+    let sealed = Vault::seal(new_id(), &SEED, &pin(PIN), &shares, &mut OsEntropy).unwrap();
     let altered = |place: usize, value: u8| {
         let mut file = sealed.vault.encode();
         file[place] = value;
@@ -187,7 +191,7 @@ fn a_file_can_neither_ask_for_more_work_nor_for_less_protection() {
 fn secrets_are_not_shown() {
     let device = Share::from_bytes(&[0xab; 32]);
     let shares = Shares::with_device(device.clone());
-    let sealed = Vault::seal(&SEED, &pin(PIN), &shares, &mut OsEntropy).unwrap();
+    let sealed = Vault::seal(new_id(), &SEED, &pin(PIN), &shares, &mut OsEntropy).unwrap();
     let code = Passcode::entered(PIN);
     let attempt = sealed.vault.attempt(&code, Some(&device), None).unwrap();
     let id = sealed.vault.id();
@@ -212,7 +216,7 @@ fn a_failing_source_of_randomness_makes_no_vault() {
         }
     }
     let shares = Shares::with_device(share());
-    let refused = Vault::seal(&SEED, &pin(PIN), &shares, &mut Dry).unwrap_err();
+    let refused = Vault::seal(new_id(), &SEED, &pin(PIN), &shares, &mut Dry).unwrap_err();
     assert!(matches!(refused, VaultError::Entropy(_)));
     assert!(RecoveryKey::generate(&mut Dry).is_err());
     assert!(BackupCode::generate_set(&mut Dry).is_err());
@@ -297,7 +301,7 @@ fn a_reader_written_from_the_page_opens_our_vault() {
     let shares = Shares::with_device(device.clone()).and_server(server.clone());
     let shares = shares.and_prf(prf.clone());
     let phrase = "niebla tren faro limón";
-    let sealed = Vault::seal(&SEED, &pin(phrase), &shares, &mut OsEntropy).unwrap();
+    let sealed = Vault::seal(new_id(), &SEED, &pin(phrase), &shares, &mut OsEntropy).unwrap();
     let named = [&device, &server, &prf].map(|share| argument(share.reveal()));
     let mut request = json!({
         "command": "open",
@@ -446,7 +450,7 @@ proptest! {
         let entry = code.entry(user, b"seed", &mut OsEntropy).unwrap();
         let entries = [(); BACKUP_CODES].map(|()| entry.clone());
         let share = Share::from_bytes(&[1; 32]);
-        let mut kept = ServerShare::new(vault_id(), share.clone(), &code.auth(user));
+        let mut kept = ServerShare::new(new_id(), share.clone(), &code.auth(user));
         kept.propose(share, &code.auth(user)).unwrap();
         let vault = [b"HLVT\x01\x02\x03", &[9; 120][..]].concat();
         for bytes in [vault, kept.encode(), entry.escrow.encode(), BackupSet::new(entries).encode()] {
@@ -472,8 +476,4 @@ proptest! {
         let entered = format!("{:?}", Passcode::entered(&text));
         prop_assert_eq!(entered, "Passcode(…)");
     }
-}
-
-fn vault_id() -> crypto::vault::VaultId {
-    crypto::vault::VaultId::from_bytes([7; 16])
 }

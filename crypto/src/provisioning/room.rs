@@ -107,7 +107,7 @@ impl Room {
     ) -> Result<(), RoomRefused> {
         self.check_time(now_ms)?;
         let is_old = self.is_old(pass)?;
-        let turn_of_old = self.messages.len() % 2 == 0;
+        let turn_of_old = self.messages.len().is_multiple_of(2);
         if self.messages.len() >= MAX_MESSAGES || is_old != turn_of_old {
             return Err(RoomRefused::OutOfTurn);
         }

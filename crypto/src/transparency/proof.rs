@@ -107,7 +107,7 @@ impl Tree {
             let [.., left, right] = row.as_slice() else {
                 return;
             };
-            if row.len() % 2 != 0 {
+            if !row.len().is_multiple_of(2) {
                 return;
             }
             hash = node(left, right);

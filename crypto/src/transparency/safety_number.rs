@@ -44,7 +44,7 @@ impl fmt::Display for SafetyNumber {
         for (place, group) in self.0.iter().enumerate() {
             match place {
                 0 => {}
-                _ if place % 4 == 0 => f.write_str("\n")?,
+                _ if place.is_multiple_of(4) => f.write_str("\n")?,
                 _ => f.write_str(" ")?,
             }
             write!(f, "{group:05}")?;

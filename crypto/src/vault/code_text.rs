@@ -37,7 +37,7 @@ pub(crate) fn encode(data: &[u8], bits: usize) -> Zeroizing<String> {
     values.extend(check);
     let mut text = Zeroizing::new(String::with_capacity(2 * MAX_CHARS));
     for (place, value) in values.iter().enumerate() {
-        if place > 0 && place % GROUP_CHARS == 0 {
+        if place > 0 && place.is_multiple_of(GROUP_CHARS) {
             text.push('-');
         }
         text.push(char::from(ALPHABET[usize::from(*value)]));

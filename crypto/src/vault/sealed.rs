@@ -71,16 +71,17 @@ impl Vault {
     pub const BYTES: usize = 4 + 3 + VaultId::BYTES + SALT_BYTES + SEED_BYTES + BOX_OVERHEAD_BYTES;
 
     /// Seals a seed into a new vault. Takes as long as [`Vault::attempt`].
+    /// `id` is new; it is an argument because a passkey's share depends on it.
     ///
     /// # Errors
     /// [`VaultError::Entropy`], [`VaultError::OutOfMemory`].
     pub fn seal(
+        id: VaultId,
         seed: &[u8; SEED_BYTES],
         passcode: &ChosenPasscode,
         shares: &Shares,
         entropy: &mut (impl Entropy + ?Sized),
     ) -> Result<Sealed, VaultError> {
-        let id = VaultId::generate(entropy)?;
         Self::seal_as(id, seed, passcode.as_passcode(), shares, entropy)
     }
 

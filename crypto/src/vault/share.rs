@@ -32,7 +32,11 @@ impl VaultId {
         hash(&Label::VaultPrfSalt.bind(&self.0))
     }
 
-    pub(crate) fn generate(entropy: &mut (impl Entropy + ?Sized)) -> Result<Self, EntropyError> {
+    /// Makes a new id.
+    ///
+    /// # Errors
+    /// [`EntropyError`] when the source fails.
+    pub fn generate(entropy: &mut (impl Entropy + ?Sized)) -> Result<Self, EntropyError> {
         let mut bytes = [0; Self::BYTES];
         entropy.fill(&mut bytes)?;
         Ok(Self(bytes))

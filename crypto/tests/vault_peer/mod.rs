@@ -1,5 +1,7 @@
 //! Runs the readers in Python that were written from the format pages.
 
+#![allow(dead_code, reason = "each test uses a part")]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -36,7 +38,6 @@ pub fn start(script: &str, arguments: &[&str]) -> Child {
 }
 
 /// Asks a script once; an error is what it complained of.
-#[allow(dead_code, reason = "not every test asks once")]
 pub fn ask(script: &str, request: &Value) -> Result<Value, String> {
     let mut child = start(script, &[]);
     let mut stdin = child.stdin.take().unwrap();
