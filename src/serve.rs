@@ -141,8 +141,13 @@ pub async fn run(data: &Path, demo_if_empty: bool) -> Result<(), ServeError> {
     let voice = start_voice(parts).await?;
     drain_on_signals(orders.clone())?;
     let told = Arc::clone(&metrics);
-    admin::start(data, Arc::clone(&store), composer, hotline, orders, told)
-        .map_err(|error| ServeError::Other(format!("cannot open the control socket: {error}")))?;
+    admin::start(data, Arc::clone(&store), composer, hotline, orders, told).map_err(|error| {
+        ServeError::Other(format!(
+            "cannot open the control socket in {}: {error}. \
+                 Give the folder to the user that runs centralita",
+            data.display()
+        ))
+    })?;
     metrics.set_listening();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready for calls");
     let keeper = voice

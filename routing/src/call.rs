@@ -139,6 +139,7 @@ struct Rung {
     volunteer: VolunteerId,
     rang: Duration,
     since: Option<Instant>,
+    answered: bool,
 }
 
 impl Call {
@@ -228,6 +229,7 @@ impl History {
             volunteer: volunteer.clone(),
             rang: Duration::ZERO,
             since: Some(now),
+            answered: false,
         });
     }
 
@@ -258,6 +260,9 @@ impl History {
         self.wait_over(now);
         self.talk_since = Some(now);
         self.answered_by.get_or_insert_with(|| volunteer.clone());
+        if let Some(rung) = self.rung_mut(volunteer) {
+            rung.answered = true;
+        }
     }
 
     pub(crate) fn talk_over(&mut self, now: Instant) {
@@ -271,9 +276,15 @@ impl History {
         self,
         call: CallId,
         hub: Option<HubId>,
-        outcome: Outcome,
+        end: Outcome,
         now: Instant,
     ) -> CallRecord {
+        let answered = self.answered_by.is_some();
+        let (outcome, broke_off) = match end {
+            Outcome::Failed(reason) if answered => (Outcome::Answered, Some(reason)),
+            _ if answered => (Outcome::Answered, None),
+            end => (end, None),
+        };
         CallRecord {
             call,
             hub,
@@ -292,10 +303,12 @@ impl History {
                 .map(|rung| RungVolunteer {
                     volunteer: rung.volunteer,
                     rang: rung.rang,
+                    answered: rung.answered,
                 })
                 .collect(),
             answered_by: self.answered_by,
             outcome,
+            broke_off,
         }
     }
 }

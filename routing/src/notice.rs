@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::id::{CallId, HubId, LegId, RecordingId, TrunkId, VolunteerId};
-use crate::outcome::Outcome;
+use crate::outcome::{FailReason, Outcome};
 use crate::party::CallerTag;
 
 /// Something that the record keeper, the audit log or a screen should know.
@@ -107,6 +107,8 @@ pub struct RungVolunteer {
     pub volunteer: VolunteerId,
     /// How long they rang, in all.
     pub rang: Duration,
+    /// Whether they spoke with the caller.
+    pub answered: bool,
 }
 
 /// What is kept of a call. No number, no audio.
@@ -136,4 +138,6 @@ pub struct CallRecord {
     pub answered_by: Option<VolunteerId>,
     /// How it ended.
     pub outcome: Outcome,
+    /// Why an answered call broke off, when nobody hung up.
+    pub broke_off: Option<FailReason>,
 }

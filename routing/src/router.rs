@@ -338,11 +338,6 @@ impl Router {
         self.queues.leave(&call.hub, id);
         self.deadlines.replace_of_call(id, call.deadline, None);
         call.history.talk_over(now);
-        let outcome = if call.history.answered_by.is_some() {
-            Outcome::Answered
-        } else {
-            outcome
-        };
         self.record(id, Some(call.hub), call.history, outcome, now);
     }
 
@@ -351,11 +346,11 @@ impl Router {
         id: CallId,
         hub: Option<HubId>,
         history: History,
-        outcome: Outcome,
+        end: Outcome,
         now: Instant,
     ) {
-        *self.counters.ended.entry(outcome).or_default() += 1;
-        let record = history.into_record(id, hub, outcome, now);
+        let record = history.into_record(id, hub, end, now);
+        *self.counters.ended.entry(record.outcome).or_default() += 1;
         self.out.notice(Notice::CallEnded(Box::new(record)));
     }
 }

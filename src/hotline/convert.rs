@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crypto::ReaderPublicKey;
+use exchange::CalledNumbers;
 use routing::config::{HubConfig, RateLimit, RouterConfig, Screening, VolunteerConfig};
 use routing::schedule::{Day, Schedule};
-use routing::{AccountId, CallerHash, HubId, PromptKind, VolunteerId};
+use routing::{AccountId, CallerHash, HubId, PromptKind, TrunkId, VolunteerId};
 use sip::timer::Timers;
 use sip::ua::{Account, StoredHa1, TrunkKind, TrunkPassword, UaConfig};
 use store::{BanRow, BreakRow};
@@ -59,6 +60,25 @@ impl Hotline {
             hubs: hubs.collect(),
             numbers: numbers.collect(),
             volunteers: volunteers.collect(),
+        }
+    }
+
+    /// How the exchange finds the called number among the names in an INVITE.
+    #[must_use]
+    pub fn to_called_numbers(&self) -> CalledNumbers {
+        let all = self.hubs.values().flat_map(|hub| &hub.numbers);
+        let known: BTreeSet<_> = all.map(|number| number.phone_number().clone()).collect();
+        let only = known.iter().next().filter(|_| known.len() == 1);
+        let assumed = self.trunks.iter().filter_map(|(name, trunk)| {
+            let Trunk::Register { number, .. } = trunk else {
+                return None;
+            };
+            let number = number.as_ref().map(|number| number.phone_number());
+            Some((TrunkId::new(name), number.or(only)?.clone()))
+        });
+        CalledNumbers {
+            assumed: assumed.collect(),
+            known,
         }
     }
 

@@ -280,8 +280,14 @@ fn account(trunk: &Trunk) -> String {
             transport,
             user,
             expires_s,
+            number,
             ..
-        } => format!("{user} at {host}:{port} ({transport:?}, {expires_s} s)"),
+        } => {
+            let number = number
+                .as_ref()
+                .map_or_else(String::new, |it| format!(", for {it}"));
+            format!("{user} at {host}:{port} ({transport:?}, {expires_s} s{number})")
+        }
     }
 }
 

@@ -330,6 +330,9 @@ pub enum Trunk {
         password: Secret,
         /// How long a registration is asked for, seconds.
         expires_s: u32,
+        /// The number that is called when the carrier names none of ours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<Number>,
     },
 }
 

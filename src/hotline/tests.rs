@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use crypto::ReaderSecretKey;
-use routing::{CallerHash, HubId, PhoneNumber, PromptKind, VolunteerId};
+use routing::{CallerHash, HubId, PhoneNumber, PromptKind, TrunkId, VolunteerId};
 use sip::digest::Algorithm;
 use sip::ua::{Account, TrunkKind};
 use store::{BanRow, BreakRow};
@@ -542,6 +542,27 @@ fn a_phone_that_fails_on_sha_256_can_do_without() {
     let secrets = |user: &str| &ua.accounts[&Account(user.to_owned())];
     assert_eq!(secrets("ana-desk").sha256_hex, None);
     assert!(secrets("ana-mobile").sha256_hex.is_some());
+}
+
+#[test]
+fn a_carrier_that_names_no_number_calls_the_one_that_is_given() {
+    let number = |text: &str| PhoneNumber::parse(text).unwrap();
+    let trunk = TrunkId::new("second-carrier");
+    let called = parsed(&example()).to_called_numbers();
+    assert!(called.known.contains(&number("+15550101")));
+    assert_eq!(called.assumed.get(&trunk), None, "there are several");
+    let told = |text: &str| {
+        let line = format!("user = \"our-account\"\nnumber = \"{text}\"");
+        example().replace("user = \"our-account\"", &line)
+    };
+    let called = parsed(&told("+15550101")).to_called_numbers();
+    assert_eq!(called.assumed.get(&trunk), Some(&number("+15550101")));
+    let line = "user = \"our-account\"";
+    let wrong = "user = \"our-account\"\nnumber = \"+15559999\"";
+    refusal(line, wrong, "\"+15559999\"", "is not a number of any hub").unwrap();
+    let alone = example().replace("\"+15550100\", \"+15550101\"", "\"+15550100\"");
+    let called = parsed(&alone).to_called_numbers();
+    assert_eq!(called.assumed.get(&trunk), Some(&number("+15550100")));
 }
 
 #[test]

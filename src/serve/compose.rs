@@ -1,11 +1,10 @@
 //! From a hotline file to what the running parts need.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use exchange::{CalledNumbers, ExchangeConfig};
+use exchange::ExchangeConfig;
 use jiff::Timestamp;
 use media::codec::Codec;
 use store::{BanRow, Change, HotlineBody, Store, StoreError};
@@ -69,10 +68,7 @@ impl Composer {
                 codecs: CODECS.to_vec(),
                 media_timeout: Duration::from_secs(u64::from(hotline.limits.media_timeout_s)),
                 longest_ring: queue_timeouts.max().unwrap_or_default(),
-                called: CalledNumbers {
-                    known: router.numbers.keys().cloned().collect(),
-                    assumed: BTreeMap::new(),
-                },
+                called: hotline.to_called_numbers(),
                 clips: ready.clip_ids(),
                 back_end: BACK_END,
             },

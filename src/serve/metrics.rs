@@ -166,15 +166,17 @@ pub fn outcome_names(outcome: Outcome) -> (&'static str, &'static str) {
                 RejectReason::Unavailable => "unavailable",
             },
         ),
-        Outcome::Failed(reason) => (
-            "failed",
-            match reason {
-                FailReason::SignallingLost => "signalling_lost",
-                FailReason::MediaLost => "media_lost",
-                FailReason::MediaFailed => "media_failed",
-                FailReason::RecordingFailed => "recording_failed",
-                FailReason::Crashed => "crashed",
-            },
-        ),
+        Outcome::Failed(reason) => ("failed", fail_name(reason)),
+    }
+}
+
+/// The name of a failure in metrics and records.
+pub fn fail_name(reason: FailReason) -> &'static str {
+    match reason {
+        FailReason::SignallingLost => "signalling_lost",
+        FailReason::MediaLost => "media_lost",
+        FailReason::MediaFailed => "media_failed",
+        FailReason::RecordingFailed => "recording_failed",
+        FailReason::Crashed => "crashed",
     }
 }

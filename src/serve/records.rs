@@ -11,7 +11,7 @@ use store::{
 use store::{StoreError, VoicemailStart};
 use tokio::sync::mpsc;
 
-use super::metrics::{Metrics, outcome_names};
+use super::metrics::{Metrics, fail_name, outcome_names};
 use super::voicemail;
 
 /// Facts on their way to the database task.
@@ -120,6 +120,7 @@ fn caller_row(caller: CallerTag) -> Caller {
 
 fn end_row(record: &CallRecord, ended_at: jiff::Timestamp) -> CallEnd {
     let (class, reason) = outcome_names(record.outcome);
+    let reason = record.broke_off.map_or(reason, fail_name);
     CallEnd {
         start: CallStart {
             call: record.call.0,

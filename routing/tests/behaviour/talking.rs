@@ -124,7 +124,27 @@ fn a_caller_without_media_ends_the_conversation_as_answered() {
         hangups(&desk.event(Event::MediaLost { leg: caller })),
         [(caller, reason), (ana, reason)]
     );
-    assert_eq!(desk.record().outcome, Outcome::Answered);
+    let record = desk.record();
+    assert_eq!(record.outcome, Outcome::Answered);
+    assert_eq!(record.broke_off, Some(FailReason::MediaLost));
+}
+
+#[test]
+fn the_record_names_everybody_who_spoke_with_the_caller() {
+    let mut desk = Desk::open(config());
+    let (caller, ana) = desk.talk();
+    let commands = desk.event(Event::MediaLost { leg: ana });
+    let luis = leg_to(&commands, LUIS);
+    desk.answered(luis);
+    desk.hung_up(caller);
+    let record = desk.record();
+    assert_eq!(record.answered_by, Some(person("ana")));
+    let spoke = record.rung.iter().filter(|rung| rung.answered);
+    assert_eq!(
+        spoke.map(|rung| rung.volunteer.clone()).collect::<Vec<_>>(),
+        [person("ana"), person("luis")]
+    );
+    assert_eq!(record.broke_off, None, "the caller hung up");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Names, new_id, read_limited};
-use crate::hotline::model::{Transport, Trunk};
+use crate::hotline::model::{Number, Transport, Trunk};
 use crate::hotline::problem::Problems;
 use crate::hotline::secret::Secret;
 use crate::hotline::section::Section;
@@ -79,6 +79,7 @@ fn by_registration(section: &mut Section<'_>, names: &Names, p: &mut Problems) -
     let expires_s = section.number("expires", 60..=3_600, DEFAULT_EXPIRES_S, p);
     let transport = transport(section, p);
     let password = password(section, names, p);
+    let number = number(section, names, p);
     if let Some(host) = host.as_ref().filter(|host| !is_host(host.value)) {
         p.error(
             host.span.clone(),
@@ -104,7 +105,25 @@ fn by_registration(section: &mut Section<'_>, names: &Names, p: &mut Problems) -
         user: user?.value.to_owned(),
         password: password?,
         expires_s,
+        number,
     })
+}
+
+/// The number that calls are for when the carrier names none of ours.
+fn number(section: &mut Section<'_>, names: &Names, p: &mut Problems) -> Option<Number> {
+    let text = section.text("number", p)?;
+    let number = Number::try_from(text.value.to_owned()).ok();
+    let known = number.filter(|number| names.numbers.contains_key(&number.to_string()));
+    if known.is_none() {
+        p.error(
+            text.span,
+            format!(
+                "\"{}\" is not a number of any hub. Name one of a hub's `numbers`.",
+                text.value
+            ),
+        );
+    }
+    known
 }
 
 fn is_host(text: &str) -> bool {
