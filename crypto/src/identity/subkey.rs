@@ -60,8 +60,8 @@ pub struct TransportAttestation {
     pub(super) hub: HubId,
     pub(super) epoch: u32,
     pub(super) key: TransportPublicKey,
-    by_device: Signature,
-    by_key: TransportSignature,
+    pub(super) by_device: Signature,
+    pub(super) by_key: TransportSignature,
 }
 
 impl TransportAttestation {

@@ -189,10 +189,6 @@ impl RosterState {
         if !self.is_admin(link.body.signer) {
             return Err(RosterError::NotAdmin { seqno });
         }
-        let known = self.known_heads.get(&link.body.signer);
-        if known.is_some_and(|known| link.body.signer_head.seqno < known.seqno) {
-            return Err(RosterError::StaleHead { seqno });
-        }
         self.check_signature(&link, sigchains)?;
         self.change(&link.body, bytes, sigchains)
     }

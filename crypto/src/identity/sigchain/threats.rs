@@ -5,6 +5,8 @@
 use super::link::{LinkBody, Payload};
 use super::*;
 use crate::OsEntropy;
+use crate::identity::subkey::{Subkey, attested};
+use crate::primitive::hash;
 
 struct Person {
     phone: DeviceKeys,
@@ -129,18 +131,32 @@ fn a_revoked_device_can_neither_sign_nor_come_back() {
         offer(&chain, &forged(&chain, &phone, revoke)),
         SigchainError::RevokedSigner { seqno: 5 }
     );
-    // With its old keys; with new keys and its old id; with an old key and a new id.
-    let mut half_new = keys(user(1), 5, 15).card();
-    half_new.hpke_key = *phone.hpke_key().public_key();
-    for card in [phone.card(), keys(user(1), 1, 15).card()] {
+    // With all of its old keys; with its old id; with one old key under a new id.
+    let renamed = |signing: &DeviceKeys, sealing: &DeviceKeys| {
+        let device = DeviceId::from_bytes([5; 16]);
+        let sign_key = signing.signing_key().verifying_key();
+        let hpke_key = *sealing.hpke_key().public_key();
+        let message = attested(user(1), device, &sign_key, Subkey::Hpke(&hpke_key));
+        DeviceCard {
+            user: user(1),
+            device,
+            sign_key,
+            hpke_key,
+            attestation: signing.signing_key().sign(&message),
+        }
+    };
+    let new = keys(user(1), 1, 15);
+    for card in [
+        phone.card(),
+        new.card(),
+        renamed(&phone, &new),
+        renamed(&new, &phone),
+    ] {
         let link = forged(&chain, &laptop, add(card, &puk));
         assert_eq!(offer(&chain, &link), SigchainError::DeviceKnown);
     }
-    let renamed = keys(user(1), 5, 11).card();
-    let link = forged(&chain, &laptop, add(renamed, &puk));
-    assert_eq!(offer(&chain, &link), SigchainError::DeviceKnown);
-    let link = forged(&chain, &laptop, add(half_new, &puk));
-    assert_eq!(offer(&chain, &link), SigchainError::BadCard);
+    let link = forged(&chain, &laptop, add(renamed(&new, &new), &puk));
+    chain.append(&link).unwrap();
 }
 
 #[test]
@@ -355,7 +371,14 @@ fn nobody_can_claim_another_device_s_relay_key() {
     // The laptop signs for the phone's key, and cannot make the key sign.
     let mut claim = TransportAttestation::new(&person.laptop, hub, 1, &mut OsEntropy).unwrap();
     claim.key = key;
-    let link = forged(&person.chain, &person.laptop, Payload::Subkey(claim));
+    let subkey = Subkey::Transport(hub, 1, &key);
+    let laptop = &person.laptop;
+    let sign_key = laptop.signing_key().verifying_key();
+    let message = attested(laptop.user(), laptop.device(), &sign_key, subkey);
+    claim.by_device = laptop.signing_key().sign(&message);
+    let own = laptop.transport_key(hub, 1);
+    claim.by_key = own.sign(&hash(&message), &mut OsEntropy).unwrap();
+    let link = forged(&person.chain, laptop, Payload::Subkey(claim));
     assert_eq!(offer(&person.chain, &link), SigchainError::BadAttestation);
     let again = TransportAttestation::new(&person.phone, hub, 1, &mut OsEntropy).unwrap();
     let link = forged(&person.chain, &person.phone, Payload::Subkey(again));
