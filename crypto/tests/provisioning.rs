@@ -252,7 +252,7 @@ fn a_scanned_device_cannot_be_replaced() {
         .unwrap_err();
     assert_eq!(refused, ProvisionError::NotTheScannedDevice);
 
-    // The right key without the secret of the code does not help either.
+    // Nor can anybody speak for it who only saw its key.
     let (old, commit) = join(new.invitation());
     let (_, share) = new.receive_commit(&commit).unwrap();
     let (old, reveal) = old.receive_share(&share).unwrap();
