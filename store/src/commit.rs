@@ -1,15 +1,16 @@
 //! The one way to write.
 
+mod exchange;
+
 use std::time::Duration;
 
-use jiff::Timestamp;
-use sqlx::SqliteConnection;
-
+use crate::engine::{Transaction, args};
 use crate::error::StoreError;
 use crate::open::Store;
 use crate::row::{
-    BanRow, BindingRow, CallEnd, CallStart, Caller, CallerHash, OutcomeClass, VoicemailStart,
+    BanRow, BindingRow, CallEnd, CallStart, CallerHash, OutcomeClass, VoicemailStart,
 };
+use jiff::Timestamp;
 
 /// The counter from which call ids are taken.
 const CALL_ID_COUNTER: &str = "call_id";
@@ -138,11 +139,7 @@ impl Store {
             return Ok(());
         }
         let failed = |error| StoreError::from_sqlx(error, self.path());
-        let mut transaction = self
-            .writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(failed)?;
+        let mut transaction = self.writer.begin().await.map_err(failed)?;
         for change in &changes.0 {
             apply(&mut transaction, change)
                 .await
@@ -157,16 +154,22 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn allocate_call_ids(&self, count: u32) -> Result<u64, StoreError> {
-        let next: i64 = sqlx::query_scalar(
-            "INSERT INTO counter (name, value) VALUES ($1, $2) \
-             ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value \
-             RETURNING value",
-        )
-        .bind(CALL_ID_COUNTER)
-        .bind(i64::from(count))
-        .fetch_one(&self.writer)
-        .await
-        .map_err(|error| StoreError::from_sqlx(error, self.path()))?;
+        let rows = self
+            .writer
+            .rows(
+                "INSERT INTO counter (name, value) VALUES ($1, $2) \
+                 ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value \
+                 RETURNING value",
+                args![CALL_ID_COUNTER, i64::from(count)],
+            )
+            .await
+            .map_err(|error| StoreError::from_sqlx(error, self.path()))?;
+        let next: Option<i64> = rows
+            .first()
+            .map(|row| row.at(0))
+            .transpose()
+            .map_err(|error| StoreError::from_sqlx(error, self.path()))?;
+        let next = next.ok_or_else(|| StoreError::Row("the counter of calls".to_owned()))?;
         Ok((next - i64::from(count)).cast_unsigned() + 1)
     }
 
@@ -175,16 +178,19 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn close_crashed_calls(&self, at: Timestamp) -> Result<Vec<u64>, StoreError> {
-        let ids: Vec<i64> = sqlx::query_scalar(
-            "UPDATE call SET ended_at = $1, wait = 0, talk = 0, outcome = $2, reason = 'crashed' \
-             WHERE outcome IS NULL RETURNING id",
-        )
-        .bind(at.as_microsecond())
-        .bind(OutcomeClass::Failed.as_str())
-        .fetch_all(&self.writer)
-        .await
-        .map_err(|error| StoreError::from_sqlx(error, self.path()))?;
-        Ok(ids.into_iter().map(i64::cast_unsigned).collect())
+        let failed = |error| StoreError::from_sqlx(error, self.path());
+        let rows = self
+            .writer
+            .rows(
+                "UPDATE call SET ended_at = $1, wait = 0, talk = 0, outcome = $2, \
+                 reason = 'crashed' WHERE outcome IS NULL RETURNING id",
+                args![at.as_microsecond(), OutcomeClass::Failed.as_str()],
+            )
+            .await
+            .map_err(failed)?;
+        rows.iter()
+            .map(|row| row.at(0).map(i64::cast_unsigned).map_err(failed))
+            .collect()
     }
 }
 
@@ -209,232 +215,37 @@ impl From<sqlx::Error> for Refused {
     }
 }
 
-async fn apply(db: &mut SqliteConnection, change: &Change) -> Result<(), Refused> {
+async fn apply(db: &mut Transaction, change: &Change) -> Result<(), Refused> {
     match change {
-        Change::CallStarted(start) => start_call(db, start).await?,
-        Change::CallEnded(end) => end_call(db, end).await?,
-        Change::VoicemailStarted(start) => start_voicemail(db, start).await?,
+        Change::CallStarted(start) => exchange::start_call(db, start).await?,
+        Change::CallEnded(end) => exchange::end_call(db, end).await?,
+        Change::VoicemailStarted(start) => exchange::start_voicemail(db, start).await?,
         Change::VoicemailCompleted { recording, length } => {
-            sqlx::query("UPDATE voicemail SET message = $2, complete = 1 WHERE recording = $1")
-                .bind(recording.cast_signed())
-                .bind(millis(*length))
-                .execute(db)
-                .await?;
+            exchange::complete_voicemail(db, *recording, *length).await?;
         }
         Change::VoicemailRemoved { recording } => {
-            sqlx::query("DELETE FROM voicemail WHERE recording = $1")
-                .bind(recording.cast_signed())
-                .execute(db)
-                .await?;
+            let sql = "DELETE FROM voicemail WHERE recording = $1";
+            db.execute(sql, args![recording.cast_signed()]).await?;
         }
-        Change::BindingUpserted(binding) => upsert_binding(db, binding).await?,
+        Change::BindingUpserted(binding) => exchange::upsert_binding(db, binding).await?,
         Change::BindingRemoved { id } => {
-            sqlx::query("DELETE FROM binding WHERE id = $1")
-                .bind(id.cast_signed())
-                .execute(db)
-                .await?;
+            let sql = "DELETE FROM binding WHERE id = $1";
+            db.execute(sql, args![id.cast_signed()]).await?;
         }
         Change::HotlineApplied {
             hash,
             body,
             applied_at,
-        } => apply_hotline(db, hash, body, *applied_at).await?,
-        Change::BanAdded(ban) => add_ban(db, ban).await?,
+        } => exchange::apply_hotline(db, hash, body, *applied_at).await?,
+        Change::BanAdded(ban) => exchange::add_ban(db, ban).await?,
         Change::BanRemoved { hub, caller } => {
-            sqlx::query("DELETE FROM ban WHERE hub = $1 AND caller = $2")
-                .bind(hub)
-                .bind(caller.0.as_slice())
-                .execute(db)
-                .await?;
+            let sql = "DELETE FROM ban WHERE hub = $1 AND caller = $2";
+            db.execute(sql, args![hub, &caller.0]).await?;
         }
-        Change::BreakChanged { volunteer, since } => change_break(db, volunteer, *since).await?,
-        Change::Counted { counter, by } => count(db, counter, *by).await?,
+        Change::BreakChanged { volunteer, since } => {
+            exchange::change_break(db, volunteer, *since).await?
+        }
+        Change::Counted { counter, by } => exchange::count(db, counter, *by).await?,
     }
     Ok(())
-}
-
-async fn start_call(db: &mut SqliteConnection, start: &CallStart) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO call (id, hub, trunk, caller, started_at) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(start.call.cast_signed())
-    .bind(&start.hub)
-    .bind(&start.trunk)
-    .bind(caller_bytes(&start.caller))
-    .bind(start.started_at.as_microsecond())
-    .execute(db)
-    .await
-    .map(drop)
-}
-
-async fn end_call(db: &mut SqliteConnection, end: &CallEnd) -> Result<(), Refused> {
-    let call = end.start.call.cast_signed();
-    let kept = sqlx::query(
-        "INSERT INTO call (id, hub, trunk, caller, started_at, ended_at, until_ring, wait, talk, \
-         answered_by, recording, message, outcome, reason) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
-         ON CONFLICT (id) DO UPDATE SET hub = excluded.hub, trunk = excluded.trunk, \
-         caller = excluded.caller, started_at = excluded.started_at, \
-         ended_at = excluded.ended_at, until_ring = excluded.until_ring, wait = excluded.wait, \
-         talk = excluded.talk, answered_by = excluded.answered_by, \
-         recording = excluded.recording, message = excluded.message, \
-         outcome = excluded.outcome, reason = excluded.reason \
-         WHERE call.outcome IS NULL",
-    )
-    .bind(call)
-    .bind(&end.start.hub)
-    .bind(&end.start.trunk)
-    .bind(caller_bytes(&end.start.caller))
-    .bind(end.start.started_at.as_microsecond())
-    .bind(end.ended_at.as_microsecond())
-    .bind(end.until_ring.map(millis))
-    .bind(millis(end.wait))
-    .bind(millis(end.talk))
-    .bind(&end.answered_by)
-    .bind(end.voicemail.map(|(recording, _)| recording.cast_signed()))
-    .bind(end.voicemail.map(|(_, length)| millis(length)))
-    .bind(end.outcome.as_str())
-    .bind(&end.reason)
-    .execute(&mut *db)
-    .await?;
-    if kept.rows_affected() == 0 {
-        return Err(Refused::AlreadyEnded(end.start.call));
-    }
-    for (position, rung) in (1_i64..).zip(&end.rung) {
-        sqlx::query(
-            "INSERT INTO call_rung (call, position, volunteer, rang) VALUES ($1, $2, $3, $4)",
-        )
-        .bind(call)
-        .bind(position)
-        .bind(&rung.volunteer)
-        .bind(millis(rung.rang))
-        .execute(&mut *db)
-        .await?;
-    }
-    Ok(())
-}
-
-async fn start_voicemail(
-    db: &mut SqliteConnection,
-    start: &VoicemailStart,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO voicemail (recording, hub, path, created_at) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (recording) DO NOTHING",
-    )
-    .bind(start.recording.cast_signed())
-    .bind(&start.hub)
-    .bind(&start.path)
-    .bind(start.created_at.as_microsecond())
-    .execute(db)
-    .await
-    .map(drop)
-}
-
-async fn upsert_binding(db: &mut SqliteConnection, row: &BindingRow) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO binding (id, account, contact, instance, reg_id, path, transport, local, \
-         remote, call_id, cseq, expires_at, user_agent) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
-         ON CONFLICT (id) DO UPDATE SET account = excluded.account, contact = excluded.contact, \
-         instance = excluded.instance, reg_id = excluded.reg_id, path = excluded.path, \
-         transport = excluded.transport, local = excluded.local, remote = excluded.remote, \
-         call_id = excluded.call_id, cseq = excluded.cseq, expires_at = excluded.expires_at, \
-         user_agent = excluded.user_agent",
-    )
-    .bind(row.id.cast_signed())
-    .bind(&row.account)
-    .bind(&row.contact)
-    .bind(&row.instance)
-    .bind(row.reg_id.map(i64::from))
-    .bind(row.path.join("\n"))
-    .bind(row.transport.as_str())
-    .bind(row.local.to_string())
-    .bind(row.remote.to_string())
-    .bind(&row.call_id)
-    .bind(i64::from(row.cseq))
-    .bind(row.expires_at.as_microsecond())
-    .bind(&row.user_agent)
-    .execute(db)
-    .await
-    .map(drop)
-}
-
-async fn apply_hotline(
-    db: &mut SqliteConnection,
-    hash: &str,
-    body: &HotlineBody,
-    applied_at: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE hotline SET body = NULL WHERE body IS NOT NULL")
-        .execute(&mut *db)
-        .await?;
-    sqlx::query(
-        "INSERT INTO hotline (revision, hash, body, applied_at) \
-         SELECT coalesce(max(revision), 0) + 1, $1, $2, $3 FROM hotline",
-    )
-    .bind(hash)
-    .bind(&body.0)
-    .bind(applied_at.as_microsecond())
-    .execute(db)
-    .await
-    .map(drop)
-}
-
-async fn add_ban(db: &mut SqliteConnection, ban: &BanRow) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO ban (hub, caller, created_at, expires_at, reason) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (hub, caller) DO UPDATE SET created_at = excluded.created_at, \
-         expires_at = excluded.expires_at, reason = excluded.reason",
-    )
-    .bind(&ban.hub)
-    .bind(ban.caller.0.as_slice())
-    .bind(ban.created_at.as_microsecond())
-    .bind(ban.expires_at.map(Timestamp::as_microsecond))
-    .bind(&ban.reason)
-    .execute(db)
-    .await
-    .map(drop)
-}
-
-async fn change_break(
-    db: &mut SqliteConnection,
-    volunteer: &str,
-    since: Option<Timestamp>,
-) -> Result<(), sqlx::Error> {
-    let query = match since {
-        Some(since) => sqlx::query(
-            "INSERT INTO volunteer_break (volunteer, since) VALUES ($1, $2) \
-             ON CONFLICT (volunteer) DO NOTHING",
-        )
-        .bind(volunteer)
-        .bind(since.as_microsecond()),
-        None => sqlx::query("DELETE FROM volunteer_break WHERE volunteer = $1").bind(volunteer),
-    };
-    query.execute(db).await.map(drop)
-}
-
-async fn count(db: &mut SqliteConnection, counter: &str, by: u32) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO counter (name, value) VALUES ($1, $2) \
-         ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value",
-    )
-    .bind(counter)
-    .bind(i64::from(by))
-    .execute(db)
-    .await
-    .map(drop)
-}
-
-fn caller_bytes(caller: &Caller) -> Option<&[u8]> {
-    match caller {
-        Caller::Anonymous => None,
-        Caller::Known(hash) => Some(&hash.0),
-    }
-}
-
-/// Whole milliseconds; lengths beyond 292 million years are cut.
-fn millis(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,18 +1,16 @@
 //! The queries.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use jiff::Timestamp;
-use sqlx::Row;
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-
-use crate::error::StoreError;
+use crate::decode::{hash, id, millis, optional_time, small, time, word};
+use crate::engine::{Arg, Engine, Pool, Row, args, open_readers, postgres, sqlite};
+use crate::error::{Place, StoreError};
 use crate::row::{
-    BanRow, BindingRow, BreakRow, CallEnd, CallRow, CallStart, Caller, CallerHash, HotlineRow,
-    OutcomeClass, RungRow, Transport, VoicemailRow, VoicemailStart,
+    BanRow, BindingRow, BreakRow, CallEnd, CallRow, CallStart, Caller, HotlineRow, OutcomeClass,
+    RungRow, Transport, VoicemailRow, VoicemailStart,
 };
+use jiff::Timestamp;
 
 /// Most calls that one query returns.
 pub const MAX_CALLS_PER_QUERY: u32 = 1000;
@@ -29,25 +27,48 @@ pub struct CallFilter {
 }
 
 /// Reads a database; knows no way to change it.
+///
+/// What is here belongs to the exchange or to its operator. What belongs to a hub's people is
+/// read through [`Scoped`](crate::Scoped).
 #[derive(Clone, Debug)]
 pub struct Reader {
-    pool: SqlitePool,
-    path: PathBuf,
+    pool: Pool,
+    place: Place,
 }
 
 impl Reader {
-    pub(crate) fn new(pool: SqlitePool, path: PathBuf) -> Self {
-        Self { pool, path }
+    pub(crate) fn new(pool: Pool, place: Place) -> Self {
+        Self { pool, place }
     }
 
-    pub(crate) fn pool(&self) -> &SqlitePool {
-        &self.pool
+    /// Opens the database in `folder` for reading only, beside a running server or without one.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] before the first start of a server; see [`StoreError`].
+    pub async fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_on(&Engine::Sqlite {
+            folder: folder.to_path_buf(),
+        })
+        .await
     }
 
-    /// The database file.
+    /// [`open`](Self::open) on either engine.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] before the first start of a server; see [`StoreError`].
+    pub async fn open_on(engine: &Engine) -> Result<Self, StoreError> {
+        let (pool, place) = open_readers(engine).await?;
+        Ok(Self::new(pool, place))
+    }
+
+    /// Where the database is.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn path(&self) -> &Place {
+        &self.place
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// Closes its connections.
@@ -55,15 +76,24 @@ impl Reader {
         self.pool.close().await;
     }
 
+    /// Reads the whole database; SQLite also compares its pages and indexes.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] with the first thing found.
+    pub async fn check_integrity(&self) -> Result<(), StoreError> {
+        match &self.pool {
+            Pool::Sqlite(pool) => sqlite::quick_check(pool, &self.place).await,
+            Pool::Postgres(pool) => postgres::read_all(pool, &self.place).await,
+        }
+    }
+
     /// The registrations, expired ones included, by id.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn bindings(&self) -> Result<Vec<BindingRow>, StoreError> {
-        let rows = self
-            .rows(sqlx::query("SELECT * FROM binding ORDER BY id"))
-            .await?;
-        rows.iter().map(|row| self.decode(row, binding)).collect()
+        self.query("SELECT * FROM binding ORDER BY id", &[], binding)
+            .await
     }
 
     /// The hotline file in force.
@@ -71,14 +101,9 @@ impl Reader {
     /// # Errors
     /// See [`StoreError`].
     pub async fn hotline(&self) -> Result<Option<HotlineRow>, StoreError> {
-        let query = sqlx::query(
-            "SELECT revision, hash, body, applied_at FROM hotline \
-             WHERE body IS NOT NULL ORDER BY revision DESC LIMIT 1",
-        );
-        let rows = self.rows(query).await?;
-        rows.first()
-            .map(|row| self.decode(row, hotline))
-            .transpose()
+        let sql = "SELECT revision, hash, body, applied_at FROM hotline \
+                   WHERE body IS NOT NULL ORDER BY revision DESC LIMIT 1";
+        Ok(self.query(sql, &[], hotline).await?.pop())
     }
 
     /// The bans of `hub` that are in force at `at`.
@@ -86,14 +111,9 @@ impl Reader {
     /// # Errors
     /// See [`StoreError`].
     pub async fn bans(&self, hub: &str, at: Timestamp) -> Result<Vec<BanRow>, StoreError> {
-        let query = sqlx::query(
-            "SELECT * FROM ban WHERE hub = $1 AND (expires_at IS NULL OR expires_at > $2) \
-             ORDER BY created_at, caller",
-        )
-        .bind(hub)
-        .bind(at.as_microsecond());
-        let rows = self.rows(query).await?;
-        rows.iter().map(|row| self.decode(row, ban)).collect()
+        let sql = "SELECT * FROM ban WHERE hub = $1 AND (expires_at IS NULL OR expires_at > $2) \
+                   ORDER BY created_at, caller";
+        self.query(sql, args![hub, at.as_microsecond()], ban).await
     }
 
     /// The declared breaks.
@@ -101,12 +121,8 @@ impl Reader {
     /// # Errors
     /// See [`StoreError`].
     pub async fn breaks(&self) -> Result<Vec<BreakRow>, StoreError> {
-        let rows = self
-            .rows(sqlx::query(
-                "SELECT * FROM volunteer_break ORDER BY volunteer",
-            ))
-            .await?;
-        rows.iter().map(|row| self.decode(row, on_break)).collect()
+        let sql = "SELECT * FROM volunteer_break ORDER BY volunteer";
+        self.query(sql, &[], on_break).await
     }
 
     /// Calls, the newest first, live ones included.
@@ -114,20 +130,17 @@ impl Reader {
     /// # Errors
     /// See [`StoreError`].
     pub async fn calls(&self, filter: &CallFilter) -> Result<Vec<CallRow>, StoreError> {
-        let query = sqlx::query(
-            "SELECT * FROM call WHERE ($1 IS NULL OR hub = $1) AND ($2 IS NULL OR id < $2) \
-             ORDER BY id DESC LIMIT $3",
-        )
-        .bind(&filter.hub)
-        .bind(filter.before.map(u64::cast_signed))
-        .bind(i64::from(filter.limit.min(MAX_CALLS_PER_QUERY)));
-        let rows = self.rows(query).await?;
+        let sql = "SELECT * FROM call WHERE ($1 IS NULL OR hub = $1) AND ($2 IS NULL OR id < $2) \
+                   ORDER BY id DESC LIMIT $3";
+        let before = filter.before.map(u64::cast_signed);
+        let limit = i64::from(filter.limit.min(MAX_CALLS_PER_QUERY));
+        let rows = self.rows(sql, args![&filter.hub, before, limit]).await?;
         let mut rung = match (rows.last(), rows.first()) {
             (Some(oldest), Some(newest)) => self.rung(oldest, newest).await?,
             _ => BTreeMap::new(),
         };
         rows.iter()
-            .map(|row| self.decode(row, |row| call(row, &mut rung)))
+            .map(|row| call(row, &mut rung).map_err(|error| self.failed(error)))
             .collect()
     }
 
@@ -136,14 +149,8 @@ impl Reader {
     /// # Errors
     /// See [`StoreError`].
     pub async fn open_calls(&self) -> Result<Vec<CallStart>, StoreError> {
-        let rows = self
-            .rows(sqlx::query(
-                "SELECT * FROM call WHERE outcome IS NULL ORDER BY id",
-            ))
-            .await?;
-        rows.iter()
-            .map(|row| self.decode(row, call_start))
-            .collect()
+        let sql = "SELECT * FROM call WHERE outcome IS NULL ORDER BY id";
+        self.query(sql, &[], call_start).await
     }
 
     /// The recordings of `hub`, or of all hubs, the newest first.
@@ -151,12 +158,8 @@ impl Reader {
     /// # Errors
     /// See [`StoreError`].
     pub async fn voicemails(&self, hub: Option<&str>) -> Result<Vec<VoicemailRow>, StoreError> {
-        let query = sqlx::query(
-            "SELECT * FROM voicemail WHERE ($1 IS NULL OR hub = $1) ORDER BY recording DESC",
-        )
-        .bind(hub);
-        let rows = self.rows(query).await?;
-        rows.iter().map(|row| self.decode(row, voicemail)).collect()
+        let sql = "SELECT * FROM voicemail WHERE ($1 IS NULL OR hub = $1) ORDER BY recording DESC";
+        self.query(sql, &[Arg::Text(hub)], voicemail).await
     }
 
     /// The value of a counter; 0 before it was first counted.
@@ -164,195 +167,159 @@ impl Reader {
     /// # Errors
     /// See [`StoreError`].
     pub async fn counter(&self, name: &str) -> Result<u64, StoreError> {
-        let value: Option<i64> = sqlx::query_scalar("SELECT value FROM counter WHERE name = $1")
-            .bind(name)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(|error| StoreError::from_sqlx(error, &self.path))?;
-        Ok(value.unwrap_or(0).cast_unsigned())
+        let sql = "SELECT value FROM counter WHERE name = $1";
+        let found = self.query(sql, args![name], |row| id(row, "value")).await?;
+        Ok(found.first().copied().unwrap_or(0))
     }
 
     /// Who was rung in the calls between two, both included.
     async fn rung(
         &self,
-        oldest: &SqliteRow,
-        newest: &SqliteRow,
+        oldest: &Row,
+        newest: &Row,
     ) -> Result<BTreeMap<u64, Vec<RungRow>>, StoreError> {
-        let query = sqlx::query(
-            "SELECT call, volunteer, rang FROM call_rung WHERE call BETWEEN $1 AND $2 \
-             ORDER BY call, position",
-        )
-        .bind(self.decode(oldest, |row| row.try_get::<i64, _>("id"))?)
-        .bind(self.decode(newest, |row| row.try_get::<i64, _>("id"))?);
+        let sql = "SELECT call, volunteer, rang FROM call_rung WHERE call BETWEEN $1 AND $2 \
+                   ORDER BY call, position";
+        let bound = |row: &Row| row.get::<i64>("id").map_err(|error| self.failed(error));
+        let rung = |row: &Row| {
+            let rung = RungRow {
+                volunteer: row.get("volunteer")?,
+                rang: millis(row.get("rang")?),
+            };
+            Ok((id(row, "call")?, rung))
+        };
         let mut by_call: BTreeMap<u64, Vec<RungRow>> = BTreeMap::new();
-        for row in &self.rows(query).await? {
-            let rung = self.decode(row, |row| {
-                Ok(RungRow {
-                    volunteer: row.try_get("volunteer")?,
-                    rang: millis(row.try_get("rang")?),
-                })
-            })?;
-            let call = self.decode(row, |row| id(row, "call"))?;
+        for (call, rung) in self
+            .query(sql, args![bound(oldest)?, bound(newest)?], rung)
+            .await?
+        {
             by_call.entry(call).or_default().push(rung);
         }
         Ok(by_call)
     }
 
-    async fn rows(
+    /// The rows of a query, decoded.
+    pub(crate) async fn query<T>(
         &self,
-        query: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
-    ) -> Result<Vec<SqliteRow>, StoreError> {
-        query
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| StoreError::from_sqlx(error, &self.path))
+        sql: &'static str,
+        args: &[Arg<'_>],
+        decode: impl Fn(&Row) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows = self.rows(sql, args).await?;
+        rows.iter()
+            .map(|row| decode(row).map_err(|error| self.failed(error)))
+            .collect()
     }
 
-    fn decode<T>(
-        &self,
-        row: &SqliteRow,
-        decode: impl FnOnce(&SqliteRow) -> Result<T, sqlx::Error>,
-    ) -> Result<T, StoreError> {
-        decode(row).map_err(|error| StoreError::Row(error.to_string()))
+    async fn rows(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, StoreError> {
+        self.pool
+            .rows(sql, args)
+            .await
+            .map_err(|error| self.failed(error))
+    }
+
+    pub(crate) fn failed(&self, error: sqlx::Error) -> StoreError {
+        StoreError::from_sqlx(error, &self.place)
     }
 }
 
-fn binding(row: &SqliteRow) -> Result<BindingRow, sqlx::Error> {
-    let path: String = row.try_get("path")?;
+fn binding(row: &Row) -> Result<BindingRow, sqlx::Error> {
+    let path: String = row.get("path")?;
     Ok(BindingRow {
         id: id(row, "id")?,
-        account: row.try_get("account")?,
-        contact: row.try_get("contact")?,
-        instance: row.try_get("instance")?,
-        reg_id: row.try_get("reg_id")?,
+        account: row.get("account")?,
+        contact: row.get("contact")?,
+        instance: row.get("instance")?,
+        reg_id: row
+            .get::<Option<i64>>("reg_id")?
+            .map(|_| small(row, "reg_id"))
+            .transpose()?,
         path: path.lines().map(str::to_owned).collect(),
         transport: word(row, "transport", Transport::parse)?,
         local: word(row, "local", |text| text.parse().ok())?,
         remote: word(row, "remote", |text| text.parse().ok())?,
-        call_id: row.try_get("call_id")?,
-        cseq: row.try_get("cseq")?,
+        call_id: row.get("call_id")?,
+        cseq: small(row, "cseq")?,
         expires_at: time(row, "expires_at")?,
-        user_agent: row.try_get("user_agent")?,
+        user_agent: row.get("user_agent")?,
     })
 }
 
-fn hotline(row: &SqliteRow) -> Result<HotlineRow, sqlx::Error> {
+fn hotline(row: &Row) -> Result<HotlineRow, sqlx::Error> {
     Ok(HotlineRow {
         revision: id(row, "revision")?,
-        hash: row.try_get("hash")?,
-        body: row.try_get("body")?,
+        hash: row.get("hash")?,
+        body: row.get("body")?,
         applied_at: time(row, "applied_at")?,
     })
 }
 
-fn ban(row: &SqliteRow) -> Result<BanRow, sqlx::Error> {
+fn ban(row: &Row) -> Result<BanRow, sqlx::Error> {
     Ok(BanRow {
-        hub: row.try_get("hub")?,
-        caller: hash(row.try_get("caller")?)?,
+        hub: row.get("hub")?,
+        caller: hash(&row.get::<Vec<u8>>("caller")?)?,
         created_at: time(row, "created_at")?,
         expires_at: optional_time(row, "expires_at")?,
-        reason: row.try_get("reason")?,
+        reason: row.get("reason")?,
     })
 }
 
-fn on_break(row: &SqliteRow) -> Result<BreakRow, sqlx::Error> {
+fn on_break(row: &Row) -> Result<BreakRow, sqlx::Error> {
     Ok(BreakRow {
-        volunteer: row.try_get("volunteer")?,
+        volunteer: row.get("volunteer")?,
         since: time(row, "since")?,
     })
 }
 
-fn call_start(row: &SqliteRow) -> Result<CallStart, sqlx::Error> {
-    let caller: Option<&[u8]> = row.try_get("caller")?;
+fn call_start(row: &Row) -> Result<CallStart, sqlx::Error> {
+    let caller: Option<Vec<u8>> = row.get("caller")?;
     Ok(CallStart {
         call: id(row, "id")?,
-        hub: row.try_get("hub")?,
-        trunk: row.try_get("trunk")?,
+        hub: row.get("hub")?,
+        trunk: row.get("trunk")?,
         caller: match caller {
             None => Caller::Anonymous,
-            Some(bytes) => Caller::Known(hash(bytes)?),
+            Some(bytes) => Caller::Known(hash(&bytes)?),
         },
         started_at: time(row, "started_at")?,
     })
 }
 
-fn call(row: &SqliteRow, rung: &mut BTreeMap<u64, Vec<RungRow>>) -> Result<CallRow, sqlx::Error> {
+fn call(row: &Row, rung: &mut BTreeMap<u64, Vec<RungRow>>) -> Result<CallRow, sqlx::Error> {
     let start = call_start(row)?;
     let Some(ended_at) = optional_time(row, "ended_at")? else {
         return Ok(CallRow::Open(start));
     };
-    let until_ring: Option<i64> = row.try_get("until_ring")?;
-    let recording: Option<i64> = row.try_get("recording")?;
-    let message: Option<i64> = row.try_get("message")?;
+    let until_ring: Option<i64> = row.get("until_ring")?;
+    let recording: Option<i64> = row.get("recording")?;
+    let message: Option<i64> = row.get("message")?;
     Ok(CallRow::Ended(Box::new(CallEnd {
         rung: rung.remove(&start.call).unwrap_or_default(),
         start,
         ended_at,
         until_ring: until_ring.map(millis),
-        wait: millis(row.try_get("wait")?),
-        talk: millis(row.try_get("talk")?),
+        wait: millis(row.get("wait")?),
+        talk: millis(row.get("talk")?),
         voicemail: recording
             .zip(message)
             .map(|(recording, length)| (recording.cast_unsigned(), millis(length))),
-        answered_by: row.try_get("answered_by")?,
+        answered_by: row.get("answered_by")?,
         outcome: word(row, "outcome", OutcomeClass::parse)?,
-        reason: row.try_get("reason")?,
+        reason: row.get("reason")?,
     })))
 }
 
-fn voicemail(row: &SqliteRow) -> Result<VoicemailRow, sqlx::Error> {
-    let length: Option<i64> = row.try_get("message")?;
-    let complete: i64 = row.try_get("complete")?;
+fn voicemail(row: &Row) -> Result<VoicemailRow, sqlx::Error> {
+    let length: Option<i64> = row.get("message")?;
+    let complete: i64 = row.get("complete")?;
     Ok(VoicemailRow {
         start: VoicemailStart {
             recording: id(row, "recording")?,
-            hub: row.try_get("hub")?,
-            path: row.try_get("path")?,
+            hub: row.get("hub")?,
+            path: row.get("path")?,
             created_at: time(row, "created_at")?,
         },
         length: length.map(millis),
         complete: complete == 1,
     })
-}
-
-fn id(row: &SqliteRow, column: &str) -> Result<u64, sqlx::Error> {
-    row.try_get::<i64, _>(column).map(i64::cast_unsigned)
-}
-
-fn hash(bytes: &[u8]) -> Result<CallerHash, sqlx::Error> {
-    bytes
-        .try_into()
-        .map(CallerHash)
-        .map_err(|_| unreadable("caller"))
-}
-
-fn time(row: &SqliteRow, column: &str) -> Result<Timestamp, sqlx::Error> {
-    Timestamp::from_microsecond(row.try_get(column)?).map_err(|_| unreadable(column))
-}
-
-fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
-    match row.try_get::<Option<i64>, _>(column)? {
-        None => Ok(None),
-        Some(_) => time(row, column).map(Some),
-    }
-}
-
-fn word<T>(
-    row: &SqliteRow,
-    column: &str,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<T, sqlx::Error> {
-    parse(row.try_get(column)?).ok_or_else(|| unreadable(column))
-}
-
-fn unreadable(column: &str) -> sqlx::Error {
-    sqlx::Error::ColumnDecode {
-        index: column.to_owned(),
-        source: "value out of range".into(),
-    }
-}
-
-/// Lengths are never negative in a database that this program wrote.
-fn millis(length: i64) -> Duration {
-    Duration::from_millis(u64::try_from(length).unwrap_or(0))
 }

@@ -2,6 +2,7 @@
 
 mod folder;
 
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -69,13 +70,10 @@ async fn a_newer_schema_is_refused_unchanged() {
     let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display()))
         .await
         .unwrap();
-    sqlx::query(
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-         VALUES (99, 'later', 1, x'00', 0)",
-    )
-    .execute(&pool)
-    .await
-    .unwrap();
+    sqlx::query("INSERT INTO migration (version, name) VALUES (99, 'later')")
+        .execute(&pool)
+        .await
+        .unwrap();
     pool.close().await;
     let before = std::fs::read(&file).unwrap();
     let refused = Store::open(&folder.data()).await.unwrap_err();
@@ -103,6 +101,30 @@ async fn a_file_in_place_of_the_folder_is_refused() {
     std::fs::write(folder.data(), "").unwrap();
     let refused = Store::open(&folder.data()).await.unwrap_err();
     assert!(matches!(refused, StoreError::Unusable { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn only_the_owner_can_read_the_folder() {
+    let folder = Folder::new();
+    let data = folder.data();
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let store = Store::open(&data).await.unwrap();
+    store
+        .commit(Change::CallStarted(start(1)).into())
+        .await
+        .unwrap();
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    let mut files = 0;
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        files += 1;
+    }
+    // The database, its log, the log's index and the lock.
+    assert_eq!(files, 4);
 }
 
 /// Rights do not bind root, so the attempt is made by a process without them.

@@ -152,9 +152,10 @@ async fn a_refused_write_is_reported_and_harms_nothing() {
 async fn a_full_database_refuses_the_whole_commit_and_goes_on_reading() {
     let folder = Folder::new();
     let options = StoreOptions {
-        max_bytes: Some(200 * 1024),
+        max_bytes: Some(600 * 1024),
+        ..StoreOptions::sqlite(folder.data())
     };
-    let store = Store::open_with(&folder.data(), options).await.unwrap();
+    let store = Store::open_with(options).await.unwrap();
     let mut kept = 0;
     let refused = loop {
         let pair: Changes = [

@@ -1,14 +1,12 @@
 //! What is committed is read back, also after the process is gone.
 
-mod folder;
-
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use folder::{Folder, answered, at, start};
+use crate::database::Database;
+use crate::folder::{answered, at, start};
 use store::{
     BanRow, BindingRow, BreakRow, CallEnd, CallFilter, CallRow, Caller, CallerHash, Change,
-    Changes, HotlineBody, OutcomeClass, Reader, Store, StoreError, Transport, VoicemailStart,
+    Changes, HotlineBody, OutcomeClass, StoreError, Transport, VoicemailStart,
 };
 
 fn binding(id: u64) -> BindingRow {
@@ -37,10 +35,8 @@ fn calls_of(hub: Option<&str>, before: Option<u64>, limit: u32) -> CallFilter {
     }
 }
 
-#[tokio::test]
-async fn everything_is_there_after_reopening() {
-    let folder = Folder::new();
-    let store = Store::open(&folder.data()).await.unwrap();
+pub async fn everything_is_there_after_reopening(database: Database) {
+    let store = database.open().await;
     let message = CallEnd {
         voicemail: Some((2, Duration::from_millis(12_345))),
         rung: Vec::new(),
@@ -100,7 +96,7 @@ async fn everything_is_there_after_reopening() {
     store.commit(changes).await.unwrap();
     store.close().await;
 
-    let store = Store::open(&folder.data()).await.unwrap();
+    let store = database.open().await;
     let reader = store.reader();
     assert_eq!(
         reader
@@ -138,10 +134,8 @@ async fn everything_is_there_after_reopening() {
     assert_eq!(reader.counter("never").await.unwrap(), 0);
 }
 
-#[tokio::test]
-async fn a_commit_is_kept_whole_or_not_at_all() {
-    let folder = Folder::new();
-    let store = Store::open(&folder.data()).await.unwrap();
+pub async fn a_commit_is_kept_whole_or_not_at_all(database: Database) {
+    let store = database.open().await;
     store
         .commit(Change::CallEnded(Box::new(answered(1))).into())
         .await
@@ -164,10 +158,8 @@ async fn a_commit_is_kept_whole_or_not_at_all() {
     assert_eq!(store.reader().bindings().await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_repeated_commit_changes_nothing() {
-    let folder = Folder::new();
-    let store = Store::open(&folder.data()).await.unwrap();
+pub async fn a_repeated_commit_changes_nothing(database: Database) {
+    let store = database.open().await;
     for started_at in [at(1), at(2)] {
         let start = store::CallStart {
             started_at,
@@ -181,10 +173,8 @@ async fn a_repeated_commit_changes_nothing() {
     assert_eq!(store.reader().open_calls().await.unwrap(), [start(1)]);
 }
 
-#[tokio::test]
-async fn calls_come_in_pages_and_by_hub() {
-    let folder = Folder::new();
-    let store = Store::open(&folder.data()).await.unwrap();
+pub async fn calls_come_in_pages_and_by_hub(database: Database) {
+    let store = database.open().await;
     for call in 1..=5 {
         let mut end = answered(call);
         if call % 2 == 0 {
@@ -216,10 +206,8 @@ async fn calls_come_in_pages_and_by_hub() {
     assert_eq!(fourth[0].start().hub, None);
 }
 
-#[tokio::test]
-async fn calls_that_a_crash_cut_off_end_as_failed() {
-    let folder = Folder::new();
-    let store = Store::open(&folder.data()).await.unwrap();
+pub async fn calls_that_a_crash_cut_off_end_as_failed(database: Database) {
+    let store = database.open().await;
     store
         .commit(
             [
@@ -247,22 +235,18 @@ async fn calls_that_a_crash_cut_off_end_as_failed() {
     assert_eq!(calls[0], CallRow::Ended(Box::new(answered(2))));
 }
 
-#[tokio::test]
-async fn call_ids_are_never_given_twice() {
-    let folder = Folder::new();
-    let store = Store::open(&folder.data()).await.unwrap();
+pub async fn call_ids_are_never_given_twice(database: Database) {
+    let store = database.open().await;
     assert_eq!(store.allocate_call_ids(100).await.unwrap(), 1);
     assert_eq!(store.allocate_call_ids(1).await.unwrap(), 101);
     store.close().await;
-    let store = Store::open(&folder.data()).await.unwrap();
+    let store = database.open().await;
     assert_eq!(store.allocate_call_ids(100).await.unwrap(), 102);
 }
 
-#[tokio::test]
-async fn a_listing_can_be_read_beside_the_server() {
-    let folder = Folder::new();
-    let store = Store::open(&folder.data()).await.unwrap();
-    let reader = Reader::open(&folder.data()).await.unwrap();
+pub async fn a_listing_can_be_read_beside_the_server(database: Database) {
+    let store = database.open().await;
+    let reader = database.reader().await;
     store
         .commit(Change::CallStarted(start(1)).into())
         .await
@@ -270,31 +254,7 @@ async fn a_listing_can_be_read_beside_the_server() {
     assert_eq!(reader.open_calls().await.unwrap(), [start(1)]);
     store.close().await;
     reader.close().await;
-    let reader = Reader::open(&folder.data()).await.unwrap();
+    let reader = database.reader().await;
     assert_eq!(reader.open_calls().await.unwrap(), [start(1)]);
     reader.check_integrity().await.unwrap();
-}
-
-#[tokio::test]
-async fn only_the_owner_can_read_the_folder() {
-    let folder = Folder::new();
-    let data = folder.data();
-    std::fs::create_dir(&data).unwrap();
-    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let store = Store::open(&data).await.unwrap();
-    store
-        .commit(Change::CallStarted(start(1)).into())
-        .await
-        .unwrap();
-    let mode =
-        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&data), 0o700);
-    let mut files = 0;
-    for entry in std::fs::read_dir(&data).unwrap() {
-        let path = entry.unwrap().path();
-        assert_eq!(mode(&path), 0o600, "{}", path.display());
-        files += 1;
-    }
-    // The database, its log, the log's index and the lock.
-    assert_eq!(files, 4);
 }

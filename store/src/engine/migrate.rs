@@ -1,0 +1,139 @@
+//! The schema: numbered once for both engines, forward only.
+
+use sqlx::AssertSqlSafe;
+
+use super::{Pool, args};
+use crate::error::{Place, StoreError};
+
+struct Migration {
+    version: i64,
+    name: &'static str,
+    text: &'static str,
+}
+
+macro_rules! migration {
+    ($version:literal, $name:literal) => {
+        Migration {
+            version: $version,
+            name: $name,
+            text: include_str!(concat!("../../migrations/", $name, ".sql")),
+        }
+    };
+}
+
+/// In order and without gaps.
+const MIGRATIONS: &[Migration] = &[migration!(1, "0001_begin"), migration!(2, "0002_vault")];
+
+/// The schema that this program writes.
+pub(crate) const NEWEST: i64 = MIGRATIONS.len() as i64;
+
+const TABLE: &str = "CREATE TABLE migration (\
+    version INTEGER NOT NULL PRIMARY KEY, \
+    name    TEXT    NOT NULL\
+) STRICT";
+
+/// The migrations are written for SQLite; PostgreSQL knows its types by other names, and it
+/// has no lax tables from which strict ones would differ.
+const POSTGRES_WORDS: [(&str, &str); 3] =
+    [("INTEGER", "BIGINT"), ("BLOB", "BYTEA"), (" STRICT", "")];
+
+impl Pool {
+    fn dialect(&self, text: &str) -> String {
+        match self {
+            Self::Sqlite(_) => text.to_owned(),
+            Self::Postgres(_) => POSTGRES_WORDS
+                .iter()
+                .fold(text.to_owned(), |text, (from, to)| text.replace(from, to)),
+        }
+    }
+
+    async fn has_table(&self, name: &str) -> Result<bool, sqlx::Error> {
+        let sql = match self {
+            Self::Sqlite(_) => "SELECT name FROM sqlite_master WHERE type = 'table' AND name = $1",
+            Self::Postgres(_) => {
+                "SELECT tablename::text FROM pg_tables \
+                 WHERE schemaname = current_schema() AND tablename = $1"
+            }
+        };
+        Ok(!self.rows(sql, args![name]).await?.is_empty())
+    }
+}
+
+/// The newest migration in the database; `None` for an empty one.
+pub(crate) async fn schema_version(pool: &Pool, place: &Place) -> Result<Option<i64>, StoreError> {
+    let failed = |error| StoreError::from_sqlx(error, place);
+    if !pool.has_table("migration").await.map_err(failed)? {
+        return Ok(None);
+    }
+    let rows = pool
+        .rows("SELECT max(version) FROM migration", &[])
+        .await
+        .map_err(failed)?;
+    let newest = rows.first().map(|row| row.at::<Option<i64>>(0));
+    newest.transpose().map(Option::flatten).map_err(failed)
+}
+
+/// Brings the schema up to date, each step whole or not at all.
+pub(crate) async fn run(pool: &Pool, place: &Place) -> Result<(), StoreError> {
+    let failed = |error| StoreError::from_sqlx(error, place);
+    let found = match schema_version(pool, place).await? {
+        Some(found) if found > NEWEST => {
+            return Err(StoreError::NewerSchema {
+                place: place.clone(),
+                found,
+                known: NEWEST,
+            });
+        }
+        Some(found) => found,
+        None => {
+            let mut transaction = pool.begin().await.map_err(failed)?;
+            let table = AssertSqlSafe(pool.dialect(TABLE));
+            transaction.script(table).await.map_err(failed)?;
+            transaction.commit().await.map_err(failed)?;
+            0
+        }
+    };
+    for migration in MIGRATIONS.iter().filter(|m| m.version > found) {
+        let mut transaction = pool.begin().await.map_err(failed)?;
+        let text = AssertSqlSafe(pool.dialect(migration.text));
+        transaction.script(text).await.map_err(failed)?;
+        transaction
+            .execute(
+                "INSERT INTO migration (version, name) VALUES ($1, $2)",
+                args![migration.version, migration.name],
+            )
+            .await
+            .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        tracing::info!(schema = migration.version, "the database schema is updated");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    /// The text of each migration that a release has applied, so that nobody edits one.
+    const RELEASED: [&str; 1] =
+        ["b97d118f0a84ed835a30d6f2891e33258d2e136f99e726435dd9abfe1395b549"];
+
+    #[test]
+    fn migrations_are_numbered_without_gaps() {
+        for (number, migration) in (1..).zip(MIGRATIONS) {
+            assert_eq!(migration.version, number);
+            assert!(migration.name.starts_with(&format!("{number:04}_")));
+        }
+    }
+
+    #[test]
+    fn an_applied_migration_is_never_edited() {
+        for (migration, hash) in MIGRATIONS.iter().zip(RELEASED) {
+            let digest = Sha256::digest(migration.text.as_bytes());
+            let found: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(found, hash, "{}", migration.name);
+        }
+    }
+}

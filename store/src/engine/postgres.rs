@@ -1,0 +1,128 @@
+//! PostgreSQL: one database, one writing process, held by an advisory lock.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+
+use super::{Opened, Pool, migrate};
+use crate::error::{Place, StoreError};
+
+/// "centrali" in ASCII; the lock is one of the database, not of the whole server.
+const LOCK_KEY: i64 = 0x6365_6e74_7261_6c69;
+/// How long to wait for a connection, which includes the time that the server needs to start.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that read at once.
+const MAX_READERS: u32 = 4;
+
+/// Where a PostgreSQL database is, and how to log in. Never printed with its password.
+#[derive(Clone)]
+pub struct PostgresUrl(Box<PgConnectOptions>);
+
+impl PostgresUrl {
+    /// Understands `postgres://user:password@host:port/database`.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`] when `text` is no such address.
+    pub fn parse(text: &str) -> Result<Self, StoreError> {
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+        if !matches!(scheme, Some("postgres" | "postgresql")) {
+            return Err(StoreError::Url);
+        }
+        // What sqlx says about a bad address may repeat its password.
+        let options = PgConnectOptions::from_str(text).map_err(|_| StoreError::Url)?;
+        Ok(Self(Box::new(options.application_name("centralita"))))
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        let database = self.0.get_database().unwrap_or(self.0.get_username());
+        Place::Server(match self.0.get_socket() {
+            Some(socket) => format!("the database {database} at {}", socket.display()),
+            None => format!(
+                "the database {database} at {}:{}",
+                self.0.get_host(),
+                self.0.get_port()
+            ),
+        })
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostgresUrl({})", self.place())
+    }
+}
+
+pub(crate) async fn open(url: &PostgresUrl) -> Result<Opened, StoreError> {
+    let place = url.place();
+    let failed = |error| StoreError::from_sqlx(error, &place);
+    // The pool would try again and again, and hide why.
+    let mut first = PgConnection::connect_with(&url.0).await.map_err(failed)?;
+    become_the_writer(&mut first).await.map_err(failed)?;
+    first.close().await.map_err(failed)?;
+    let writer = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(|connection, _| Box::pin(become_the_writer(connection)))
+        .connect_with((*url.0).clone())
+        .await
+        .map_err(failed)?;
+    let writer = Pool::Postgres(writer);
+    if let Err(error) = migrate::run(&writer, &place).await {
+        writer.close().await;
+        return Err(error);
+    }
+    let opened = Opened {
+        writer,
+        readers: connect_readers(url),
+        place,
+        folder_lock: None,
+    };
+    Ok(opened)
+}
+
+/// Readers connect when they are first needed, and the server holds them to reading.
+pub(crate) fn connect_readers(url: &PostgresUrl) -> Pool {
+    let options = (*url.0)
+        .clone()
+        .options([("default_transaction_read_only", "on")]);
+    Pool::Postgres(
+        PgPoolOptions::new()
+            .max_connections(MAX_READERS)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .connect_lazy_with(options),
+    )
+}
+
+/// Reads all rows of all tables, so that the server meets every damaged page.
+pub(crate) async fn read_all(pool: &PgPool, place: &Place) -> Result<(), StoreError> {
+    for table in crate::backup::TABLES {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {}", table.name));
+        sqlx::query(sql)
+            .execute(pool)
+            .await
+            .map_err(|error| StoreError::from_sqlx(error, place))?;
+    }
+    Ok(())
+}
+
+/// Run on each new connection of the writer: what is acknowledged is on the disk, nothing waits
+/// for ever, and no other process writes. The lock goes with the connection, so a writer that
+/// died holds it only until the server notices.
+async fn become_the_writer(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(
+        "SET synchronous_commit = on; SET lock_timeout = '3s'; SET statement_timeout = '60s'; \
+         SET idle_in_transaction_session_timeout = '60s'",
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("SELECT pg_advisory_lock($1)")
+        .bind(LOCK_KEY)
+        .execute(connection)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,218 @@
+//! SQLite: one file in a folder of its owner, one writing process, write-ahead log.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use super::{Opened, Pool, args, migrate};
+use crate::error::{Place, StoreError};
+
+/// The database within the data folder.
+const DATABASE_FILE: &str = "centralita.db";
+/// Held locked by the server that owns the data folder.
+const LOCK_FILE: &str = "centralita.lock";
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+/// How long a statement waits for another process, for example a backup.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that read at once.
+const MAX_READERS: u32 = 4;
+/// SQLite's default, fixed so that a limit in bytes can be given in pages.
+const PAGE_BYTES: u32 = 4096;
+
+pub(crate) async fn open(folder: &Path, max_bytes: Option<u64>) -> Result<Opened, StoreError> {
+    make_folder(folder)?;
+    let lock = take_lock(folder)?;
+    let path = folder.join(DATABASE_FILE);
+    private_file(&path)?;
+    let place = Place::File(path.clone());
+    let sqlite = connect_writer(&path, max_bytes).await?;
+    let writer = Pool::Sqlite(sqlite.clone());
+    if let Err(error) = prepare(&sqlite, &writer, &path, &place).await {
+        writer.close().await;
+        return Err(error);
+    }
+    Ok(Opened {
+        writer,
+        readers: Pool::Sqlite(connect_readers(&path)),
+        place,
+        folder_lock: Some(lock),
+    })
+}
+
+pub(crate) fn open_readers(folder: &Path) -> Result<(Pool, Place), StoreError> {
+    let path = folder.join(DATABASE_FILE);
+    let pool = connect_readers(&path);
+    let place = Place::File(path.clone());
+    match std::fs::metadata(&path) {
+        Ok(_) => Ok((Pool::Sqlite(pool), place)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(StoreError::Missing { place })
+        }
+        Err(error) => Err(StoreError::from_io(&error, &path)),
+    }
+}
+
+/// Whether a server has the data folder right now.
+pub(crate) fn is_in_use(folder: &Path) -> bool {
+    let lock = File::open(folder.join(LOCK_FILE));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// Removes the copies that were made before migrations: they still hold what was erased since.
+pub(crate) fn remove_copies(database: &Path) -> Result<(), StoreError> {
+    for version in 1..migrate::NEWEST {
+        let copy = copy_of(database, version);
+        match std::fs::remove_file(&copy) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StoreError::from_io(&error, &copy));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Compares pages and indexes.
+pub(crate) async fn quick_check(pool: &SqlitePool, place: &Place) -> Result<(), StoreError> {
+    let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(pool)
+        .await
+        .map_err(|error| StoreError::from_sqlx(error, place))?;
+    if verdict == "ok" {
+        return Ok(());
+    }
+    Err(StoreError::Corrupt {
+        place: place.clone(),
+        // SQLite writes a heading above what it has found.
+        detail: verdict.replace('\n', " "),
+    })
+}
+
+fn make_folder(folder: &Path) -> Result<(), StoreError> {
+    let failed = |error: std::io::Error| StoreError::from_io(&error, folder);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(FOLDER_MODE)
+        .create(folder)
+        .map_err(failed)?;
+    let metadata = std::fs::metadata(folder).map_err(failed)?;
+    if metadata.mode() & 0o077 != 0 {
+        std::fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Creates `path` with [`FILE_MODE`] when it is missing, and withdraws wider rights.
+/// SQLite gives its log the rights of the database.
+fn private_file(path: &Path) -> Result<File, StoreError> {
+    let failed = |error: std::io::Error| StoreError::from_io(&error, path);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(path)
+        .map_err(failed)?;
+    if file.metadata().map_err(failed)?.mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(FILE_MODE))
+            .map_err(failed)?;
+    }
+    Ok(file)
+}
+
+fn take_lock(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join(LOCK_FILE);
+    let file = private_file(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
+            place: Place::File(folder.to_path_buf()),
+        }),
+        Err(TryLockError::Error(error)) => Err(StoreError::from_io(&error, &path)),
+    }
+}
+
+async fn connect_writer(path: &Path, max_bytes: Option<u64>) -> Result<SqlitePool, StoreError> {
+    let mut connect = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("secure_delete", "ON");
+    if let Some(max_bytes) = max_bytes {
+        connect = connect.page_size(PAGE_BYTES).pragma(
+            "max_page_count",
+            (max_bytes / u64::from(PAGE_BYTES)).to_string(),
+        );
+    }
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(connect)
+        .await
+        .map_err(|error| StoreError::from_sqlx(error, &Place::File(path.to_path_buf())))
+}
+
+/// Readers connect when they are first needed.
+fn connect_readers(path: &Path) -> SqlitePool {
+    let connect = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .busy_timeout(BUSY_TIMEOUT);
+    SqlitePoolOptions::new()
+        .max_connections(MAX_READERS)
+        .connect_lazy_with(connect)
+}
+
+async fn prepare(
+    sqlite: &SqlitePool,
+    writer: &Pool,
+    path: &Path,
+    place: &Place,
+) -> Result<(), StoreError> {
+    quick_check(sqlite, place).await?;
+    if let Some(found) = migrate::schema_version(writer, place).await?
+        && (1..migrate::NEWEST).contains(&found)
+    {
+        copy_before_migration(writer, path, found).await?;
+    }
+    migrate::run(writer, place).await
+}
+
+/// Keeps the database as it is beside itself, whole or not at all.
+async fn copy_before_migration(writer: &Pool, path: &Path, found: i64) -> Result<(), StoreError> {
+    let copy = copy_of(path, found);
+    let partial = copy.with_extension("partial");
+    match std::fs::remove_file(&partial) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(StoreError::from_io(&error, &partial));
+        }
+        _ => {}
+    }
+    // SQLite takes an empty file, and leaves its rights as they are.
+    let file = private_file(&partial)?;
+    let text = partial.to_str().ok_or_else(|| StoreError::Unusable {
+        path: partial.clone(),
+        reason: "its name is not UTF-8".to_owned(),
+    })?;
+    writer
+        .rows("VACUUM INTO $1", args![text])
+        .await
+        .map_err(|error| StoreError::from_sqlx(error, &Place::File(partial.clone())))?;
+    file.sync_all()
+        .and_then(|()| std::fs::rename(&partial, &copy))
+        .map_err(|error| StoreError::from_io(&error, &copy))
+}
+
+fn copy_of(database: &Path, version: i64) -> PathBuf {
+    database.with_file_name(format!("{DATABASE_FILE}.schema-{version}"))
+}

@@ -1,0 +1,46 @@
+//! The same promises, kept by both engines.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod backup;
+mod database;
+mod engines;
+mod exchange;
+#[path = "../folder/mod.rs"]
+mod folder;
+#[path = "../postgres/mod.rs"]
+mod postgres;
+
+macro_rules! on_both_engines {
+    ($($module:ident :: $test:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test]
+            async fn $test() {
+                crate::$module::$test(crate::database::Database::sqlite()).await;
+            })*
+        }
+
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                crate::$module::$test(crate::database::Database::postgres().await).await;
+            })*
+        }
+    };
+}
+
+on_both_engines! {
+    engines::two_servers_cannot_share_a_database,
+    engines::a_listing_before_the_first_start_says_that_there_is_nothing,
+    engines::opening_again_changes_no_schema,
+    exchange::everything_is_there_after_reopening,
+    exchange::a_commit_is_kept_whole_or_not_at_all,
+    exchange::a_repeated_commit_changes_nothing,
+    exchange::calls_come_in_pages_and_by_hub,
+    exchange::calls_that_a_crash_cut_off_end_as_failed,
+    exchange::call_ids_are_never_given_twice,
+    exchange::a_listing_can_be_read_beside_the_server,
+    backup::a_backup_comes_back_on_either_engine,
+    backup::a_backup_is_of_one_moment,
+    backup::a_damaged_backup_is_refused_and_leaves_nothing,
+    backup::a_full_database_takes_in_no_backup,
+}
