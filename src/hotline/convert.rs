@@ -221,6 +221,7 @@ fn ua_trunk((name, trunk): (&String, &Trunk)) -> sip::ua::Trunk {
             user,
             password,
             expires_s,
+            number: _,
         } => TrunkKind::Register {
             host: host.clone(),
             port: *port,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Names, new_id, read_limited};
-use crate::hotline::model::{Number, Transport, Trunk};
+use crate::hotline::model::{Transport, Trunk};
 use crate::hotline::problem::Problems;
+use crate::hotline::secret::Number;
 use crate::hotline::secret::Secret;
 use crate::hotline::section::Section;
 
