@@ -20,6 +20,7 @@ mod recovery;
 mod sealed;
 mod server_share;
 mod share;
+mod stored;
 mod stretch;
 
 pub use auth::{AuthSecret, Verifier};

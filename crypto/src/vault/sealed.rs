@@ -8,8 +8,8 @@ use super::auth::AuthSecret;
 use super::error::VaultError;
 use super::passcode::{ChosenPasscode, Passcode};
 use super::share::{Share, Shares, VaultId};
+use super::stored::begin;
 use super::stretch::{Kdf, SALT_BYTES, STRETCHED_BYTES};
-use crate::encoding::Cursor;
 use crate::entropy::Entropy;
 use crate::label::Label;
 use crate::primitive::{BOX_OVERHEAD_BYTES, derive, open_box, seal_box};
@@ -146,17 +146,7 @@ impl Vault {
     pub fn decode(input: &[u8]) -> Result<Self, VaultError> {
         let malformed = |why| VaultError::Malformed { what: WHAT, why };
         let ended = |_| malformed("it is cut off");
-        let mut cursor = Cursor::new(input);
-        if cursor.bytes(MAGIC.len()) != Ok(MAGIC) {
-            return Err(VaultError::NotThis(WHAT));
-        }
-        let version = cursor.u8().map_err(ended)?;
-        if version != VERSION {
-            return Err(VaultError::UnknownVersion {
-                what: WHAT,
-                version,
-            });
-        }
+        let mut cursor = begin(input, MAGIC, VERSION, WHAT)?;
         let kdf = Kdf::from_id(cursor.u8().map_err(ended)?)?;
         let shares = cursor.u8().map_err(ended)?;
         if shares & !(DEVICE | SERVER | PRF) != 0 {

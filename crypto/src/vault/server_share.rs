@@ -5,7 +5,7 @@ use std::fmt;
 use super::auth::{AuthSecret, Verifier};
 use super::error::{ShareRefused, VaultError};
 use super::share::{Share, VaultId};
-use crate::encoding::Cursor;
+use super::stored::begin;
 
 /// Wrong tries in a row that destroy the share.
 pub const MAX_WRONG_TRIES: u8 = 10;
@@ -161,17 +161,7 @@ impl ServerShare {
     pub fn decode(input: &[u8]) -> Result<Self, VaultError> {
         let malformed = |why| VaultError::Malformed { what: WHAT, why };
         let ended = |_| malformed("it is cut off");
-        let mut cursor = Cursor::new(input);
-        if cursor.bytes(MAGIC.len()) != Ok(MAGIC) {
-            return Err(VaultError::NotThis(WHAT));
-        }
-        let version = cursor.u8().map_err(ended)?;
-        if version != VERSION {
-            return Err(VaultError::UnknownVersion {
-                what: WHAT,
-                version,
-            });
-        }
+        let mut cursor = begin(input, MAGIC, VERSION, WHAT)?;
         let vault = VaultId::from_bytes(cursor.array().map_err(ended)?);
         let state = cursor.u8().map_err(ended)?;
         let wrong = cursor.u8().map_err(ended)?;

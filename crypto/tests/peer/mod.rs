@@ -1,26 +1,41 @@
-//! Runs the readers that were written from `docs/protocol/`.
+//! Runs the readers in Python that were written from `docs/protocol/`.
+
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// What the script answers to `input`, or the sentence with which it refuses.
-pub fn ask(script: &str, input: &Value) -> Result<Value, String> {
+/// Starts a script, to talk with.
+pub fn start(script: &str, arguments: &[&str]) -> Child {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python");
-    let mut child = Command::new(python())
+    Command::new(python())
         .arg("-B")
         .arg(folder.join(script))
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Runs a script on `input` to its end.
+pub fn run(script: &str, arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = start(script, arguments);
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input.to_string().as_bytes()).unwrap();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
+    std::thread::scope(|scope| {
+        // A script that refuses its arguments does not read its input.
+        scope.spawn(move || stdin.write_all(input).ok());
+        child.wait_with_output().unwrap()
+    })
+}
+
+/// What the script answers to `request`, or the sentence with which it refuses.
+pub fn ask(script: &str, request: &Value) -> Result<Value, String> {
+    let output = run(script, &[], request.to_string().as_bytes());
     match output.status.success() {
         true => Ok(serde_json::from_slice(&output.stdout).unwrap()),
         false => Err(String::from_utf8(output.stderr).unwrap().trim().to_owned()),
@@ -30,6 +45,14 @@ pub fn ask(script: &str, input: &Value) -> Result<Value, String> {
 pub fn hex(bytes: impl AsRef<[u8]>) -> String {
     let digits = bytes.as_ref().iter().map(|byte| format!("{byte:02x}"));
     digits.collect()
+}
+
+pub fn unhex(text: &str) -> Vec<u8> {
+    let digits = text.trim().as_bytes();
+    let pairs = digits.chunks(2).map(|pair| str::from_utf8(pair).unwrap());
+    pairs
+        .map(|pair| u8::from_str_radix(pair, 16).unwrap())
+        .collect()
 }
 
 fn python() -> PathBuf {

@@ -7,7 +7,7 @@ use crypto::transparency::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::vault_peer::{ask, hex};
+use crate::peer::{ask, hex};
 use crate::{NOW_S, ORIGIN, World, entry, head, name, person};
 
 #[test]
@@ -75,21 +75,21 @@ fn a_verifier_written_from_the_page_agrees() {
                 .unwrap()
                 .hashes()
                 .iter()
-                .map(|hash| hex(hash))
+                .map(hex)
                 .collect()
         };
         let mut request = json!({
             "log": world.signer.key().to_string(),
             "witnesses": world.keys.iter().map(WitnessKey::to_string).collect::<Vec<_>>(),
             "checkpoints": [old.as_str(), new.as_str()],
-            "leaves": world.log.leaves().iter().map(|leaf| hex(&leaf.encode())).collect::<Vec<_>>(),
+            "leaves": world.log.leaves().iter().map(|leaf| hex(leaf.encode())).collect::<Vec<_>>(),
             "consistency": proof(world.log.prove_consistency(old_size, size)),
             "inclusion": (0..size)
                 .map(|place| proof(world.log.prove_inclusion(place, size)))
                 .collect::<Vec<_>>(),
             "people": [
-                [hex(person(1).as_bytes()), hex(&head(3, 5).encode())],
-                [hex(person(2).as_bytes()), hex(&head(1, 6).encode())],
+                [hex(person(1).as_bytes()), hex(head(3, 5).encode())],
+                [hex(person(2).as_bytes()), hex(head(1, 6).encode())],
             ],
         });
         let answer = ask("verify_log.py", &request).unwrap();

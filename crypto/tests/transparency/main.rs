@@ -11,8 +11,8 @@ use crypto::transparency::{
 use crypto::{DeviceId, HubId, OsEntropy, SigningKey, UserId};
 
 mod formats;
-#[path = "../vault_peer/mod.rs"]
-mod vault_peer;
+#[path = "../peer/mod.rs"]
+mod peer;
 
 const NOW_S: u64 = 1_763_690_000;
 const DAY_S: u64 = 86_400;
