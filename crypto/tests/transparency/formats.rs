@@ -71,12 +71,7 @@ fn a_verifier_written_from_the_page_agrees() {
         let new = world.publish(NOW_S + 60);
         let (old_size, size) = (u64::from(first), u64::from(second));
         let proof = |proof: Option<Proof>| -> Vec<String> {
-            proof
-                .unwrap()
-                .hashes()
-                .iter()
-                .map(hex)
-                .collect()
+            proof.unwrap().hashes().iter().map(hex).collect()
         };
         let mut request = json!({
             "log": world.signer.key().to_string(),
