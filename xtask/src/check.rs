@@ -9,6 +9,8 @@ use serde_json::Value;
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("routing", &[]),
     ("crypto", &[]),
+    ("crypto-session", &["crypto"]),
+    ("crypto-wasm", &["crypto", "crypto-session"]),
     ("media", &[]),
     ("sip", &[]),
     ("store", &[]),

@@ -1,0 +1,34 @@
+//! An unlocked device as one object, for apps that are not written in Rust.
+//!
+//! Nothing here is cryptography: the crate `crypto` does it all. What is added
+//! is the shape that a binding needs. Keys stay behind a [`Session`] and never
+//! come out; ids are text; every failure is a [`Refusal`] with a code that a
+//! program can act on and a sentence for the person.
+//!
+//! Three things that a person or a server must have do come out, and are named
+//! for it: the recovery key ([`RecoverySheet`]), the text of a pairing code
+//! ([`NewPairing::invitation`]), and what the server keeps of a vault
+//! ([`ServerPart`]). No seed and no content key does.
+
+mod names;
+mod notes;
+mod pairing;
+mod people;
+mod recovery;
+mod refusal;
+mod session;
+mod unlock;
+
+pub use names::{device_named, hub_named, kind_named, record_named, user_named};
+pub use notes::{Expectation, OpenedNote, SealedNote};
+pub use pairing::{NewPairing, OldPairing};
+pub use people::People;
+pub use recovery::RecoverySheet;
+pub use refusal::{Code, Refusal};
+pub use session::Session;
+pub use unlock::{NewVault, ServerPart, Unlocking, VaultShares};
+
+use crypto::Entropy;
+
+/// Where a session takes its randomness from.
+pub type SharedEntropy = Box<dyn Entropy + Send + Sync>;

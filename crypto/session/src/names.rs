@@ -1,0 +1,115 @@
+//! Ids as the 32 hexadecimal digits that they are shown as, kinds as words.
+
+use crypto::record::RecordKind;
+use crypto::{DeviceId, HubId, RecordId, UserId};
+
+use crate::refusal::{Code, Refusal};
+
+/// A person's id.
+///
+/// # Errors
+/// [`Code::Malformed`] for anything but 32 lower-case hexadecimal digits.
+pub fn user_named(text: &str) -> Result<UserId, Refusal> {
+    id("a person", text).map(UserId::from_bytes)
+}
+
+/// A device's id.
+///
+/// # Errors
+/// [`Code::Malformed`] for anything but 32 lower-case hexadecimal digits.
+pub fn device_named(text: &str) -> Result<DeviceId, Refusal> {
+    id("a device", text).map(DeviceId::from_bytes)
+}
+
+/// A hotline's id.
+///
+/// # Errors
+/// [`Code::Malformed`] for anything but 32 lower-case hexadecimal digits.
+pub fn hub_named(text: &str) -> Result<HubId, Refusal> {
+    id("a hotline", text).map(HubId::from_bytes)
+}
+
+/// A record's id.
+///
+/// # Errors
+/// [`Code::Malformed`] for anything but 32 lower-case hexadecimal digits.
+pub fn record_named(text: &str) -> Result<RecordId, Refusal> {
+    id("a record", text).map(RecordId::from_bytes)
+}
+
+/// What sort of record: `note`, `message`, `transcript`, `report`, `contact` or
+/// `attachment`.
+///
+/// # Errors
+/// [`Code::Malformed`] for another word.
+pub fn kind_named(word: &str) -> Result<RecordKind, Refusal> {
+    match word {
+        "note" => Ok(RecordKind::Note),
+        "message" => Ok(RecordKind::Message),
+        "transcript" => Ok(RecordKind::Transcript),
+        "report" => Ok(RecordKind::Report),
+        "contact" => Ok(RecordKind::Contact),
+        "attachment" => Ok(RecordKind::Attachment),
+        _ => Err(Refusal::new(
+            Code::Malformed,
+            "there is no such kind of record",
+        )),
+    }
+}
+
+fn id(of: &str, text: &str) -> Result<[u8; 16], Refusal> {
+    let digits = text.as_bytes().as_chunks::<2>();
+    let refused = || {
+        let sentence = format!("the id of {of} has 32 lower-case hexadecimal digits");
+        Refusal::new(Code::Malformed, sentence)
+    };
+    let (pairs, []) = digits else {
+        return Err(refused());
+    };
+    let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| byte(*high, *low)).collect();
+    let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(refused)
+}
+
+fn byte(high: u8, low: u8) -> Option<u8> {
+    Some(digit(high)? << 4 | digit(low)?)
+}
+
+fn digit(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_as_it_is_shown() {
+        let user = UserId::from_bytes(std::array::from_fn(|place| place as u8 * 17));
+        assert_eq!(user_named(&user.to_string()), Ok(user));
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused() {
+        let good = "00112233445566778899aabbccddeeff";
+        assert!(user_named(good).is_ok());
+        for bad in [
+            "",
+            "00",
+            &good[1..],
+            &format!("{good}00"),
+            &good.to_uppercase(),
+            "ключ",
+        ] {
+            assert_eq!(
+                user_named(bad).unwrap_err().code(),
+                Code::Malformed,
+                "{bad}"
+            );
+        }
+    }
+}

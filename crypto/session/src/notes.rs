@@ -1,0 +1,307 @@
+//! Sealing, opening and sharing short records.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crypto::identity::{Reader, Sigchain};
+use crypto::record::{
+    Expected, KnownDevice, OpeningKey, Position, RecordAuthor, RecordError, RecordFront,
+    RecordPlace, RecordWriter, SealedRecord, VerifiedFront, WrapKind,
+};
+use crypto::{Entropy, UserId};
+use zeroize::Zeroizing;
+
+use crate::people::People;
+use crate::refusal::{Code, Refusal};
+use crate::session::{Open, Session};
+
+/// What the app knows of a record that it asked the server for. A record that
+/// differs is refused.
+#[derive(Debug, Clone)]
+pub struct Expectation {
+    /// The record that was asked for.
+    pub place: RecordPlace,
+    /// Whom it is shown as being by.
+    pub author: UserId,
+    /// The newest state seen so far; [`Position::START`] when there is none.
+    pub at_least: Position,
+    /// Who may read it, by the hub's verified roster.
+    pub readers: BTreeSet<UserId>,
+}
+
+/// A record that was sealed or changed here, and its new state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedNote {
+    /// To send to the server.
+    pub record: Vec<u8>,
+    /// To be remembered as seen.
+    pub position: Position,
+}
+
+/// A record that was believed and opened.
+pub struct OpenedNote {
+    /// What was sealed. Wiped from memory when dropped.
+    pub plaintext: Zeroizing<Vec<u8>>,
+    /// To be remembered as seen.
+    pub position: Position,
+    /// The device that wrote it has been revoked since. Whoever took it could
+    /// have written this afterwards: to be shown beside the text.
+    pub author_revoked: bool,
+}
+
+impl fmt::Debug for OpenedNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OpenedNote({} …)", self.position)
+    }
+}
+
+impl Session {
+    /// Seals the first revision for this person and `readers`, each of whom must
+    /// be among `people`.
+    ///
+    /// # Errors
+    /// [`Code::Locked`], [`Code::KeyNeeded`], [`Code::UnknownPerson`],
+    /// [`Code::Limit`], [`Code::NoRandomness`].
+    pub fn seal_note(
+        &mut self,
+        place: RecordPlace,
+        plaintext: &[u8],
+        readers: &[UserId],
+        people: &People,
+    ) -> Result<SealedNote, Refusal> {
+        let (open, entropy) = self.parts()?;
+        let readers = open.sealed_to(readers, people)?;
+        let sealed = open.writer().seal(place, plaintext, &readers, entropy)?;
+        Ok(sealed.into())
+    }
+
+    /// Compares a record with what is expected and opens it.
+    ///
+    /// # Errors
+    /// [`Code::Locked`], [`Code::KeyNeeded`], [`Code::UnknownPerson`], or what
+    /// is wrong with the record.
+    pub fn open_note(
+        &self,
+        record: &[u8],
+        expectation: &Expectation,
+        people: &People,
+    ) -> Result<OpenedNote, Refusal> {
+        let open = self.opened()?;
+        let sealed = SealedRecord::decode(record)?;
+        let believed = Believed::new(open, sealed.front(), expectation, people)?;
+        let expected = believed.expected(expectation);
+        let front = sealed.front().verify(&expected)?;
+        let opened = front.open(sealed.body(), &believed.opening_key()?)?;
+        Ok(OpenedNote {
+            plaintext: opened.plaintext,
+            position: front.position(),
+            author_revoked: believed.author_revoked,
+        })
+    }
+
+    /// Lets one more person read.
+    ///
+    /// # Errors
+    /// As of [`Session::open_note`]; [`Code::ReaderNotAllowed`].
+    pub fn add_reader(
+        &mut self,
+        record: &[u8],
+        expectation: &Expectation,
+        reader: UserId,
+        people: &People,
+    ) -> Result<SealedNote, Refusal> {
+        self.change(record, expectation, people, |front, open, key, entropy| {
+            let reader = open.reader(reader, people)?;
+            Ok(front.add_reader(&open.writer(), key, &reader, entropy)?)
+        })
+    }
+
+    /// Takes a reader off. They may have kept what they read, and the key of
+    /// this revision.
+    ///
+    /// # Errors
+    /// As of [`Session::open_note`].
+    pub fn remove_reader(
+        &mut self,
+        record: &[u8],
+        expectation: &Expectation,
+        reader: UserId,
+        people: &People,
+    ) -> Result<SealedNote, Refusal> {
+        self.change(record, expectation, people, |front, open, _, _| {
+            Ok(front.remove_reader(&open.writer(), reader)?)
+        })
+    }
+
+    /// Seals the next revision, with a key of its own.
+    ///
+    /// # Errors
+    /// As of [`Session::seal_note`] and [`Session::open_note`].
+    pub fn revise_note(
+        &mut self,
+        record: &[u8],
+        expectation: &Expectation,
+        plaintext: &[u8],
+        readers: &[UserId],
+        people: &People,
+    ) -> Result<SealedNote, Refusal> {
+        let (open, entropy) = self.parts()?;
+        let sealed = SealedRecord::decode(record)?;
+        let readers = open.sealed_to(readers, people)?;
+        let believed = Believed::new(open, sealed.front(), expectation, people)?;
+        let expected = believed.expected(expectation);
+        let front = sealed.front().verify(&expected)?;
+        let next = front.new_revision(&open.writer(), plaintext, &readers, entropy)?;
+        Ok(next.into())
+    }
+
+    /// Changes the readers of a record and keeps its body.
+    fn change(
+        &mut self,
+        record: &[u8],
+        expectation: &Expectation,
+        people: &People,
+        change: impl FnOnce(
+            &VerifiedFront<'_>,
+            &Open,
+            &OpeningKey<'_>,
+            &mut dyn Entropy,
+        ) -> Result<RecordFront, Refusal>,
+    ) -> Result<SealedNote, Refusal> {
+        let (open, entropy) = self.parts()?;
+        let sealed = SealedRecord::decode(record)?;
+        let front = {
+            let believed = Believed::new(open, sealed.front(), expectation, people)?;
+            let expected = believed.expected(expectation);
+            let front = sealed.front().verify(&expected)?;
+            change(&front, open, &believed.opening_key()?, entropy)?
+        };
+        Ok(sealed.with_front(front)?.into())
+    }
+}
+
+impl From<SealedRecord> for SealedNote {
+    fn from(sealed: SealedRecord) -> Self {
+        Self {
+            position: sealed.front().position(),
+            record: sealed.encode(),
+        }
+    }
+}
+
+impl Open {
+    fn writer(&self) -> RecordWriter<'_> {
+        let writer = RecordWriter::person(&self.keys);
+        match self.newest_items_key() {
+            Some(items) => writer.with_items_key(items),
+            None => writer,
+        }
+    }
+
+    /// The readers with their newest keys; the author is always one of them.
+    fn sealed_to(&self, readers: &[UserId], people: &People) -> Result<Vec<Reader>, Refusal> {
+        let own = self.person()?.ring.current().reader();
+        let others = readers.iter().filter(|user| **user != own.user);
+        let others = others.map(|user| self.reader(*user, people));
+        std::iter::once(Ok(own)).chain(others).collect()
+    }
+
+    fn reader(&self, user: UserId, people: &People) -> Result<Reader, Refusal> {
+        let reader = self.chain_of(user, people)?.state().reader();
+        reader.ok_or_else(|| {
+            let sentence = format!("{user} has no key yet, so nothing can be sealed to them");
+            Refusal::new(Code::UnknownPerson, sentence)
+        })
+    }
+
+    fn chain_of<'a>(&'a self, user: UserId, people: &'a People) -> Result<&'a Sigchain, Refusal> {
+        let own = self.person.as_ref().filter(|_| user == self.keys.user());
+        let chain = own.map(|person| &person.chain);
+        chain.or_else(|| people.chain(user)).ok_or_else(|| {
+            let sentence = format!("the device list of {user} was not loaded");
+            Refusal::new(Code::UnknownPerson, sentence)
+        })
+    }
+}
+
+/// What the verified device lists say about a record's author and readers.
+struct Believed<'a> {
+    open: &'a Open,
+    front: &'a RecordFront,
+    author: KnownDevice,
+    author_revoked: bool,
+    signers: Vec<KnownDevice>,
+}
+
+impl<'a> Believed<'a> {
+    fn new(
+        open: &'a Open,
+        front: &'a RecordFront,
+        expectation: &Expectation,
+        people: &People,
+    ) -> Result<Self, Refusal> {
+        let claimed = front.context().device();
+        let author = open.chain_of(expectation.author, people)?;
+        let device = author.state().device(claimed);
+        // A device of somebody else, or of nobody.
+        let device = device.ok_or(RecordError::OtherAuthor)?;
+        let readers = expectation.readers.iter();
+        let chains = readers.filter_map(|user| open.chain_of(*user, people).ok());
+        Ok(Self {
+            open,
+            front,
+            author: KnownDevice {
+                user: expectation.author,
+                device: claimed,
+                key: device.sign_key,
+            },
+            author_revoked: !device.is_live(),
+            signers: chains.flat_map(live_devices).collect(),
+        })
+    }
+
+    fn expected<'b>(&'b self, expectation: &'b Expectation) -> Expected<'b> {
+        Expected {
+            place: expectation.place,
+            at_least: expectation.at_least,
+            author: RecordAuthor::Person(self.author),
+            manifest_signers: &self.signers,
+            allowed_readers: &expectation.readers,
+        }
+    }
+
+    /// Of this person's keys the one that the record is sealed to.
+    fn opening_key(&self) -> Result<OpeningKey<'a>, Refusal> {
+        let person = self.open.person()?;
+        let user = self.open.keys.user();
+        let entry = self.front.manifest().entry(user);
+        let entry = entry.ok_or(RecordError::NotAReader)?;
+        let (generation, kind) = (entry.generation(), entry.kind());
+        let key = match kind {
+            WrapKind::ItemsKey => {
+                let items = self.open.items.get(&generation);
+                items.map(OpeningKey::ItemsKey)
+            }
+            WrapKind::PerUserKey => {
+                let secret = person.readers.get(&generation);
+                secret.map(|secret| OpeningKey::PerUserKey {
+                    user,
+                    generation,
+                    secret,
+                })
+            }
+        };
+        Ok(key.ok_or(RecordError::OtherKeyNeeded { generation, kind })?)
+    }
+}
+
+fn live_devices(chain: &Sigchain) -> Vec<KnownDevice> {
+    let user = chain.user();
+    let live = chain.state().live_devices();
+    live.map(|(device, known)| KnownDevice {
+        user,
+        device,
+        key: known.sign_key,
+    })
+    .collect()
+}

@@ -1,0 +1,160 @@
+//! What the panel knows before it opens anything.
+
+use std::collections::BTreeSet;
+
+use crypto::record::{Position, RecordPlace};
+use crypto_session as core;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::refused::Thrown;
+
+/// The people whose device lists were verified.
+#[wasm_bindgen]
+#[derive(Debug, Default)]
+pub struct People(pub(crate) core::People);
+
+#[wasm_bindgen]
+impl People {
+    /// Nobody yet.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Verifies somebody's sigchain. `seen` is the head that was stored for
+    /// them; gives the new head, to be stored.
+    ///
+    /// # Errors
+    /// `moved`, `rollback`, `altered`, `malformed`, `too-new`, `limit`.
+    pub fn add(
+        &mut self,
+        user: &str,
+        sigchain: &[u8],
+        seen: Option<Vec<u8>>,
+    ) -> Result<Vec<u8>, Thrown> {
+        let user = core::user_named(user)?;
+        Ok(self.0.add(user, sigchain, seen.as_deref())?.to_vec())
+    }
+}
+
+/// Which record of which hotline, and what sort of thing it is.
+#[wasm_bindgen]
+#[derive(Debug, Clone, Copy)]
+pub struct Place(pub(crate) RecordPlace);
+
+#[wasm_bindgen]
+impl Place {
+    /// `kind` is `note`, `message`, `transcript`, `report`, `contact` or
+    /// `attachment`.
+    ///
+    /// # Errors
+    /// `malformed`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(kind: &str, hub: &str, record: &str) -> Result<Self, Thrown> {
+        Ok(Self(RecordPlace {
+            kind: core::kind_named(kind)?,
+            hub: core::hub_named(hub)?,
+            record: core::record_named(record)?,
+        }))
+    }
+}
+
+/// What the panel knows of a record that it asked the server for.
+#[wasm_bindgen]
+#[derive(Debug, Clone)]
+pub struct Expectation(pub(crate) core::Expectation);
+
+#[wasm_bindgen]
+impl Expectation {
+    /// A record by `author` that `readers` may read, by the hub's roster.
+    ///
+    /// # Errors
+    /// `malformed`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(place: &Place, author: &str, readers: Vec<String>) -> Result<Self, Thrown> {
+        let readers: Result<BTreeSet<_>, _> =
+            readers.iter().map(|user| core::user_named(user)).collect();
+        Ok(Self(core::Expectation {
+            place: place.0,
+            author: core::user_named(author)?,
+            at_least: Position::START,
+            readers: readers?,
+        }))
+    }
+
+    /// The newest state that was seen: nothing older is believed.
+    pub fn seen(&mut self, revision: u32, manifest: u32) {
+        self.0.at_least = Position { revision, manifest };
+    }
+}
+
+/// A record that was sealed or changed.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct SealedNote(core::SealedNote);
+
+impl From<core::SealedNote> for SealedNote {
+    fn from(sealed: core::SealedNote) -> Self {
+        Self(sealed)
+    }
+}
+
+#[wasm_bindgen]
+impl SealedNote {
+    /// To send to the server.
+    #[wasm_bindgen(getter)]
+    pub fn record(&self) -> Vec<u8> {
+        self.0.record.clone()
+    }
+
+    /// To be remembered as seen.
+    #[wasm_bindgen(getter)]
+    pub fn revision(&self) -> u32 {
+        self.0.position.revision
+    }
+
+    /// To be remembered as seen.
+    #[wasm_bindgen(getter)]
+    pub fn manifest(&self) -> u32 {
+        self.0.position.manifest
+    }
+}
+
+/// A record that was believed and opened.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct OpenedNote(core::OpenedNote);
+
+impl From<core::OpenedNote> for OpenedNote {
+    fn from(opened: core::OpenedNote) -> Self {
+        Self(opened)
+    }
+}
+
+#[wasm_bindgen]
+impl OpenedNote {
+    /// What was sealed.
+    #[wasm_bindgen(getter)]
+    pub fn plaintext(&self) -> Vec<u8> {
+        self.0.plaintext.to_vec()
+    }
+
+    /// To be remembered as seen.
+    #[wasm_bindgen(getter)]
+    pub fn revision(&self) -> u32 {
+        self.0.position.revision
+    }
+
+    /// To be remembered as seen.
+    #[wasm_bindgen(getter)]
+    pub fn manifest(&self) -> u32 {
+        self.0.position.manifest
+    }
+
+    /// The device that wrote it has been revoked since: whoever took it could
+    /// have written this afterwards.
+    #[wasm_bindgen(getter, js_name = authorRevoked)]
+    pub fn author_revoked(&self) -> bool {
+        self.0.author_revoked
+    }
+}
