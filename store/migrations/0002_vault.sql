@@ -187,6 +187,8 @@ CREATE TABLE audit (
     PRIMARY KEY (chain, seqno)
 ) STRICT;
 
+CREATE INDEX audit_at ON audit (chain, at);
+
 -- What is left of entries that expired: the hash that the next entry is chained to.
 CREATE TABLE audit_segment (
     chain      BLOB    NOT NULL REFERENCES audit_head (chain),

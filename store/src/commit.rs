@@ -1,15 +1,21 @@
 //! The one way to write.
 
+mod audit;
+mod erase;
 mod exchange;
+mod record;
+mod vault;
 
 use std::time::Duration;
 
+use crate::audit::{AuditEntry, AuditHash};
 use crate::engine::{Transaction, args};
 use crate::error::StoreError;
 use crate::open::Store;
 use crate::row::{
     BanRow, BindingRow, CallEnd, CallStart, CallerHash, OutcomeClass, VoicemailStart,
 };
+use crate::vault::{Erasure, VaultChange};
 use jiff::Timestamp;
 
 /// The counter from which call ids are taken.
@@ -76,6 +82,30 @@ pub enum Change {
         /// How much it grows.
         by: u32,
     },
+    /// Something of the vault.
+    Vault(VaultChange),
+    /// Something happened that the trail must tell, together with the change that it tells of.
+    Audited(AuditEntry),
+    /// Something is to be forgotten; [`Store::scrub`] then takes its traces from the disk.
+    Erased(Erasure),
+}
+
+impl From<VaultChange> for Change {
+    fn from(change: VaultChange) -> Self {
+        Self::Vault(change)
+    }
+}
+
+impl From<AuditEntry> for Change {
+    fn from(entry: AuditEntry) -> Self {
+        Self::Audited(entry)
+    }
+}
+
+impl From<Erasure> for Change {
+    fn from(erasure: Erasure) -> Self {
+        Self::Erased(erasure)
+    }
 }
 
 /// The canonical form of a hotline file. Never printed, because it holds the trunks' passwords.
@@ -100,8 +130,8 @@ impl Changes {
     }
 
     /// Adds one.
-    pub fn push(&mut self, change: Change) {
-        self.0.push(change);
+    pub fn push(&mut self, change: impl Into<Change>) {
+        self.0.push(change.into());
     }
 
     /// Whether there is nothing to keep.
@@ -141,7 +171,7 @@ impl Store {
         let failed = |error| StoreError::from_sqlx(error, self.path());
         let mut transaction = self.writer.begin().await.map_err(failed)?;
         for change in &changes.0 {
-            apply(&mut transaction, change)
+            apply(&mut transaction, change, self.audit_hash)
                 .await
                 .map_err(|refused| refused.into_error(self))?;
         }
@@ -198,6 +228,8 @@ impl Store {
 enum Refused {
     Sql(sqlx::Error),
     AlreadyEnded(u64),
+    Conflict(&'static str),
+    NoAuditHash,
 }
 
 impl Refused {
@@ -205,6 +237,8 @@ impl Refused {
         match self {
             Self::Sql(error) => StoreError::from_sqlx(error, store.path()),
             Self::AlreadyEnded(call) => StoreError::AlreadyEnded { call },
+            Self::Conflict(what) => StoreError::Conflict { what },
+            Self::NoAuditHash => StoreError::NoAuditHash,
         }
     }
 }
@@ -215,7 +249,11 @@ impl From<sqlx::Error> for Refused {
     }
 }
 
-async fn apply(db: &mut Transaction, change: &Change) -> Result<(), Refused> {
+async fn apply(
+    db: &mut Transaction,
+    change: &Change,
+    audit_hash: Option<AuditHash>,
+) -> Result<(), Refused> {
     match change {
         Change::CallStarted(start) => exchange::start_call(db, start).await?,
         Change::CallEnded(end) => exchange::end_call(db, end).await?,
@@ -246,6 +284,12 @@ async fn apply(db: &mut Transaction, change: &Change) -> Result<(), Refused> {
             exchange::change_break(db, volunteer, *since).await?
         }
         Change::Counted { counter, by } => exchange::count(db, counter, *by).await?,
+        Change::Vault(change) => vault::apply(db, change).await?,
+        Change::Audited(entry) => {
+            let hash = audit_hash.ok_or(Refused::NoAuditHash)?;
+            audit::append(db, entry, hash).await?;
+        }
+        Change::Erased(erasure) => erase::apply(db, erasure).await?,
     }
     Ok(())
 }

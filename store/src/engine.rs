@@ -235,16 +235,6 @@ impl Transaction {
         })
     }
 
-    /// The first column of the first row, when there is one.
-    pub(crate) async fn value<T: Column>(
-        &mut self,
-        sql: impl SqlSafeStr,
-        args: &[Arg<'_>],
-    ) -> Result<Option<T>, sqlx::Error> {
-        let rows = self.rows(sql, args).await?;
-        rows.first().map(|row| row.at(0)).transpose()
-    }
-
     /// Runs several statements without arguments.
     pub(crate) async fn script(&mut self, sql: impl SqlSafeStr) -> Result<(), sqlx::Error> {
         match self {

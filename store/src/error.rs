@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use sqlx::error::ErrorKind;
 use thiserror::Error;
 
 /// SQLite's primary result codes (sqlite.org/rescode.html).
@@ -152,6 +153,19 @@ pub enum StoreError {
         /// The call.
         call: u64,
     },
+    /// A change that contradicts what is kept: something else has its place, or what it rests
+    /// on is missing.
+    #[error("the change contradicts what is kept: {what}")]
+    Conflict {
+        /// What stands against it.
+        what: &'static str,
+    },
+    /// An audit entry was to be kept by a store that was opened without a hash function.
+    #[error("the store was opened without a hash function for the audit trail")]
+    NoAuditHash,
+    /// The person may not see this, or is not there, or the hub is not.
+    #[error("not allowed")]
+    NotAllowed,
     /// A row that no version of this program writes.
     #[error("the database holds a value that cannot be read: {0}")]
     Row(String),
@@ -169,6 +183,9 @@ impl StoreError {
 
     /// Sorts what sqlx reports about the database at `place`.
     pub(crate) fn from_sqlx(error: sqlx::Error, place: &Place) -> Self {
+        if let Some(what) = contradiction(&error) {
+            return Self::Conflict { what };
+        }
         match (&error, place) {
             (sqlx::Error::Database(reported), Place::File(path)) => {
                 let code = reported.code().and_then(|code| code.parse().ok());
@@ -257,6 +274,16 @@ impl StoreError {
                 reason: error.to_string(),
             },
         }
+    }
+}
+
+/// What a broken constraint means.
+fn contradiction(error: &sqlx::Error) -> Option<&'static str> {
+    match error.as_database_error()?.kind() {
+        ErrorKind::UniqueViolation => Some("its place is taken"),
+        ErrorKind::ForeignKeyViolation => Some("what it belongs to is missing"),
+        ErrorKind::CheckViolation | ErrorKind::NotNullViolation => Some("a value is impossible"),
+        _ => None,
     }
 }
 

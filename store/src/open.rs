@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use crate::audit::AuditHash;
 use crate::engine::{self, Engine, Pool, sqlite};
 use crate::error::{Place, StoreError};
 use crate::read::Reader;
@@ -15,6 +16,8 @@ pub struct StoreOptions {
     /// A SQLite database never grows beyond this many bytes; `None` leaves the limit to the
     /// disk. PostgreSQL has its own limits.
     pub max_bytes: Option<u64>,
+    /// How the entries of the audit trail are chained; without it none can be kept.
+    pub audit_hash: Option<AuditHash>,
 }
 
 impl StoreOptions {
@@ -24,6 +27,7 @@ impl StoreOptions {
         Self {
             engine,
             max_bytes: None,
+            audit_hash: None,
         }
     }
 
@@ -40,6 +44,7 @@ impl StoreOptions {
 #[derive(Debug)]
 pub struct Store {
     pub(crate) writer: Pool,
+    pub(crate) audit_hash: Option<AuditHash>,
     reader: Reader,
     /// Released by the operating system when the process ends, however it ends.
     _folder_lock: Option<File>,
@@ -64,6 +69,7 @@ impl Store {
         let opened = engine::open(&options.engine, options.max_bytes).await?;
         Ok(Self {
             writer: opened.writer,
+            audit_hash: options.audit_hash,
             reader: Reader::new(opened.readers, opened.place),
             _folder_lock: opened.folder_lock,
         })

@@ -1,5 +1,6 @@
 //! One empty database per test, on either engine.
 
+use sha2::{Digest, Sha256};
 use store::{Engine, Reader, Store, StoreOptions};
 
 use crate::folder::Folder;
@@ -7,6 +8,8 @@ use crate::postgres::{Cluster, engine};
 
 pub struct Database {
     engine: Engine,
+    /// Of PostgreSQL.
+    url: Option<String>,
     /// Kept, because it goes with its folder.
     _folder: Option<Folder>,
 }
@@ -18,13 +21,16 @@ impl Database {
             engine: Engine::Sqlite {
                 folder: folder.data(),
             },
+            url: None,
             _folder: Some(folder),
         }
     }
 
     pub async fn postgres() -> Self {
+        let url = Cluster::shared().new_database().await;
         Self {
-            engine: engine(&Cluster::shared().new_database().await),
+            engine: engine(&url),
+            url: Some(url),
             _folder: None,
         }
     }
@@ -50,7 +56,50 @@ impl Database {
     }
 
     pub fn options(&self) -> StoreOptions {
-        StoreOptions::new(self.engine.clone())
+        StoreOptions {
+            audit_hash: Some(chain),
+            ..StoreOptions::new(self.engine.clone())
+        }
+    }
+
+    /// All columns of all tables, as `table.column`.
+    pub async fn columns(&self) -> Vec<String> {
+        match &self.engine {
+            Engine::Sqlite { folder } => {
+                let file = format!("sqlite:{}", folder.join("centralita.db").display());
+                let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
+                let sql = "SELECT m.name || '.' || c.name FROM sqlite_master m \
+                           JOIN pragma_table_info(m.name) c WHERE m.type = 'table'";
+                sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
+            }
+            Engine::Postgres { .. } => {
+                let pool = sqlx::PgPool::connect(self.url.as_ref().unwrap())
+                    .await
+                    .unwrap();
+                let sql = "SELECT table_name || '.' || column_name \
+                           FROM information_schema.columns WHERE table_schema = 'public'";
+                sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
+            }
+        }
+    }
+
+    /// Does what no program of ours does.
+    pub async fn tamper(&self, sql: &'static str) {
+        match &self.engine {
+            Engine::Sqlite { folder } => {
+                let file = format!("sqlite:{}", folder.join("centralita.db").display());
+                let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
+                sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+                pool.close().await;
+            }
+            Engine::Postgres { .. } => {
+                let pool = sqlx::PgPool::connect(self.url.as_ref().unwrap())
+                    .await
+                    .unwrap();
+                sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+                pool.close().await;
+            }
+        }
     }
 
     pub async fn open(&self) -> Store {
@@ -60,4 +109,14 @@ impl Database {
     pub async fn reader(&self) -> Reader {
         Reader::open_on(&self.engine).await.unwrap()
     }
+}
+
+/// Stands for the labelled hash of the program.
+pub fn chain(previous: &[u8; 32], entry: &[u8]) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(b"test")
+        .chain_update(previous)
+        .chain_update(entry)
+        .finalize()
+        .into()
 }

@@ -1,14 +1,17 @@
 //! The same promises, kept by both engines.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod audit;
 mod backup;
 mod database;
 mod engines;
+mod erase;
 mod exchange;
 #[path = "../folder/mod.rs"]
 mod folder;
 #[path = "../postgres/mod.rs"]
 mod postgres;
+mod vault;
 
 macro_rules! on_both_engines {
     ($($module:ident :: $test:ident),* $(,)?) => {
@@ -43,4 +46,20 @@ on_both_engines! {
     backup::a_backup_is_of_one_moment,
     backup::a_damaged_backup_is_refused_and_leaves_nothing,
     backup::a_full_database_takes_in_no_backup,
+    backup::the_copied_tables_are_all_there_are,
+    vault::people_and_hubs_are_read_back,
+    vault::who_is_not_a_member_sees_nothing,
+    vault::a_role_decides_which_records_are_seen,
+    vault::chains_take_only_their_next_link,
+    vault::a_record_takes_only_its_next_revision,
+    vault::who_is_shut_out_is_logged_out,
+    vault::an_invitation_is_used_once,
+    vault::a_removed_member_gets_no_keys,
+    vault::words_find_records_of_their_hub_only,
+    audit::the_trail_is_kept_with_the_change_it_tells_of,
+    audit::a_changed_trail_is_noticed,
+    audit::what_is_left_of_an_expired_trail_verifies,
+    erase::an_erased_caller_is_in_no_call,
+    erase::an_erased_record_leaves_a_tombstone,
+    erase::an_erased_person_cannot_come_back,
 }

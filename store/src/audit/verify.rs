@@ -1,0 +1,161 @@
+//! Whether a chain is whole.
+
+use super::{AuditChain, AuditEntry, AuditHash, AuditKind, AuditRow, AuditSubject};
+use crate::decode::{fixed, id, optional_fixed, small, time, unreadable};
+use crate::engine::{Row, args};
+use crate::error::StoreError;
+use crate::id::UserId;
+use crate::read::Reader;
+
+/// Entries that are read at once.
+const PAGE_ENTRIES: i64 = 500;
+
+/// The end of a chain. Who keeps one elsewhere can later tell whether the chain was rewritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditHead {
+    /// The number of its last entry.
+    pub seqno: u64,
+    /// The hash of that entry.
+    pub hash: [u8; 32],
+}
+
+/// What verification found in a sound chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditSummary {
+    /// Its end; `None` while it is empty.
+    pub head: Option<AuditHead>,
+    /// How many entries are there and fit.
+    pub verified: u64,
+    /// How many expired before them.
+    pub expired: u64,
+}
+
+/// Why a chain is not whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuditFault {
+    /// An entry was removed: this one is not where it should be.
+    #[error("entry {seqno} is missing")]
+    Missing {
+        /// Its number.
+        seqno: u64,
+    },
+    /// An entry was changed, or one before it.
+    #[error("entry {seqno} was changed")]
+    Changed {
+        /// Its number.
+        seqno: u64,
+    },
+    /// The last entries were cut off, or the head was changed.
+    #[error("the end of the trail is not where it was")]
+    End,
+    /// A head that was kept elsewhere is not in this chain.
+    #[error("the trail was rewritten: it no longer contains the head that was kept elsewhere")]
+    Rewritten,
+}
+
+impl Reader {
+    /// The ends of all chains.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn audit_heads(&self) -> Result<Vec<(AuditChain, AuditHead)>, StoreError> {
+        let sql = "SELECT chain, seqno, hash FROM audit_head ORDER BY chain";
+        self.query(sql, &[], |row| {
+            Ok((AuditChain::from_bytes(fixed(row, "chain")?), head(row)?))
+        })
+        .await
+    }
+
+    /// Computes the whole chain again. `kept` is a head that was kept elsewhere, if there is one.
+    ///
+    /// # Errors
+    /// See [`StoreError`]. A chain that is not whole is no error of the store: see the inner
+    /// result.
+    pub async fn verify_audit(
+        &self,
+        chain: AuditChain,
+        hash: AuditHash,
+        kept: Option<AuditHead>,
+    ) -> Result<Result<AuditSummary, AuditFault>, StoreError> {
+        let bytes = chain.bytes();
+        let sql = "SELECT last AS seqno, hash FROM audit_segment WHERE chain = $1 ORDER BY last";
+        let segments = self.query(sql, args![&bytes], head).await?;
+        let mut end = segments.last().copied();
+        let expired = end.map_or(0, |end| end.seqno);
+        let mut kept_is_there = kept.is_none_or(|kept| {
+            // Within what expired, only the ends of segments can be compared.
+            segments.contains(&kept)
+                || (kept.seqno < expired && segments.iter().all(|s| s.seqno != kept.seqno))
+        });
+        loop {
+            let after = end.map_or(0, |end| end.seqno);
+            let page = self.audit_page(chain, after, PAGE_ENTRIES).await?;
+            for row in &page {
+                let (seqno, previous) = end.map_or((1, [0; 32]), |end| (end.seqno + 1, end.hash));
+                if row.seqno != seqno {
+                    return Ok(Err(AuditFault::Missing { seqno }));
+                }
+                if hash(&previous, &row.entry.canonical(seqno)) != row.hash {
+                    return Ok(Err(AuditFault::Changed { seqno }));
+                }
+                let here = AuditHead {
+                    seqno,
+                    hash: row.hash,
+                };
+                kept_is_there |= kept == Some(here);
+                end = Some(here);
+            }
+            if (page.len() as u64) < PAGE_ENTRIES.unsigned_abs() {
+                break;
+            }
+        }
+        let sql = "SELECT seqno, hash FROM audit_head WHERE chain = $1";
+        if self.query(sql, args![&bytes], head).await?.pop() != end {
+            return Ok(Err(AuditFault::End));
+        }
+        if !kept_is_there {
+            return Ok(Err(AuditFault::Rewritten));
+        }
+        Ok(Ok(AuditSummary {
+            head: end,
+            verified: end.map_or(0, |end| end.seqno) - expired,
+            expired,
+        }))
+    }
+
+    /// Entries of `chain` after the one numbered `after`, the oldest first.
+    pub(crate) async fn audit_page(
+        &self,
+        chain: AuditChain,
+        after: u64,
+        limit: i64,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        let sql = "SELECT * FROM audit WHERE chain = $1 AND seqno > $2 ORDER BY seqno LIMIT $3";
+        let chain = chain.bytes();
+        self.query(sql, args![&chain, after.cast_signed(), limit], audit_row)
+            .await
+    }
+}
+
+fn head(row: &Row) -> Result<AuditHead, sqlx::Error> {
+    Ok(AuditHead {
+        seqno: id(row, "seqno")?,
+        hash: fixed(row, "hash")?,
+    })
+}
+
+fn audit_row(row: &Row) -> Result<AuditRow, sqlx::Error> {
+    let kind = AuditKind::from_code(small(row, "kind")?);
+    let subject = AuditSubject::decode(small(row, "subject_kind")?, fixed(row, "subject")?);
+    Ok(AuditRow {
+        seqno: id(row, "seqno")?,
+        entry: AuditEntry {
+            chain: AuditChain::from_bytes(fixed(row, "chain")?),
+            at: time(row, "at")?,
+            kind: kind.ok_or_else(|| unreadable("kind"))?,
+            actor: optional_fixed(row, "actor")?.map(UserId),
+            subject: subject.ok_or_else(|| unreadable("subject"))?,
+        },
+        hash: fixed(row, "hash")?,
+    })
+}

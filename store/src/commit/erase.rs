@@ -1,0 +1,124 @@
+//! Forgetting.
+
+use super::Refused;
+use super::vault::expect;
+use crate::engine::{Pool, Transaction, args, sqlite};
+use crate::error::{Place, StoreError};
+use crate::id::UserId;
+use crate::open::Store;
+use crate::row::CallerHash;
+use crate::vault::Erasure;
+
+pub(super) async fn apply(db: &mut Transaction, erasure: &Erasure) -> Result<(), Refused> {
+    match erasure {
+        Erasure::Caller {
+            caller,
+            hub,
+            keep_bans,
+        } => caller_of(db, *caller, hub.as_deref(), *keep_bans).await,
+        Erasure::Record {
+            hub,
+            record,
+            tombstone,
+            at,
+        } => {
+            let sql = "UPDATE record SET header = NULL, body = NULL, manifest = NULL \
+                       WHERE hub = $1 AND id = $2";
+            let erased = db.execute(sql, args![&hub.0, &record.0]).await?;
+            expect(erased, "a record that is not here")?;
+            let sql = "DELETE FROM record_token WHERE hub = $1 AND record = $2";
+            db.execute(sql, args![&hub.0, &record.0]).await?;
+            db.execute(
+                "INSERT INTO tombstone (hub, record, body, erased_at) VALUES ($1, $2, $3, $4) \
+                 ON CONFLICT (hub, record) DO NOTHING",
+                args![&hub.0, &record.0, &tombstone.0, at.as_microsecond()],
+            )
+            .await?;
+            Ok(())
+        }
+        Erasure::User { user, volunteer } => person(db, *user, volunteer.as_deref()).await,
+    }
+}
+
+async fn caller_of(
+    db: &mut Transaction,
+    caller: CallerHash,
+    hub: Option<&str>,
+    keep_bans: bool,
+) -> Result<(), Refused> {
+    let hub = crate::engine::Arg::Text(hub);
+    let caller = crate::engine::Arg::from(&caller.0);
+    let sql = "UPDATE call SET caller = NULL, caller_sealed = NULL \
+               WHERE caller = $1 AND ($2 IS NULL OR hub = $2)";
+    db.execute(sql, &[caller, hub]).await?;
+    if !keep_bans {
+        let sql = "DELETE FROM ban WHERE caller = $1 AND ($2 IS NULL OR hub = $2)";
+        db.execute(sql, &[caller, hub]).await?;
+    }
+    Ok(())
+}
+
+async fn person(
+    db: &mut Transaction,
+    user: UserId,
+    volunteer: Option<&str>,
+) -> Result<(), Refused> {
+    let sql = "UPDATE person SET status = 'erased', profile = NULL, super_admin = 0 WHERE id = $1";
+    let erased = db.execute(sql, args![&user.0]).await?;
+    expect(erased, "a person who is not here")?;
+    for sql in [
+        "DELETE FROM session WHERE person = $1",
+        "DELETE FROM membership WHERE person = $1",
+        "DELETE FROM hub_key_wrap WHERE person = $1",
+        "DELETE FROM vault_share WHERE person = $1",
+        "DELETE FROM voicemail_reader WHERE person = $1",
+        "DELETE FROM invite WHERE invited_by = $1 AND used_at IS NULL",
+    ] {
+        db.execute(sql, args![&user.0]).await?;
+    }
+    if let Some(volunteer) = volunteer {
+        for sql in [
+            "UPDATE call SET answered_by = 'erased' WHERE answered_by = $1",
+            "UPDATE call_rung SET volunteer = 'erased' WHERE volunteer = $1",
+            "DELETE FROM volunteer_break WHERE volunteer = $1",
+        ] {
+            db.execute(sql, args![volunteer]).await?;
+        }
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Takes from the disk what erased rows leave behind there: SQLite's log, and the copies
+    /// that were made before migrations. PostgreSQL frees the rows; see the ADR for what its
+    /// own log still holds.
+    ///
+    /// # Errors
+    /// See [`StoreError`]. The rows are erased in any case, and this may be repeated.
+    pub async fn scrub(&self) -> Result<(), StoreError> {
+        let failed = |error| StoreError::from_sqlx(error, self.path());
+        match &self.writer {
+            Pool::Sqlite(_) => {
+                let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+                self.writer.execute(sql).await.map_err(failed)?;
+            }
+            Pool::Postgres(_) => {
+                for sql in [
+                    "VACUUM call",
+                    "VACUUM call_rung",
+                    "VACUUM record",
+                    "VACUUM record_token",
+                    "VACUUM person",
+                    "VACUUM session",
+                    "VACUUM hub_key_wrap",
+                ] {
+                    self.writer.execute(sql).await.map_err(failed)?;
+                }
+            }
+        }
+        match self.path() {
+            Place::File(database) => sqlite::remove_copies(database),
+            Place::Server(_) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Records and the words that they are found by.
+
+use super::Refused;
+use super::vault::expect;
+use crate::engine::{Transaction, args};
+use crate::id::{HubId, RecordId, Sealed};
+use crate::vault::{RecordRow, Token};
+
+pub(super) async fn add(
+    db: &mut Transaction,
+    record: &RecordRow,
+    tokens: &[Token],
+) -> Result<(), Refused> {
+    let Some(sealed) = &record.sealed else {
+        return Err(Refused::Conflict("a new record without a body"));
+    };
+    let author = record.author.as_ref().map(|author| author.0.as_slice());
+    // The next revision of a record that was not erased; the same one again does no harm.
+    let kept = db
+        .execute(
+            "INSERT INTO record (hub, id, revision, kind, parent, author, call, header, body, \
+             manifest_revision, manifest, created_at) \
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 \
+             WHERE NOT EXISTS (SELECT 1 FROM tombstone WHERE hub = $1 AND record = $2) \
+             AND ($3 = 1 OR EXISTS \
+             (SELECT 1 FROM record WHERE hub = $1 AND id = $2 AND revision = $3 - 1)) \
+             ON CONFLICT (hub, id, revision) DO UPDATE SET id = excluded.id \
+             WHERE record.header = excluded.header AND record.body = excluded.body",
+            args![
+                &record.hub.0,
+                &record.id.0,
+                i64::from(record.revision),
+                i64::from(record.kind),
+                &record.parent,
+                author,
+                record.call.map(u64::cast_signed),
+                &sealed.header.0,
+                &sealed.body.0,
+                i64::from(sealed.manifest_revision),
+                &sealed.manifest.0,
+                record.created_at.as_microsecond()
+            ],
+        )
+        .await?;
+    expect(kept, "a revision that does not follow the record")?;
+    let sql = "DELETE FROM record_token WHERE hub = $1 AND record = $2";
+    db.execute(sql, args![&record.hub.0, &record.id.0]).await?;
+    for token in tokens {
+        db.execute(
+            "INSERT INTO record_token (hub, field, token, record) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (hub, field, token, record) DO NOTHING",
+            args![
+                &record.hub.0,
+                i64::from(token.field),
+                &token.word,
+                &record.id.0
+            ],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn replace_manifest(
+    db: &mut Transaction,
+    (hub, record, revision): (HubId, RecordId, u32),
+    manifest_revision: u32,
+    manifest: &Sealed,
+) -> Result<(), Refused> {
+    let replaced = db
+        .execute(
+            "UPDATE record SET manifest_revision = $4, manifest = $5 \
+             WHERE hub = $1 AND id = $2 AND revision = $3 AND body IS NOT NULL \
+             AND (manifest_revision = $4 - 1 OR (manifest_revision = $4 AND manifest = $5))",
+            args![
+                &hub.0,
+                &record.0,
+                i64::from(revision),
+                i64::from(manifest_revision),
+                &manifest.0
+            ],
+        )
+        .await?;
+    expect(replaced, "a manifest that does not follow the newest")
+}

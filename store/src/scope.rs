@@ -1,0 +1,385 @@
+//! What belongs to a hub, and who may read it.
+//!
+//! There is no query for a hub's records, keys, members, messages or trail but on [`Scoped`], and
+//! no way to a `Scoped` but through the membership check of [`Reader::scope`].
+
+use crate::audit::{AuditChain, AuditRow};
+use crate::decode::{fixed, id, optional_fixed, small, time, unreadable, word};
+use crate::engine::{Arg, Row, args};
+use crate::error::StoreError;
+use crate::id::{HubId, RecordId, RoleId, Sealed, UserId};
+use crate::open::Store;
+use crate::people::{hub, invite, member, role};
+use crate::read::{CallFilter, Reader};
+use crate::role::{Permissions, Role};
+use crate::row::{CallRow, VoicemailRow};
+use crate::vault::{
+    HubRow, InviteRow, MemberRow, RecordRow, RoleRow, SealedRecord, Token, Tombstone, UserStatus,
+};
+
+/// Most revisions that one query returns.
+pub const MAX_RECORDS_PER_QUERY: u32 = 500;
+/// Most entries of the trail that one query returns.
+const MAX_AUDIT_PER_QUERY: u32 = 1000;
+
+/// Which records to list.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RecordFilter {
+    /// Only those of this kind.
+    pub kind: Option<u16>,
+    /// Only those about this call.
+    pub call: Option<u64>,
+    /// Only those after this one in the order of ids, to turn the page.
+    pub after: Option<RecordId>,
+    /// At most so many; at most [`MAX_RECORDS_PER_QUERY`].
+    pub limit: u32,
+}
+
+/// One person's view of one hub. It holds for a request, not for a session: a role may be
+/// withdrawn at any time.
+#[derive(Debug)]
+pub struct Scoped<'a> {
+    reader: &'a Reader,
+    user: UserId,
+    hub: HubRow,
+    permissions: Permissions,
+}
+
+impl Store {
+    /// See [`Reader::scope`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotAllowed`]; see [`StoreError`].
+    pub async fn scope(&self, user: UserId, hub: HubId) -> Result<Scoped<'_>, StoreError> {
+        self.reader().scope(user, hub).await
+    }
+}
+
+impl Reader {
+    /// What `user` may see of `hub`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAllowed`] unless `user` is active, and a member or a super-admin; an
+    /// unknown hub is told apart from a closed one by nobody. See [`StoreError`].
+    pub async fn scope(&self, user: UserId, hub: HubId) -> Result<Scoped<'_>, StoreError> {
+        let sql = "SELECT hub.id, hub.name, hub.created_at, person.status, person.super_admin, \
+                   membership.role, membership.own_role, hub_role.permissions \
+                   FROM person CROSS JOIN hub \
+                   LEFT JOIN membership ON membership.person = person.id \
+                   AND membership.hub = hub.id \
+                   LEFT JOIN hub_role ON hub_role.hub = hub.id \
+                   AND hub_role.id = membership.own_role \
+                   WHERE person.id = $1 AND hub.id = $2";
+        let found = self.query(sql, args![&user.0, &hub.0], grant).await?.pop();
+        match found.flatten() {
+            Some((hub, permissions)) => Ok(Scoped {
+                reader: self,
+                user,
+                hub,
+                permissions,
+            }),
+            None => Err(StoreError::NotAllowed),
+        }
+    }
+}
+
+/// What a person's row in a hub allows; `None` for nothing at all.
+fn grant(row: &Row) -> Result<Option<(HubRow, Permissions)>, sqlx::Error> {
+    if word(row, "status", UserStatus::parse)? != UserStatus::Active {
+        return Ok(None);
+    }
+    let by_role = match row.get::<Option<String>>("role")? {
+        None => None,
+        Some(_) => Some(match role(row)?.permissions() {
+            Some(permissions) => permissions,
+            None => permissions(row)?,
+        }),
+    };
+    let by_office = (row.get::<i64>("super_admin")? == 1).then(Role::super_admin_permissions);
+    let all = match (by_role, by_office) {
+        (Some(role), Some(office)) => role | office,
+        (Some(only), None) | (None, Some(only)) => only,
+        (None, None) => return Ok(None),
+    };
+    Ok(Some((hub(row)?, all)))
+}
+
+fn permissions(row: &Row) -> Result<Permissions, sqlx::Error> {
+    Permissions::from_bits(small(row, "permissions")?).ok_or_else(|| unreadable("permissions"))
+}
+
+impl Scoped<'_> {
+    /// The hub.
+    #[must_use]
+    pub fn hub(&self) -> &HubRow {
+        &self.hub
+    }
+
+    /// Whose view this is.
+    #[must_use]
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// What they may do here.
+    #[must_use]
+    pub fn permissions(&self) -> Permissions {
+        self.permissions
+    }
+
+    /// Refuses unless all of `needed` are granted.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAllowed`].
+    pub fn require(&self, needed: Permissions) -> Result<(), StoreError> {
+        if self.permissions.has(needed) {
+            return Ok(());
+        }
+        Err(StoreError::NotAllowed)
+    }
+
+    /// The members, by id.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn members(&self) -> Result<Vec<MemberRow>, StoreError> {
+        let sql = "SELECT * FROM membership WHERE hub = $1 ORDER BY person";
+        self.query(sql, &[], member).await
+    }
+
+    /// The roles that the hub defined, by id.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn roles(&self) -> Result<Vec<RoleRow>, StoreError> {
+        let sql = "SELECT * FROM hub_role WHERE hub = $1 ORDER BY id";
+        let decode = |row: &Row| {
+            Ok(RoleRow {
+                hub: HubId(fixed(row, "hub")?),
+                id: RoleId(fixed(row, "id")?),
+                name: Sealed(row.get("name")?),
+                permissions: permissions(row)?,
+            })
+        };
+        self.query(sql, &[], decode).await
+    }
+
+    /// The links of the roster after the one numbered `after`, in order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn roster(&self, after: u64) -> Result<Vec<Vec<u8>>, StoreError> {
+        let sql = "SELECT body FROM roster_link WHERE hub = $1 AND seqno > $2 ORDER BY seqno";
+        let after = [Arg::from(after.cast_signed())];
+        self.query(sql, &after, |row| row.get("body")).await
+    }
+
+    /// The hub's keys as they are wrapped for this person: epoch, what an admin signed about the
+    /// key, the wrap.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn my_hub_keys(&self) -> Result<Vec<(u32, Sealed, Sealed)>, StoreError> {
+        let sql = "SELECT hub_key.epoch, hub_key.body, hub_key_wrap.wrap FROM hub_key \
+                   JOIN hub_key_wrap ON hub_key_wrap.hub = hub_key.hub \
+                   AND hub_key_wrap.epoch = hub_key.epoch \
+                   WHERE hub_key.hub = $1 AND hub_key_wrap.person = $2 ORDER BY hub_key.epoch";
+        let decode = |row: &Row| {
+            Ok((
+                small(row, "epoch")?,
+                Sealed(row.get("body")?),
+                Sealed(row.get("wrap")?),
+            ))
+        };
+        self.query(sql, &[Arg::from(&self.user.0)], decode).await
+    }
+
+    /// The newest revisions of records, by id: all of them with
+    /// [`Permissions::READ_RECORDS`], otherwise those that this person began.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn records(&self, filter: &RecordFilter) -> Result<Vec<RecordRow>, StoreError> {
+        let sql = "SELECT * FROM record WHERE hub = $1 AND ($2 IS NULL OR EXISTS (SELECT 1 \
+                   FROM record AS begun WHERE begun.hub = record.hub AND begun.id = record.id \
+                   AND begun.revision = 1 AND begun.author = $2)) \
+                   AND revision = (SELECT max(newest.revision) FROM record AS newest \
+                   WHERE newest.hub = record.hub AND newest.id = record.id) \
+                   AND ($3 IS NULL OR kind = $3) AND ($4 IS NULL OR call = $4) \
+                   AND ($5 IS NULL OR id > $5) ORDER BY id LIMIT $6";
+        let after = filter.after.as_ref().map(|after| after.0.as_slice());
+        let args = [
+            self.own_only(),
+            Arg::from(filter.kind.map(i64::from)),
+            Arg::from(filter.call.map(u64::cast_signed)),
+            Arg::from(after),
+            Arg::from(i64::from(filter.limit.min(MAX_RECORDS_PER_QUERY))),
+        ];
+        self.query(sql, &args, record).await
+    }
+
+    /// All revisions of a record, the oldest first; empty when it is not there or not for this
+    /// person.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn record(&self, id: RecordId) -> Result<Vec<RecordRow>, StoreError> {
+        let sql = "SELECT * FROM record WHERE hub = $1 AND id = $3 AND ($2 IS NULL OR EXISTS \
+                   (SELECT 1 FROM record AS begun WHERE begun.hub = record.hub \
+                   AND begun.id = record.id AND begun.revision = 1 AND begun.author = $2)) \
+                   ORDER BY revision";
+        self.query(sql, &[self.own_only(), Arg::from(&id.0)], record)
+            .await
+    }
+
+    /// The records that have the word, among those that this person may read, by id.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn search(&self, token: Token) -> Result<Vec<RecordId>, StoreError> {
+        let sql = "SELECT record FROM record_token WHERE hub = $1 AND field = $3 AND token = $4 \
+                   AND ($2 IS NULL OR EXISTS (SELECT 1 FROM record AS begun \
+                   WHERE begun.hub = record_token.hub AND begun.id = record_token.record \
+                   AND begun.revision = 1 AND begun.author = $2)) ORDER BY record";
+        let args = [
+            self.own_only(),
+            Arg::from(i64::from(token.field)),
+            Arg::from(&token.word),
+        ];
+        self.query(sql, &args, |row| fixed(row, "record").map(RecordId))
+            .await
+    }
+
+    /// What is left of erased records, the oldest first.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
+        let sql = "SELECT * FROM tombstone WHERE hub = $1 ORDER BY erased_at, record";
+        let decode = |row: &Row| {
+            Ok(Tombstone {
+                record: RecordId(fixed(row, "record")?),
+                body: Sealed(row.get("body")?),
+                erased_at: time(row, "erased_at")?,
+            })
+        };
+        self.query(sql, &[], decode).await
+    }
+
+    /// The hub's calls; the hub of `filter` is of no account.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAllowed`] without [`Permissions::READ_CALLS`]; see [`StoreError`].
+    pub async fn calls(&self, filter: &CallFilter) -> Result<Vec<CallRow>, StoreError> {
+        self.require(Permissions::READ_CALLS)?;
+        let filter = CallFilter {
+            hub: Some(self.hub.name.clone()),
+            ..filter.clone()
+        };
+        self.reader.calls(&filter).await
+    }
+
+    /// The sealed number of a call's caller.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAllowed`] without [`Permissions::READ_CALLERS`]; see [`StoreError`].
+    pub async fn caller_of(&self, call: u64) -> Result<Option<Sealed>, StoreError> {
+        self.require(Permissions::READ_CALLERS)?;
+        let sql = "SELECT caller_sealed FROM call WHERE hub = $1 AND id = $2";
+        let args = args![&self.hub.name, call.cast_signed()];
+        let found = self.reader.query(sql, args, |row| row.get("caller_sealed"));
+        Ok(found.await?.pop().flatten().map(Sealed))
+    }
+
+    /// The hub's messages, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAllowed`] without [`Permissions::HEAR_VOICEMAIL`]; see [`StoreError`].
+    pub async fn voicemails(&self) -> Result<Vec<VoicemailRow>, StoreError> {
+        self.require(Permissions::HEAR_VOICEMAIL)?;
+        self.reader.voicemails(Some(&self.hub.name)).await
+    }
+
+    /// The messages that this person may open, with the wrapped key where it is not in the file.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn my_voicemail(&self) -> Result<Vec<(u64, Option<Sealed>)>, StoreError> {
+        let sql = "SELECT voicemail.recording, voicemail_reader.wrap FROM voicemail \
+                   JOIN voicemail_reader ON voicemail_reader.recording = voicemail.recording \
+                   WHERE voicemail.hub = $1 AND voicemail_reader.person = $2 \
+                   ORDER BY voicemail.recording DESC";
+        let decode = |row: &Row| {
+            let wrap: Option<Vec<u8>> = row.get("wrap")?;
+            Ok((id(row, "recording")?, wrap.map(Sealed)))
+        };
+        let args = args![&self.hub.name, &self.user.0];
+        self.reader.query(sql, args, decode).await
+    }
+
+    /// The invitations, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAllowed`] without [`Permissions::MANAGE_MEMBERS`]; see [`StoreError`].
+    pub async fn invites(&self) -> Result<Vec<InviteRow>, StoreError> {
+        self.require(Permissions::MANAGE_MEMBERS)?;
+        let sql = "SELECT * FROM invite WHERE hub = $1 ORDER BY created_at DESC, code";
+        self.query(sql, &[], invite).await
+    }
+
+    /// Entries of the hub's trail after the one numbered `after`, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAllowed`] without [`Permissions::READ_AUDIT`]; see [`StoreError`].
+    pub async fn audit(&self, after: u64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+        self.require(Permissions::READ_AUDIT)?;
+        let limit = i64::from(limit.min(MAX_AUDIT_PER_QUERY));
+        let chain = AuditChain::Hub(self.hub.id);
+        self.reader.audit_page(chain, after, limit).await
+    }
+
+    /// The person whose records alone may be read; NULL for everybody's.
+    fn own_only(&self) -> Arg<'_> {
+        if self.permissions.has(Permissions::READ_RECORDS) {
+            Arg::Bytes(None)
+        } else {
+            Arg::from(&self.user.0)
+        }
+    }
+
+    /// A query whose first argument is the hub.
+    async fn query<T>(
+        &self,
+        sql: &'static str,
+        more: &[Arg<'_>],
+        decode: impl Fn(&Row) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut args = vec![Arg::from(&self.hub.id.0)];
+        args.extend_from_slice(more);
+        self.reader.query(sql, &args, decode).await
+    }
+}
+
+fn record(row: &Row) -> Result<RecordRow, sqlx::Error> {
+    let sealed = match row.get::<Option<Vec<u8>>>("body")? {
+        None => None,
+        Some(body) => Some(SealedRecord {
+            header: Sealed(row.get("header")?),
+            body: Sealed(body),
+            manifest_revision: small(row, "manifest_revision")?,
+            manifest: Sealed(row.get("manifest")?),
+        }),
+    };
+    let call: Option<i64> = row.get("call")?;
+    Ok(RecordRow {
+        hub: HubId(fixed(row, "hub")?),
+        id: RecordId(fixed(row, "id")?),
+        revision: small(row, "revision")?,
+        kind: small(row, "kind")?,
+        parent: fixed(row, "parent")?,
+        author: optional_fixed(row, "author")?.map(UserId),
+        call: call.map(i64::cast_unsigned),
+        sealed,
+        created_at: time(row, "created_at")?,
+    })
+}

@@ -1,0 +1,191 @@
+//! The trail: chained, told with the change, expiring from its old end.
+
+use store::{
+    AuditChain, AuditEntry, AuditFault, AuditKind, AuditSubject, Change, Changes, Store, StoreError,
+};
+
+use crate::database::{Database, chain};
+use crate::folder::{answered, at, start};
+use crate::vault::{ADMIN, NORTE, settled};
+
+const TRAIL: AuditChain = AuditChain::Hub(NORTE);
+
+fn entry(number: u64) -> AuditEntry {
+    let kinds = AuditKind::ALL;
+    AuditEntry {
+        chain: TRAIL,
+        at: at(number.cast_signed()),
+        kind: kinds[usize::try_from(number).unwrap() % kinds.len()],
+        actor: number.is_multiple_of(2).then_some(ADMIN),
+        subject: match number % 3 {
+            0 => AuditSubject::Whole,
+            1 => AuditSubject::Call(number),
+            _ => AuditSubject::User(ADMIN),
+        },
+    }
+}
+
+/// More than one page of them, and one in another chain.
+async fn filled(database: &Database) -> Store {
+    let store = settled(database).await;
+    let mut changes: Changes = (1..=600)
+        .map(|number| Change::Audited(entry(number)))
+        .collect();
+    changes.push(AuditEntry {
+        chain: AuditChain::Installation,
+        ..entry(1)
+    });
+    store.commit(changes).await.unwrap();
+    store
+}
+
+async fn verdict(store: &Store) -> Result<store::AuditSummary, AuditFault> {
+    store
+        .reader()
+        .verify_audit(TRAIL, chain, None)
+        .await
+        .unwrap()
+}
+
+pub async fn the_trail_is_kept_with_the_change_it_tells_of(database: Database) {
+    let store = filled(&database).await;
+    let before = store.reader().audit_heads().await.unwrap();
+    let mut changes: Changes = Change::CallEnded(Box::new(answered(1))).into();
+    changes.push(entry(601));
+    store.commit(changes.clone()).await.unwrap();
+    // The call has its outcome already, so the entry must not be kept either.
+    changes.push(entry(602));
+    let refused = store.commit(changes).await;
+    assert!(matches!(refused, Err(StoreError::AlreadyEnded { .. })));
+    // Told again after a lost answer.
+    store.commit(entry(601).into_change()).await.unwrap();
+    let admin = store.scope(ADMIN, NORTE).await.unwrap();
+    let rows = admin.audit(599, 10).await.unwrap();
+    let entries: Vec<_> = rows.iter().map(|row| (row.seqno, row.entry)).collect();
+    assert_eq!(entries, [(600, entry(600)), (601, entry(601))]);
+    let summary = verdict(&store).await.unwrap();
+    assert_eq!((summary.verified, summary.expired), (601, 0));
+    let heads = store.reader().audit_heads().await.unwrap();
+    assert_eq!(heads.len(), 2);
+    assert_eq!(heads[0], before[0], "the other chain is as it was");
+    assert_eq!(Some(heads[1].1), summary.head);
+    assert_eq!(store.reader().open_calls().await.unwrap(), []);
+    store.close().await;
+    // Without the hash function no entry is kept, and nothing beside it.
+    let without = store::StoreOptions::new(database.engine().clone());
+    let store = Store::open_with(without).await.unwrap();
+    let mut changes: Changes = Change::CallStarted(start(2)).into();
+    changes.push(entry(603));
+    let refused = store.commit(changes).await;
+    assert!(matches!(refused, Err(StoreError::NoAuditHash)));
+    assert_eq!(store.reader().open_calls().await.unwrap(), []);
+}
+
+trait IntoChange {
+    fn into_change(self) -> Changes;
+}
+
+impl IntoChange for AuditEntry {
+    fn into_change(self) -> Changes {
+        Change::Audited(self).into()
+    }
+}
+
+pub async fn a_changed_trail_is_noticed(database: Database) {
+    let store = filled(&database).await;
+    let head = verdict(&store).await.unwrap().head.unwrap();
+    let kept = store.reader().verify_audit(TRAIL, chain, Some(head)).await;
+    assert!(kept.unwrap().is_ok());
+    let foreign = store::AuditHead {
+        hash: [0; 32],
+        ..head
+    };
+    let rewritten = store
+        .reader()
+        .verify_audit(TRAIL, chain, Some(foreign))
+        .await;
+    assert_eq!(rewritten.unwrap(), Err(AuditFault::Rewritten));
+    for (tamper, undo, fault) in [
+        (
+            "UPDATE audit SET kind = kind + 1 WHERE seqno = 17",
+            "UPDATE audit SET kind = kind - 1 WHERE seqno = 17",
+            AuditFault::Changed { seqno: 17 },
+        ),
+        (
+            "UPDATE audit SET at = at + 1 WHERE seqno = 512",
+            "UPDATE audit SET at = at - 1 WHERE seqno = 512",
+            AuditFault::Changed { seqno: 512 },
+        ),
+        (
+            "UPDATE audit_head SET seqno = seqno - 1",
+            "UPDATE audit_head SET seqno = seqno + 1",
+            AuditFault::End,
+        ),
+        (
+            "DELETE FROM audit WHERE seqno = 600",
+            "SELECT 1",
+            AuditFault::End,
+        ),
+        (
+            "DELETE FROM audit WHERE seqno = 300",
+            "SELECT 1",
+            AuditFault::Missing { seqno: 300 },
+        ),
+    ] {
+        database.tamper(tamper).await;
+        assert_eq!(verdict(&store).await, Err(fault), "{tamper}");
+        database.tamper(undo).await;
+    }
+}
+
+pub async fn what_is_left_of_an_expired_trail_verifies(database: Database) {
+    let store = filled(&database).await;
+    let whole = verdict(&store).await.unwrap();
+    assert_eq!(
+        store.expire_audit(TRAIL, at(101), at(900)).await.unwrap(),
+        100
+    );
+    let middle = store.reader().audit_heads().await.unwrap()[1].1;
+    assert_eq!(
+        store.expire_audit(TRAIL, at(101), at(901)).await.unwrap(),
+        0
+    );
+    assert_eq!(
+        store.expire_audit(TRAIL, at(251), at(902)).await.unwrap(),
+        150
+    );
+    let summary = verdict(&store).await.unwrap();
+    assert_eq!((summary.verified, summary.expired), (350, 250));
+    assert_eq!(summary.head, whole.head);
+    let kept = store
+        .reader()
+        .verify_audit(TRAIL, chain, Some(middle))
+        .await;
+    assert!(kept.unwrap().is_ok());
+    // What expired cannot be swapped for something else.
+    database
+        .tamper("UPDATE audit_segment SET hash = (SELECT hash FROM audit WHERE seqno = 400) WHERE last = 250")
+        .await;
+    assert_eq!(
+        verdict(&store).await,
+        Err(AuditFault::Changed { seqno: 251 })
+    );
+    // All of it may expire, and the next entry still follows the last.
+    let store = {
+        store.close().await;
+        let database = database.another().await;
+        let store = filled(&database).await;
+        assert_eq!(
+            store
+                .expire_audit(TRAIL, at(9_999), at(10_000))
+                .await
+                .unwrap(),
+            600
+        );
+        store.commit(entry(601).into_change()).await.unwrap();
+        let summary = verdict(&store).await.unwrap();
+        assert_eq!((summary.verified, summary.expired), (1, 600));
+        store
+    };
+    store.close().await;
+}
