@@ -3,6 +3,7 @@
 mod audit;
 mod erase;
 mod exchange;
+mod login;
 mod record;
 mod vault;
 

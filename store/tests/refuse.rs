@@ -1,5 +1,7 @@
 //! What cannot be opened is refused with a sentence that says what to do.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod folder;
 
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +9,10 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use folder::{Folder, start};
-use store::{Change, Reader, Store, StoreError};
+use store::{
+    CallerHash, Change, Changes, Erasure, PostgresUrl, Reader, Sealed, Store, StoreError,
+    VaultChange,
+};
 
 const NOBODY: u32 = 65534;
 const CHILD_FOLDER: &str = "CENTRALITA_TEST_UNWRITABLE";
@@ -125,6 +130,100 @@ async fn only_the_owner_can_read_the_folder() {
     }
     // The database, its log, the log's index and the lock.
     assert_eq!(files, 4);
+}
+
+/// The file as the first version left it, migrated by sqlx.
+async fn first_schema(folder: &Folder) -> std::path::PathBuf {
+    std::fs::create_dir(folder.data()).unwrap();
+    let file = folder.data().join("centralita.db");
+    let url = format!("sqlite:{}?mode=rwc", file.display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    sqlx::raw_sql(include_str!("../migrations/0001_begin.sql"))
+        .execute(&pool)
+        .await
+        .unwrap();
+    sqlx::raw_sql(
+        "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL); \
+         INSERT INTO _sqlx_migrations (version, description) VALUES (1, 'begin'); \
+         INSERT INTO volunteer_break (volunteer, since) VALUES ('ana', 7)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    pool.close().await;
+    file
+}
+
+#[tokio::test]
+async fn an_older_database_is_copied_before_it_is_migrated() {
+    let folder = Folder::new();
+    let file = first_schema(&folder).await;
+    let refused = Reader::open(&folder.data()).await.unwrap_err();
+    assert!(matches!(refused, StoreError::OlderSchema { found: 1, .. }));
+    // What an attempt that was cut off left behind is no obstacle.
+    std::fs::write(folder.data().join("centralita.db.partial"), "half").unwrap();
+    let store = Store::open(&folder.data()).await.unwrap();
+    assert_eq!(store.reader().breaks().await.unwrap().len(), 1);
+    assert_eq!(store.reader().hubs().await.unwrap(), []);
+    store.close().await;
+    let store = Store::open(&folder.data()).await.unwrap();
+    let copy = file.with_file_name("centralita.db.schema-1");
+    assert_eq!(
+        std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let url = format!("sqlite:{}", copy.display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let version: i64 = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(version, 1);
+    pool.close().await;
+    // It still holds what is erased later, so it goes then.
+    store.scrub().await.unwrap();
+    assert!(!copy.exists());
+}
+
+#[tokio::test]
+async fn erased_bytes_are_on_no_page_of_the_disk() {
+    let folder = Folder::new();
+    let store = Store::open(&folder.data()).await.unwrap();
+    let secret = b"a sealed number that must go";
+    let found = || {
+        let files = std::fs::read_dir(folder.data()).unwrap();
+        let holds = |bytes: Vec<u8>| bytes.windows(secret.len()).any(|w| w == secret);
+        files
+            .filter(|file| holds(std::fs::read(file.as_ref().unwrap().path()).unwrap()))
+            .count()
+    };
+    let mut changes = Changes::from(Change::CallStarted(start(1)));
+    changes.push(VaultChange::CallerSealed {
+        call: 1,
+        sealed: Sealed(secret.to_vec()),
+    });
+    store.commit(changes).await.unwrap();
+    assert!(found() > 0);
+    let erasure = Erasure::Caller {
+        caller: CallerHash([7; 32]),
+        hub: None,
+        keep_bans: false,
+    };
+    store.commit(Change::Erased(erasure).into()).await.unwrap();
+    store.scrub().await.unwrap();
+    assert_eq!(found(), 0);
+}
+
+#[test]
+fn an_address_keeps_its_password_to_itself() {
+    let url = PostgresUrl::parse("postgres://me:hunter2@127.0.0.1:5433/calls").unwrap();
+    let said = format!("{url:?}");
+    assert!(said.contains("calls at 127.0.0.1:5433"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+    for address in ["mysql://me:hunter2@host/calls", "hunter2", ""] {
+        let refused = PostgresUrl::parse(address).unwrap_err();
+        assert!(!refused.to_string().contains("hunter2"));
+    }
 }
 
 /// Rights do not bind root, so the attempt is made by a process without them.

@@ -1,4 +1,4 @@
-//! What was acknowledged survives `kill -9` and a full disk.
+//! What was acknowledged survives `kill -9` of us or of the database, and a full disk.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -6,25 +6,38 @@
 )]
 
 mod folder;
+mod postgres;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use folder::{Folder, answered, start};
+use postgres::Cluster;
 use store::{CallFilter, CallRow, Change, Changes, Store, StoreError, StoreOptions};
 
-const CHILD_FOLDER: &str = "CENTRALITA_TEST_COMMITS";
-const KILLS: u64 = 30;
+/// A data folder, or the address of a PostgreSQL database.
+const CHILD_DATABASE: &str = "CENTRALITA_TEST_COMMITS";
+const SQLITE_KILLS: u64 = 250;
+const POSTGRES_KILLS: u64 = 40;
+const POSTGRES_CRASHES: u64 = 5;
+
+fn options(database: &str) -> StoreOptions {
+    if database.starts_with("postgres://") {
+        StoreOptions::new(postgres::engine(database))
+    } else {
+        StoreOptions::sqlite(database)
+    }
+}
 
 /// Runs only as a child: commits calls without end and says so after each.
 #[tokio::test]
 async fn commit_in_child() {
-    let Some(folder) = std::env::var_os(CHILD_FOLDER) else {
+    let Ok(database) = std::env::var(CHILD_DATABASE) else {
         return;
     };
-    let store = Store::open(folder.as_ref()).await.unwrap();
+    let store = Store::open_with(options(&database)).await.unwrap();
     println!("open");
     loop {
         if let Err(error) = commit_one(&store).await {
@@ -65,47 +78,72 @@ impl Acknowledged {
     }
 }
 
-fn child(folder: &Path) -> Command {
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child
+fn child(database: &str) -> Child {
+    Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "commit_in_child", "--nocapture"])
-        .env(CHILD_FOLDER, folder)
+        .env(CHILD_DATABASE, database)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    child
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
-fn run_and_kill(folder: &Path, after: Duration, acknowledged: &mut Acknowledged) {
-    let mut process = child(folder).spawn().unwrap();
-    let mut lines = BufReader::new(process.stdout.take().unwrap());
+/// What the child says from here to its end. A line that a kill cut in two is no acknowledgement.
+fn listen(lines: &mut BufReader<ChildStdout>, acknowledged: &mut Acknowledged) {
+    let mut said = String::new();
+    lines.read_to_string(&mut said).unwrap();
+    let whole = said.rfind('\n').map_or("", |end| &said[..end]);
+    whole.lines().for_each(|line| acknowledged.note(line));
+}
+
+fn wait_until_open(lines: &mut BufReader<ChildStdout>) {
     let mut line = String::new();
     while !line.ends_with("open\n") {
         line.clear();
         assert!(lines.read_line(&mut line).unwrap() > 0, "the child opens");
     }
+}
+
+fn run_and_kill(database: &str, after: Duration, acknowledged: &mut Acknowledged) {
+    let mut process = child(database);
+    let mut lines = BufReader::new(process.stdout.take().unwrap());
+    wait_until_open(&mut lines);
     std::thread::sleep(after);
     process.kill().unwrap();
     process.wait().unwrap();
-    let mut said = String::new();
-    lines.read_to_string(&mut said).unwrap();
-    // A line that the kill cut in two is no acknowledgement.
-    let whole = said.rfind('\n').map_or("", |end| &said[..end]);
-    whole.lines().for_each(|line| acknowledged.note(line));
+    listen(&mut lines, acknowledged);
 }
 
-async fn assert_kept(folder: &Path, acknowledged: &Acknowledged) {
-    let store = Store::open(folder).await.unwrap();
-    for &call in &acknowledged.started {
-        let filter = CallFilter {
-            hub: None,
-            before: Some(call + 1),
-            limit: 1,
-        };
+/// Nothing acknowledged is missing, and nothing is half there.
+async fn assert_kept(database: &str, acknowledged: &Acknowledged) {
+    let store = Store::open_with(options(database)).await.unwrap();
+    let mut kept = BTreeMap::new();
+    let mut filter = CallFilter {
+        limit: 1000,
+        ..CallFilter::default()
+    };
+    loop {
         let rows = store.reader().calls(&filter).await.unwrap();
-        let row = rows.first().filter(|row| row.start().call == call);
-        let row = row.unwrap_or_else(|| panic!("call {call} was acknowledged and is gone"));
-        if acknowledged.ended.contains(&call) {
-            assert_eq!(*row, CallRow::Ended(Box::new(answered(call))));
+        let Some(oldest) = rows.last() else { break };
+        filter.before = Some(oldest.start().call);
+        kept.extend(rows.into_iter().map(|row| (row.start().call, row)));
+    }
+    for call in &acknowledged.started {
+        assert!(
+            kept.contains_key(call),
+            "call {call} was acknowledged and is gone"
+        );
+    }
+    for call in &acknowledged.ended {
+        assert!(
+            matches!(kept[call], CallRow::Ended(_)),
+            "the end of call {call} is gone"
+        );
+    }
+    for (call, row) in kept {
+        match row {
+            CallRow::Open(row) => assert_eq!(row, start(call)),
+            CallRow::Ended(row) => assert_eq!(*row, answered(call)),
         }
     }
     store.close().await;
@@ -114,14 +152,70 @@ async fn assert_kept(folder: &Path, acknowledged: &Acknowledged) {
 #[tokio::test]
 async fn nothing_acknowledged_is_missing_after_kill_9() {
     let folder = Folder::new();
+    let database = folder.data().to_str().unwrap().to_owned();
     let mut acknowledged = Acknowledged::default();
-    for round in 0..KILLS {
+    for round in 0..SQLITE_KILLS {
         // Spread over the first 40 ms of work, in no regular order.
         let after = Duration::from_micros(round * 7_919 % 40_000);
-        run_and_kill(&folder.data(), after, &mut acknowledged);
+        run_and_kill(&database, after, &mut acknowledged);
     }
-    assert!(acknowledged.ended.len() > 30, "the children got to work");
-    assert_kept(&folder.data(), &acknowledged).await;
+    assert!(acknowledged.ended.len() > 250, "the children got to work");
+    assert_kept(&database, &acknowledged).await;
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_missing_after_kill_9_beside_postgres() {
+    let cluster = Cluster::start();
+    let database = cluster.new_database().await;
+    let mut acknowledged = Acknowledged::default();
+    for round in 0..POSTGRES_KILLS {
+        let after = Duration::from_micros(round * 7_919 % 60_000);
+        run_and_kill(&database, after, &mut acknowledged);
+    }
+    assert!(acknowledged.ended.len() > 40, "the children got to work");
+    assert_kept(&database, &acknowledged).await;
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_missing_after_postgres_was_killed() {
+    let mut cluster = Cluster::start();
+    let database = cluster.new_database().await;
+    let mut acknowledged = Acknowledged::default();
+    for round in 0..POSTGRES_CRASHES {
+        let mut process = child(&database);
+        let mut lines = BufReader::new(process.stdout.take().unwrap());
+        wait_until_open(&mut lines);
+        std::thread::sleep(Duration::from_millis(50 + round * 37));
+        cluster.crash();
+        listen(&mut lines, &mut acknowledged);
+        process.wait().unwrap();
+        cluster.restart();
+    }
+    assert!(acknowledged.ended.len() > 10, "the children got to work");
+    assert_kept(&database, &acknowledged).await;
+}
+
+#[tokio::test]
+async fn a_store_goes_on_by_itself_when_postgres_is_back() {
+    let mut cluster = Cluster::start();
+    let database = cluster.new_database().await;
+    let store = Store::open_with(options(&database)).await.unwrap();
+    let first = Change::CallStarted(start(1));
+    store.commit(first.into()).await.unwrap();
+    assert_eq!(store.reader().open_calls().await.unwrap().len(), 1);
+    cluster.crash();
+    let second = Changes::from(Change::CallStarted(start(2)));
+    let refused = store.commit(second.clone()).await.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Unavailable { .. }),
+        "{refused:?}"
+    );
+    assert!(refused.is_passing());
+    let refused = store.reader().open_calls().await.unwrap_err();
+    assert!(refused.is_passing(), "{refused:?}");
+    cluster.restart();
+    store.commit(second).await.unwrap();
+    assert_eq!(store.reader().open_calls().await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -133,7 +227,7 @@ async fn a_refused_write_is_reported_and_harms_nothing() {
         .args(["-c", "trap '' XFSZ; ulimit -f 2000; exec \"$0\" \"$@\""])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "commit_in_child", "--nocapture"])
-        .env(CHILD_FOLDER, folder.data());
+        .env(CHILD_DATABASE, folder.data());
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(
@@ -145,7 +239,7 @@ async fn a_refused_write_is_reported_and_harms_nothing() {
         .filter(|line| !line.starts_with("refused"))
         .for_each(|line| acknowledged.note(line));
     assert!(acknowledged.ended.len() > 10);
-    assert_kept(&folder.data(), &acknowledged).await;
+    assert_kept(folder.data().to_str().unwrap(), &acknowledged).await;
 }
 
 #[tokio::test]
@@ -170,6 +264,7 @@ async fn a_full_database_refuses_the_whole_commit_and_goes_on_reading() {
         }
     };
     assert!(matches!(refused, StoreError::DiskFull { .. }), "{refused}");
+    assert!(refused.is_passing());
     assert!(kept > 50);
     let filter = CallFilter {
         limit: 1,

@@ -1,9 +1,9 @@
-//! Records and the words that they are found by.
+//! What is sealed to readers: records with the words that they are found by, messages, callers.
 
 use super::Refused;
 use super::vault::expect;
 use crate::engine::{Transaction, args};
-use crate::id::{HubId, RecordId, Sealed};
+use crate::id::{HubId, RecordId, Sealed, UserId};
 use crate::vault::{RecordRow, Token};
 
 pub(super) async fn add(
@@ -82,4 +82,35 @@ pub(super) async fn replace_manifest(
         )
         .await?;
     expect(replaced, "a manifest that does not follow the newest")
+}
+
+pub(super) async fn set_voicemail_reader(
+    db: &mut Transaction,
+    recording: u64,
+    user: UserId,
+    wrap: Option<&Sealed>,
+) -> Result<(), Refused> {
+    db.execute(
+        "INSERT INTO voicemail_reader (recording, person, wrap) VALUES ($1, $2, $3) \
+         ON CONFLICT (recording, person) DO UPDATE SET wrap = excluded.wrap",
+        args![
+            recording.cast_signed(),
+            &user.0,
+            wrap.map(|wrap| wrap.0.as_slice())
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn seal_caller(
+    db: &mut Transaction,
+    call: u64,
+    sealed: &Sealed,
+) -> Result<(), Refused> {
+    let sql = "UPDATE call SET caller_sealed = $2 WHERE id = $1";
+    let changed = db
+        .execute(sql, args![call.cast_signed(), &sealed.0])
+        .await?;
+    expect(changed, "a call that is not here")
 }

@@ -1,99 +1,38 @@
-//! What people keep: identities, keys, memberships, logins.
+//! What people keep: identities, keys, memberships.
 
 use jiff::Timestamp;
 
-use super::Refused;
+use super::{Refused, login, record};
 use crate::engine::{Transaction, args};
-use crate::id::{Sealed, SecretHash, UserId};
-use crate::vault::{
-    DeviceRow, HubKeyRow, HubRow, InviteRow, MemberRow, RoleRow, SessionRow, UserRow, VaultChange,
-};
+use crate::id::{DeviceId, HubId, Sealed, UserId, VaultId};
+use crate::vault::{DeviceRow, HubKeyRow, HubRow, MemberRow, RoleRow, UserRow, VaultChange};
 
 pub(super) async fn apply(db: &mut Transaction, change: &VaultChange) -> Result<(), Refused> {
     use VaultChange as V;
     match change {
         V::HubAdded(hub) => add_hub(db, hub).await,
         V::UserAdded(user) => add_user(db, user).await,
-        V::ProfileChanged { user, profile } => {
-            let sql = "UPDATE person SET profile = $2 WHERE id = $1 AND status <> 'erased'";
-            let changed = db.execute(sql, args![&user.0, &profile.0]).await?;
-            expect(changed, "a person who is not here")
-        }
+        V::ProfileChanged { user, profile } => change_profile(db, *user, profile).await,
         V::ActiveChanged { user, active } => change_active(db, *user, *active).await,
         V::SuperAdminChanged { user, super_admin } => {
-            let sql = "UPDATE person SET super_admin = $2 WHERE id = $1 AND status <> 'erased'";
-            let changed = db
-                .execute(sql, args![&user.0, i64::from(*super_admin)])
-                .await?;
-            expect(changed, "a person who is not here")
+            change_super_admin(db, *user, *super_admin).await
         }
         V::DeviceAdded(device) => add_device(db, device).await,
-        V::DeviceRevoked { device, at } => {
-            let sql = "UPDATE device SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1";
-            let changed = db
-                .execute(sql, args![&device.0, at.as_microsecond()])
-                .await?;
-            expect(changed, "a device that is not here")?;
-            let sql = "DELETE FROM session WHERE device = $1";
-            db.execute(sql, args![&device.0]).await?;
-            Ok(())
-        }
-        V::SigchainExtended { user, seqno, link } => {
-            let kept = db
-                .execute(
-                    "INSERT INTO sigchain_link (person, seqno, body) SELECT $1, $2, $3 \
-                     WHERE $2 = 1 OR EXISTS \
-                     (SELECT 1 FROM sigchain_link WHERE person = $1 AND seqno = $2 - 1) \
-                     ON CONFLICT (person, seqno) DO UPDATE SET seqno = excluded.seqno \
-                     WHERE sigchain_link.body = excluded.body",
-                    args![&user.0, seqno.cast_signed(), link],
-                )
-                .await?;
-            expect(kept, "a link that does not follow the sigchain")
-        }
-        V::RosterExtended { hub, seqno, link } => {
-            let kept = db
-                .execute(
-                    "INSERT INTO roster_link (hub, seqno, body) SELECT $1, $2, $3 \
-                     WHERE $2 = 1 OR EXISTS \
-                     (SELECT 1 FROM roster_link WHERE hub = $1 AND seqno = $2 - 1) \
-                     ON CONFLICT (hub, seqno) DO UPDATE SET seqno = excluded.seqno \
-                     WHERE roster_link.body = excluded.body",
-                    args![&hub.0, seqno.cast_signed(), link],
-                )
-                .await?;
-            expect(kept, "a link that does not follow the roster")
-        }
+        V::DeviceRevoked { device, at } => revoke_device(db, *device, *at).await,
+        V::SigchainExtended { user, seqno, link } => extend_sigchain(db, *user, *seqno, link).await,
+        V::RosterExtended { hub, seqno, link } => extend_roster(db, *hub, *seqno, link).await,
         V::RoleDefined(role) => define_role(db, role).await,
         V::MemberSet(member) => set_member(db, member).await,
-        V::MemberRemoved { hub, user } => {
-            for sql in [
-                "DELETE FROM hub_key_wrap WHERE hub = $1 AND person = $2",
-                "DELETE FROM membership WHERE hub = $1 AND person = $2",
-            ] {
-                db.execute(sql, args![&hub.0, &user.0]).await?;
-            }
-            Ok(())
-        }
+        V::MemberRemoved { hub, user } => remove_member(db, *hub, *user).await,
         V::HubKeyAdded(key) => add_hub_key(db, key).await,
         V::HubKeyWrapped {
             hub,
             epoch,
             user,
             wrap,
-        } => wrap_hub_key(db, &hub.0, *epoch, *user, wrap).await,
-        V::VaultShareSet { vault, user, body } => {
-            let kept = db
-                .execute(
-                    "INSERT INTO vault_share (vault, person, body) VALUES ($1, $2, $3) \
-                     ON CONFLICT (vault) DO UPDATE SET body = excluded.body \
-                     WHERE vault_share.person = excluded.person",
-                    args![&vault.0, &user.0, &body.0],
-                )
-                .await?;
-            expect(kept, "a vault of somebody else")
-        }
-        V::RecordAdded { record, tokens } => super::record::add(db, record, tokens).await,
+        } => wrap_hub_key(db, *hub, *epoch, *user, wrap).await,
+        V::VaultShareSet { vault, user, body } => set_share(db, *vault, *user, body).await,
+        V::RecordAdded { record, tokens } => record::add(db, record, tokens).await,
         V::ManifestReplaced {
             hub,
             record,
@@ -102,68 +41,22 @@ pub(super) async fn apply(db: &mut Transaction, change: &VaultChange) -> Result<
             manifest,
         } => {
             let place = (*hub, *record, *revision);
-            super::record::replace_manifest(db, place, *manifest_revision, manifest).await
+            record::replace_manifest(db, place, *manifest_revision, manifest).await
         }
         V::VoicemailReaderSet {
             recording,
             user,
             wrap,
-        } => {
-            let wrap = wrap.as_ref().map(|wrap| wrap.0.as_slice());
-            db.execute(
-                "INSERT INTO voicemail_reader (recording, person, wrap) VALUES ($1, $2, $3) \
-                 ON CONFLICT (recording, person) DO UPDATE SET wrap = excluded.wrap",
-                args![recording.cast_signed(), &user.0, wrap],
-            )
-            .await?;
-            Ok(())
-        }
-        V::CallerSealed { call, sealed } => {
-            let sql = "UPDATE call SET caller_sealed = $2 WHERE id = $1";
-            let changed = db
-                .execute(sql, args![call.cast_signed(), &sealed.0])
-                .await?;
-            expect(changed, "a call that is not here")
-        }
-        V::InviteAdded(invite) => add_invite(db, invite).await,
-        V::InviteUsed { code, by, at } => use_invite(db, *code, *by, *at).await,
-        V::InviteRevoked { code } => {
-            let sql = "DELETE FROM invite WHERE code = $1 AND used_at IS NULL";
-            db.execute(sql, args![&code.0]).await?;
-            Ok(())
-        }
-        V::SessionOpened(session) => open_session(db, session).await,
-        V::SessionClosed { token } => {
-            let sql = "DELETE FROM session WHERE token = $1";
-            db.execute(sql, args![&token.0]).await?;
-            Ok(())
-        }
-        V::SessionsExpired { before } => {
-            let sql = "DELETE FROM session WHERE expires_at < $1";
-            db.execute(sql, args![before.as_microsecond()]).await?;
-            Ok(())
-        }
-        V::LogExtended { position, leaf } => {
-            let kept = db
-                .execute(
-                    "INSERT INTO log_leaf (position, body) SELECT $1, $2 \
-                     WHERE $1 = 0 OR EXISTS (SELECT 1 FROM log_leaf WHERE position = $1 - 1) \
-                     ON CONFLICT (position) DO UPDATE SET position = excluded.position \
-                     WHERE log_leaf.body = excluded.body",
-                    args![position.cast_signed(), leaf],
-                )
-                .await?;
-            expect(kept, "a leaf that does not follow the log")
-        }
-        V::CheckpointSigned { size, note } => {
-            db.execute(
-                "INSERT INTO log_checkpoint (size, body) VALUES ($1, $2) \
-                 ON CONFLICT (size) DO UPDATE SET body = excluded.body",
-                args![size.cast_signed(), note],
-            )
-            .await?;
-            Ok(())
-        }
+        } => record::set_voicemail_reader(db, *recording, *user, wrap.as_ref()).await,
+        V::CallerSealed { call, sealed } => record::seal_caller(db, *call, sealed).await,
+        V::InviteAdded(invite) => login::add_invite(db, invite).await,
+        V::InviteUsed { code, by, at } => login::use_invite(db, *code, *by, *at).await,
+        V::InviteRevoked { code } => login::revoke_invite(db, *code).await,
+        V::SessionOpened(session) => login::open_session(db, session).await,
+        V::SessionClosed { token } => login::close_session(db, *token).await,
+        V::SessionsExpired { before } => login::expire_sessions(db, *before).await,
+        V::LogExtended { position, leaf } => extend_log(db, *position, leaf).await,
+        V::CheckpointSigned { size, note } => sign_checkpoint(db, *size, note).await,
     }
 }
 
@@ -287,14 +180,14 @@ async fn add_hub_key(db: &mut Transaction, key: &HubKeyRow) -> Result<(), Refuse
         .await?;
     expect(kept, "a key that does not follow the hub's newest")?;
     for (user, wrap) in &key.wraps {
-        wrap_hub_key(db, &key.hub.0, key.epoch, *user, wrap).await?;
+        wrap_hub_key(db, key.hub, key.epoch, *user, wrap).await?;
     }
     Ok(())
 }
 
 async fn wrap_hub_key(
     db: &mut Transaction,
-    hub: &[u8; 16],
+    hub: HubId,
     epoch: u32,
     user: UserId,
     wrap: &Sealed,
@@ -302,71 +195,131 @@ async fn wrap_hub_key(
     db.execute(
         "INSERT INTO hub_key_wrap (hub, epoch, person, wrap) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (hub, epoch, person) DO UPDATE SET wrap = excluded.wrap",
-        args![hub, i64::from(epoch), &user.0, &wrap.0],
+        args![&hub.0, i64::from(epoch), &user.0, &wrap.0],
     )
     .await?;
     Ok(())
 }
 
-async fn add_invite(db: &mut Transaction, invite: &InviteRow) -> Result<(), Refused> {
-    let used_by = invite.used.as_ref().map(|(user, _)| user.0.as_slice());
-    let kept = db
-        .execute(
-            "INSERT INTO invite (code, hub, role, own_role, invited_by, created_at, expires_at, \
-             used_at, used_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-             ON CONFLICT (code) DO UPDATE SET code = excluded.code \
-             WHERE invite.hub = excluded.hub AND invite.created_at = excluded.created_at",
-            args![
-                &invite.code.0,
-                &invite.hub.0,
-                invite.role.word(),
-                invite.role.own(),
-                &invite.invited_by.0,
-                invite.created_at.as_microsecond(),
-                invite.expires_at.as_microsecond(),
-                invite.used.map(|(_, at)| at.as_microsecond()),
-                used_by
-            ],
-        )
-        .await?;
-    expect(kept, "another invitation of the same code")
+async fn change_profile(
+    db: &mut Transaction,
+    user: UserId,
+    profile: &Sealed,
+) -> Result<(), Refused> {
+    let sql = "UPDATE person SET profile = $2 WHERE id = $1 AND status <> 'erased'";
+    let changed = db.execute(sql, args![&user.0, &profile.0]).await?;
+    expect(changed, "a person who is not here")
 }
 
-async fn use_invite(
+async fn change_super_admin(
     db: &mut Transaction,
-    code: SecretHash,
-    by: UserId,
+    user: UserId,
+    super_admin: bool,
+) -> Result<(), Refused> {
+    let sql = "UPDATE person SET super_admin = $2 WHERE id = $1 AND status <> 'erased'";
+    let args = args![&user.0, i64::from(super_admin)];
+    let changed = db.execute(sql, args).await?;
+    expect(changed, "a person who is not here")
+}
+
+async fn revoke_device(
+    db: &mut Transaction,
+    device: DeviceId,
     at: Timestamp,
 ) -> Result<(), Refused> {
-    let used = db
-        .execute(
-            "UPDATE invite SET used_at = $3, used_by = $2 WHERE code = $1 AND expires_at > $3 \
-             AND (used_at IS NULL OR (used_by = $2 AND used_at = $3))",
-            args![&code.0, &by.0, at.as_microsecond()],
-        )
-        .await?;
-    expect(used, "an invitation that is used, expired or withdrawn")
+    let sql = "UPDATE device SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1";
+    let args = args![&device.0, at.as_microsecond()];
+    let changed = db.execute(sql, args).await?;
+    expect(changed, "a device that is not here")?;
+    let sql = "DELETE FROM session WHERE device = $1";
+    db.execute(sql, args![&device.0]).await?;
+    Ok(())
 }
 
-async fn open_session(db: &mut Transaction, session: &SessionRow) -> Result<(), Refused> {
+async fn extend_sigchain(
+    db: &mut Transaction,
+    user: UserId,
+    seqno: u64,
+    link: &[u8],
+) -> Result<(), Refused> {
     let kept = db
         .execute(
-            "INSERT INTO session (token, person, device, sign_key, created_at, expires_at) \
-             SELECT $1, $2, $3, $4, $5, $6 WHERE EXISTS \
-             (SELECT 1 FROM person JOIN device ON device.person = person.id \
-             WHERE person.id = $2 AND person.status = 'active' \
-             AND device.id = $3 AND device.revoked_at IS NULL) \
-             ON CONFLICT (token) DO UPDATE SET expires_at = excluded.expires_at \
-             WHERE session.person = excluded.person AND session.device = excluded.device",
-            args![
-                &session.token.0,
-                &session.user.0,
-                &session.device.0,
-                &session.sign_key,
-                session.created_at.as_microsecond(),
-                session.expires_at.as_microsecond()
-            ],
+            "INSERT INTO sigchain_link (person, seqno, body) SELECT $1, $2, $3 \
+             WHERE $2 = 1 OR EXISTS \
+             (SELECT 1 FROM sigchain_link WHERE person = $1 AND seqno = $2 - 1) \
+             ON CONFLICT (person, seqno) DO UPDATE SET seqno = excluded.seqno \
+             WHERE sigchain_link.body = excluded.body",
+            args![&user.0, seqno.cast_signed(), link],
         )
         .await?;
-    expect(kept, "a login of somebody who may not")
+    expect(kept, "a link that does not follow the sigchain")
+}
+
+async fn extend_roster(
+    db: &mut Transaction,
+    hub: HubId,
+    seqno: u64,
+    link: &[u8],
+) -> Result<(), Refused> {
+    let kept = db
+        .execute(
+            "INSERT INTO roster_link (hub, seqno, body) SELECT $1, $2, $3 \
+             WHERE $2 = 1 OR EXISTS \
+             (SELECT 1 FROM roster_link WHERE hub = $1 AND seqno = $2 - 1) \
+             ON CONFLICT (hub, seqno) DO UPDATE SET seqno = excluded.seqno \
+             WHERE roster_link.body = excluded.body",
+            args![&hub.0, seqno.cast_signed(), link],
+        )
+        .await?;
+    expect(kept, "a link that does not follow the roster")
+}
+
+async fn extend_log(db: &mut Transaction, position: u64, leaf: &[u8]) -> Result<(), Refused> {
+    let kept = db
+        .execute(
+            "INSERT INTO log_leaf (position, body) SELECT $1, $2 \
+             WHERE $1 = 0 OR EXISTS (SELECT 1 FROM log_leaf WHERE position = $1 - 1) \
+             ON CONFLICT (position) DO UPDATE SET position = excluded.position \
+             WHERE log_leaf.body = excluded.body",
+            args![position.cast_signed(), leaf],
+        )
+        .await?;
+    expect(kept, "a leaf that does not follow the log")
+}
+
+async fn sign_checkpoint(db: &mut Transaction, size: u64, note: &str) -> Result<(), Refused> {
+    db.execute(
+        "INSERT INTO log_checkpoint (size, body) VALUES ($1, $2) \
+         ON CONFLICT (size) DO UPDATE SET body = excluded.body",
+        args![size.cast_signed(), note],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn remove_member(db: &mut Transaction, hub: HubId, user: UserId) -> Result<(), Refused> {
+    for sql in [
+        "DELETE FROM hub_key_wrap WHERE hub = $1 AND person = $2",
+        "DELETE FROM membership WHERE hub = $1 AND person = $2",
+    ] {
+        db.execute(sql, args![&hub.0, &user.0]).await?;
+    }
+    Ok(())
+}
+
+async fn set_share(
+    db: &mut Transaction,
+    vault: VaultId,
+    user: UserId,
+    body: &Sealed,
+) -> Result<(), Refused> {
+    let kept = db
+        .execute(
+            "INSERT INTO vault_share (vault, person, body) VALUES ($1, $2, $3) \
+             ON CONFLICT (vault) DO UPDATE SET body = excluded.body \
+             WHERE vault_share.person = excluded.person",
+            args![&vault.0, &user.0, &body.0],
+        )
+        .await?;
+    expect(kept, "a vault of somebody else")
 }

@@ -32,6 +32,9 @@ const TABLE: &str = "CREATE TABLE migration (\
     name    TEXT    NOT NULL\
 ) STRICT";
 
+/// Where sqlx noted that the first migration was applied, before this module did.
+const FORMER_TABLE: &str = "_sqlx_migrations";
+
 /// The migrations are written for SQLite; PostgreSQL knows its types by other names, and it
 /// has no lax tables from which strict ones would differ.
 const POSTGRES_WORDS: [(&str, &str); 3] =
@@ -63,7 +66,8 @@ impl Pool {
 pub(crate) async fn schema_version(pool: &Pool, place: &Place) -> Result<Option<i64>, StoreError> {
     let failed = |error| StoreError::from_sqlx(error, place);
     if !pool.has_table("migration").await.map_err(failed)? {
-        return Ok(None);
+        let first = pool.has_table(FORMER_TABLE).await.map_err(failed)?;
+        return Ok(first.then_some(1));
     }
     let rows = pool
         .rows("SELECT max(version) FROM migration", &[])
@@ -84,15 +88,9 @@ pub(crate) async fn run(pool: &Pool, place: &Place) -> Result<(), StoreError> {
                 known: NEWEST,
             });
         }
-        Some(found) => found,
-        None => {
-            let mut transaction = pool.begin().await.map_err(failed)?;
-            let table = AssertSqlSafe(pool.dialect(TABLE));
-            transaction.script(table).await.map_err(failed)?;
-            transaction.commit().await.map_err(failed)?;
-            0
-        }
+        found => found.unwrap_or(0),
     };
+    begin(pool, found).await.map_err(failed)?;
     for migration in MIGRATIONS.iter().filter(|m| m.version > found) {
         let mut transaction = pool.begin().await.map_err(failed)?;
         let text = AssertSqlSafe(pool.dialect(migration.text));
@@ -110,13 +108,34 @@ pub(crate) async fn run(pool: &Pool, place: &Place) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Makes the table of the migrations, where it is missing.
+async fn begin(pool: &Pool, found: i64) -> Result<(), sqlx::Error> {
+    if pool.has_table("migration").await? {
+        return Ok(());
+    }
+    let mut transaction = pool.begin().await?;
+    transaction
+        .script(AssertSqlSafe(pool.dialect(TABLE)))
+        .await?;
+    if found == 1 {
+        let sql = "INSERT INTO migration (version, name) VALUES ($1, $2)";
+        let first = &MIGRATIONS[0];
+        transaction
+            .execute(sql, args![first.version, first.name])
+            .await?;
+        let sql = AssertSqlSafe(format!("DROP TABLE {FORMER_TABLE}"));
+        transaction.script(sql).await?;
+    }
+    transaction.commit().await
+}
+
 #[cfg(test)]
 mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
 
-    /// The text of each migration that a release has applied, so that nobody edits one.
+    /// The texts that databases out there have applied, so that nobody edits one.
     const RELEASED: [&str; 1] =
         ["b97d118f0a84ed835a30d6f2891e33258d2e136f99e726435dd9abfe1395b549"];
 

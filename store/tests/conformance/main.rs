@@ -56,6 +56,7 @@ on_both_engines! {
     vault::an_invitation_is_used_once,
     vault::a_removed_member_gets_no_keys,
     vault::words_find_records_of_their_hub_only,
+    vault::a_message_is_for_its_readers,
     audit::the_trail_is_kept_with_the_change_it_tells_of,
     audit::a_changed_trail_is_noticed,
     audit::what_is_left_of_an_expired_trail_verifies,

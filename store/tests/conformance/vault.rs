@@ -4,7 +4,7 @@ use store::{
     CallFilter, Change, Changes, DeviceId, DeviceRow, HubId, HubKeyRow, HubRow, InviteRow,
     MemberRow, Permissions, RecordFilter, RecordId, RecordRow, Role, RoleId, RoleRow, Sealed,
     SealedRecord, SecretHash, SessionRow, Store, StoreError, Token, UserId, UserRow, UserStatus,
-    VaultChange,
+    VaultChange, VoicemailStart,
 };
 
 use crate::database::Database;
@@ -501,4 +501,42 @@ pub async fn words_find_records_of_their_hub_only(database: Database) {
         ..word(1)
     };
     assert_eq!(found(ADMIN, NORTE, other_field).await, []);
+}
+
+pub async fn a_message_is_for_its_readers(database: Database) {
+    let store = settled(&database).await;
+    let mut changes = Changes::new();
+    for (recording, hub) in [(1, "norte"), (2, "norte"), (3, "sur")] {
+        changes.push(Change::VoicemailStarted(VoicemailStart {
+            recording,
+            hub: hub.to_owned(),
+            path: format!("voicemail/{recording}"),
+            created_at: at(1),
+        }));
+    }
+    for (recording, wrap) in [(1, Some(sealed("wrap"))), (3, None)] {
+        changes.push(VaultChange::VoicemailReaderSet {
+            recording,
+            user: ADMIN,
+            wrap,
+        });
+    }
+    store.commit(changes).await.unwrap();
+    let admin = store.scope(ADMIN, NORTE).await.unwrap();
+    let mine = admin.my_voicemail().await.unwrap();
+    assert_eq!(
+        mine,
+        [(1, Some(sealed("wrap")))],
+        "not that of the other hub"
+    );
+    assert_eq!(admin.voicemails().await.unwrap().len(), 2);
+    let ana = store.scope(ANA, NORTE).await.unwrap();
+    assert!(matches!(
+        ana.voicemails().await,
+        Err(StoreError::NotAllowed)
+    ));
+    assert_eq!(ana.my_voicemail().await.unwrap(), []);
+    let change = Change::VoicemailRemoved { recording: 1 };
+    store.commit(change.into()).await.unwrap();
+    assert_eq!(admin.my_voicemail().await.unwrap(), []);
 }
