@@ -21,7 +21,9 @@ use crate::refusal::{Code, Refusal};
 pub struct Session {
     user: UserId,
     device: DeviceId,
-    open: Option<Open>,
+    /// In a place of its own, all of which is given back: a move copies unused
+    /// bytes as well, and these can hold what lay on the stack before.
+    open: Option<Box<Open>>,
     entropy: SharedEntropy,
 }
 
@@ -89,7 +91,7 @@ impl Session {
         Self {
             user,
             device,
-            open: Some(open),
+            open: Some(Box::new(open)),
             entropy,
         }
     }
@@ -252,11 +254,11 @@ impl Session {
     }
 
     pub(crate) fn opened(&self) -> Result<&Open, Refusal> {
-        self.open.as_ref().ok_or_else(Refusal::locked)
+        self.open.as_deref().ok_or_else(Refusal::locked)
     }
 
     pub(crate) fn parts(&mut self) -> Result<(&mut Open, &mut dyn Entropy), Refusal> {
-        let open = self.open.as_mut().ok_or_else(Refusal::locked)?;
+        let open = self.open.as_deref_mut().ok_or_else(Refusal::locked)?;
         Ok((open, &mut *self.entropy))
     }
 }

@@ -1,0 +1,301 @@
+//! What a person's devices do, from the first key to the last.
+
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use crypto::provisioning::InvitationKind;
+use crypto::record::{Position, RecordKind, RecordPlace};
+use crypto::{HubId, OsEntropy, RecordId, UserId};
+use crypto_session::{
+    Code, Expectation, NewPairing, OldPairing, People, Refusal, Session, Unlocking, VaultShares,
+};
+
+const NOW_MS: u64 = 1_763_690_000_000;
+const PIN: &str = "493027";
+const SHARE: [u8; 32] = [7; 32];
+const DEVICE_SHARE: VaultShares<'static> = VaultShares {
+    device: Some(&SHARE),
+    server: false,
+    prf: None,
+};
+
+fn person() -> Session {
+    let mut session = Session::create(None).unwrap();
+    session.begin_sigchain(NOW_MS).unwrap();
+    session
+}
+
+fn knowing(sessions: &[&Session]) -> People {
+    let mut people = People::default();
+    for session in sessions {
+        let chain = session.sigchain().unwrap();
+        people.add(session.user(), &chain, None).unwrap();
+    }
+    people
+}
+
+fn place() -> RecordPlace {
+    RecordPlace {
+        kind: RecordKind::Note,
+        hub: HubId::generate(&mut OsEntropy).unwrap(),
+        record: RecordId::generate(&mut OsEntropy).unwrap(),
+    }
+}
+
+fn expected(place: RecordPlace, author: &Session, readers: &[&Session]) -> Expectation {
+    let readers: BTreeSet<UserId> = readers.iter().map(|session| session.user()).collect();
+    Expectation {
+        place,
+        author: author.user(),
+        at_least: Position::START,
+        readers,
+    }
+}
+
+fn code<T: std::fmt::Debug>(result: Result<T, Refusal>) -> Code {
+    result.unwrap_err().code()
+}
+
+#[test]
+fn a_note_is_read_by_whom_it_was_sealed_to() {
+    let (mut ana, ben, eve) = (person(), person(), person());
+    let people = knowing(&[&ana, &ben, &eve]);
+    let place = place();
+    let note = ana.seal_note(place, b"called twice", &[ben.user()], &people);
+    let note = note.unwrap();
+    let mut expectation = expected(place, &ana, &[&ana, &ben]);
+    for reader in [&ana, &ben] {
+        let opened = reader.open_note(&note.record, &expectation, &people);
+        assert_eq!(*opened.unwrap().plaintext, b"called twice");
+    }
+    assert_eq!(
+        code(eve.open_note(&note.record, &expectation, &people)),
+        Code::NotForYou
+    );
+    expectation.place.record = RecordId::from_bytes([1; 16]);
+    assert_eq!(
+        code(ben.open_note(&note.record, &expectation, &people)),
+        Code::Moved
+    );
+}
+
+#[test]
+fn readers_come_and_go() {
+    let (mut ana, ben, eve) = (person(), person(), person());
+    let people = knowing(&[&ana, &ben, &eve]);
+    let place = place();
+    let first = ana
+        .seal_note(place, b"one", &[ben.user()], &people)
+        .unwrap();
+    let mut expectation = expected(place, &ana, &[&ana, &ben]);
+    let added = ana.add_reader(&first.record, &expectation, eve.user(), &people);
+    assert_eq!(code(added), Code::ReaderNotAllowed);
+    expectation.readers.insert(eve.user());
+    let added = ana.add_reader(&first.record, &expectation, eve.user(), &people);
+    let added = added.unwrap();
+    let opened = eve.open_note(&added.record, &expectation, &people).unwrap();
+    assert_eq!(*opened.plaintext, b"one");
+    expectation.at_least = added.position;
+    assert_eq!(
+        code(ben.open_note(&first.record, &expectation, &people)),
+        Code::Rollback
+    );
+    let removed = ana.remove_reader(&added.record, &expectation, eve.user(), &people);
+    let removed = removed.unwrap().record;
+    assert_eq!(
+        code(eve.open_note(&removed, &expectation, &people)),
+        Code::NotForYou
+    );
+    let second = ana.revise_note(&removed, &expectation, b"two", &[ben.user()], &people);
+    let second = second.unwrap();
+    assert_eq!(second.position.revision, 2);
+    let opened = ben
+        .open_note(&second.record, &expectation, &people)
+        .unwrap();
+    assert_eq!(*opened.plaintext, b"two");
+}
+
+#[test]
+fn a_locked_device_does_nothing_until_the_pin_is_right() {
+    let mut ana = person();
+    let chain = ana.sigchain().unwrap();
+    let vault = ana.seal_vault(PIN, DEVICE_SHARE).unwrap().vault;
+    let (user, device) = (ana.user(), ana.device());
+    ana.lock();
+    assert!(ana.is_locked());
+    assert_eq!(code(ana.sigchain()), Code::Locked);
+    assert_eq!(code(ana.seal_vault(PIN, DEVICE_SHARE)), Code::Locked);
+    assert_eq!(code(ana.make_recovery_key(NOW_MS)), Code::Locked);
+    let enter = |pin: &str| {
+        let unlocking = Unlocking::begin(&vault, pin, Some(&SHARE), None).unwrap();
+        unlocking.finish(None, user, device)
+    };
+    assert_eq!(code(enter("493028")), Code::WrongCode);
+    let mut again = enter(PIN).unwrap();
+    again.follow_sigchain(&chain, None).unwrap();
+    let note = again.seal_note(place(), b"back", &[], &People::default());
+    assert!(note.is_ok());
+    assert_eq!(
+        code(again.seal_vault("123456", DEVICE_SHARE)),
+        Code::WeakCode
+    );
+    assert_eq!(
+        code(again.seal_vault(PIN, VaultShares::default())),
+        Code::Share
+    );
+}
+
+#[test]
+fn the_server_gives_its_share_for_the_right_proof() {
+    let mut ana = person();
+    let shares = VaultShares {
+        server: true,
+        ..VaultShares::default()
+    };
+    let sealed = ana.seal_vault(PIN, shares).unwrap();
+    let kept = sealed.server.unwrap();
+    let unlocking = Unlocking::begin(&sealed.vault, PIN, None, None).unwrap();
+    assert_eq!(*unlocking.server_proof(), *kept.proof());
+    let session = unlocking.finish(Some(kept.share()), ana.user(), ana.device());
+    assert_eq!(session.unwrap().prf_input(), ana.prf_input());
+    let wrong = Unlocking::begin(&sealed.vault, "493028", None, None).unwrap();
+    assert_ne!(*wrong.server_proof(), *kept.proof());
+}
+
+fn pair(old: &mut Session, kind: InvitationKind, mistype: bool) -> Result<Session, Refusal> {
+    let mut new = NewPairing::invite(Session::create(Some(old.user()))?, kind)?;
+    let (mut helping, commit) = OldPairing::join(old, kind, new.invitation())?;
+    assert_eq!(helping.room(), new.room());
+    let share = new.receive(&commit)?;
+    let reveal = helping.receive_share(&share)?;
+    let hello = new.receive(&reveal)?;
+    helping.receive_hello(&hello)?;
+    let shown = new.digits().unwrap();
+    let typed = if mistype { "000 00x" } else { &shown };
+    helping.confirm(typed)?;
+    let payload = helping.admit(old, NOW_MS)?;
+    new.finish(&payload)
+}
+
+#[test]
+fn a_second_device_reads_what_the_first_has_sealed() {
+    for kind in [InvitationKind::Scanned, InvitationKind::Typed] {
+        let mut old = person();
+        let people = People::default();
+        let place = place();
+        let note = old.seal_note(place, b"mine", &[], &people).unwrap();
+        let before = old.sigchain().unwrap();
+        let mut new = pair(&mut old, kind, false).unwrap();
+        assert_eq!(code(new.follow_sigchain(&before, None)), Code::Rollback);
+        new.follow_sigchain(&old.sigchain().unwrap(), None).unwrap();
+        let expectation = expected(place, &old, &[&old]);
+        assert_eq!(
+            code(new.open_note(&note.record, &expectation, &people)),
+            Code::KeyNeeded
+        );
+        new.open_items_key(&old.sealed_items_key().unwrap())
+            .unwrap();
+        let opened = new.open_note(&note.record, &expectation, &people).unwrap();
+        assert_eq!(*opened.plaintext, b"mine");
+    }
+}
+
+#[test]
+fn nobody_comes_in_by_wrong_digits() {
+    let mut old = person();
+    let before = old.sigchain().unwrap();
+    let refused = pair(&mut old, InvitationKind::Typed, true);
+    assert_eq!(code(refused), Code::Interference);
+    assert_eq!(old.sigchain().unwrap(), before);
+}
+
+#[test]
+fn a_revoked_device_opens_nothing_new_and_its_notes_are_marked() {
+    let mut old = person();
+    let mut new = pair(&mut old, InvitationKind::Scanned, false).unwrap();
+    new.follow_sigchain(&old.sigchain().unwrap(), None).unwrap();
+    let people = People::default();
+    let place = place();
+    let note = new.seal_note(place, b"before", &[], &people).unwrap();
+    old.revoke_device(new.device(), NOW_MS).unwrap();
+    old.rotate_key(NOW_MS).unwrap();
+    let expectation = expected(place, &old, &[&old]);
+    let opened = old.open_note(&note.record, &expectation, &people).unwrap();
+    assert_eq!(
+        (&**opened.plaintext, opened.author_revoked),
+        (&b"before"[..], true)
+    );
+    let chain = old.sigchain().unwrap();
+    assert_eq!(code(new.follow_sigchain(&chain, None)), Code::NotForYou);
+}
+
+#[test]
+fn the_paper_brings_a_person_back_to_their_notes() {
+    let mut lost = person();
+    let people = People::default();
+    let place = place();
+    let note = lost.seal_note(place, b"kept", &[], &people).unwrap();
+    let items = lost.sealed_items_key().unwrap();
+    let sheet = lost.make_recovery_key(NOW_MS).unwrap();
+    let chain = lost.sigchain().unwrap();
+    let user = lost.user();
+    let wrong = "0000-0000-0000-0000-0000-0000-0000";
+    assert_ne!(wrong, sheet.reveal());
+    assert!(Session::recover(user, &sheet.escrow, wrong).is_err());
+    let mut paper = Session::recover(user, &sheet.escrow, sheet.reveal()).unwrap();
+    assert_eq!(paper.device(), sheet.device);
+    paper.follow_sigchain(&chain, None).unwrap();
+    let mut fresh = Session::create(Some(user)).unwrap();
+    paper.adopt(&mut fresh, NOW_MS).unwrap();
+    fresh.open_items_key(&items).unwrap();
+    let expectation = expected(place, &lost, &[&lost]);
+    let opened = fresh.open_note(&note.record, &expectation, &people);
+    assert_eq!(*opened.unwrap().plaintext, b"kept");
+}
+
+#[test]
+fn people_are_who_they_were() {
+    let (mut ana, ben) = (person(), person());
+    let old = ana.sigchain().unwrap();
+    let mut people = People::default();
+    assert_eq!(code(people.add(ben.user(), &old, None)), Code::Moved);
+    ana.rotate_key(NOW_MS).unwrap();
+    let new = ana.sigchain().unwrap();
+    let head = people.add(ana.user(), &new, None).unwrap();
+    assert_eq!(head, ana.head().unwrap());
+    assert_eq!(code(people.add(ana.user(), &old, None)), Code::Rollback);
+    let mut fresh = People::default();
+    assert_eq!(
+        code(fresh.add(ana.user(), &old, Some(&head))),
+        Code::Rollback
+    );
+}
+
+/// A binding must build where there is no C compiler: for phones and browsers.
+#[test]
+fn nothing_below_is_written_in_c() {
+    for target in ["x86_64-unknown-linux-gnu", "wasm32-unknown-unknown"] {
+        let tree = Command::new(env!("CARGO"))
+            .args(["tree", "-p", "crypto-session", "-e", "normal,build"])
+            .args([
+                "--prefix",
+                "none",
+                "--format",
+                "{p}",
+                "--locked",
+                "--offline",
+            ])
+            .args(["--target", target])
+            .output()
+            .unwrap();
+        assert!(tree.status.success());
+        let tree = String::from_utf8(tree.stdout).unwrap();
+        let names = tree.lines().filter_map(|line| line.split(' ').next());
+        let names: BTreeSet<&str> = names.collect();
+        assert!(names.contains("curve25519-dalek"), "{names:?}");
+        let in_c = |name: &&&str| ["cc", "cmake", "ring"].contains(name) || name.ends_with("-sys");
+        assert_eq!(names.iter().find(in_c), None);
+    }
+}

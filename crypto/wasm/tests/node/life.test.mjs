@@ -1,0 +1,131 @@
+// What a person does in the panel, from the first key to the last.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { test } from 'node:test';
+import { bytes, knowing, load, person, text } from './load.mjs';
+
+const { crypto } = await load('web');
+const PIN = '493027';
+const SHARE = new Uint8Array(32).fill(7);
+const place = () => new crypto.Place('note', crypto.newHubId(), crypto.newRecordId());
+const refused = (code) => (error) => {
+  assert.ok(error instanceof Error);
+  assert.equal(error.code, code);
+  assert.match(error.message, /^\S.{10,}/);
+  return true;
+};
+
+test('a note is read by the two that it was sealed to and by nobody else', () => {
+  const [ana, ben, eve] = [person(crypto), person(crypto), person(crypto)];
+  const people = knowing(crypto, ana, ben, eve);
+  const here = place();
+  const { record } = ana.sealNote(here, bytes('llamó dos veces'), [ana.user, ben.user], people);
+  const expected = new crypto.Expectation(here, ana.user, [ana.user, ben.user]);
+  for (const reader of [ana, ben]) {
+    assert.equal(text(reader.openNote(record, expected, people).plaintext), 'llamó dos veces');
+  }
+  assert.throws(() => eve.openNote(record, expected, people), refused('not-for-you'));
+  const elsewhere = new crypto.Expectation(place(), ana.user, [ana.user, ben.user]);
+  assert.throws(() => ben.openNote(record, elsewhere, people), refused('moved'));
+  record[record.length - 1] ^= 1;
+  assert.throws(() => ben.openNote(record, expected, people), refused('altered'));
+});
+
+test('a reader is added, and the state before is not believed any more', () => {
+  const [ana, ben, eve] = [person(crypto), person(crypto), person(crypto)];
+  const people = knowing(crypto, ana, ben, eve);
+  const here = place();
+  const first = ana.sealNote(here, bytes('note'), [ben.user], people);
+  const expected = new crypto.Expectation(here, ana.user, [ana.user, ben.user, eve.user]);
+  const added = ana.addReader(first.record, expected, eve.user, people);
+  assert.equal(text(eve.openNote(added.record, expected, people).plaintext), 'note');
+  expected.seen(added.revision, added.manifest);
+  assert.throws(() => ben.openNote(first.record, expected, people), refused('rollback'));
+});
+
+test('a locked session does nothing until the PIN is right', () => {
+  const ana = person(crypto);
+  const [user, device, chain] = [ana.user, ana.device, ana.sigchain()];
+  const { vault } = ana.sealVault(PIN, SHARE, false);
+  ana.lock();
+  assert.ok(ana.isLocked);
+  assert.throws(() => ana.sigchain(), refused('locked'));
+  assert.throws(() => ana.proveRequest('GET', '/', bytes(''), bytes('t'), Date.now()), refused('locked'));
+  const enter = (pin) => new crypto.Unlocking(vault, pin, SHARE).finish(undefined, user, device);
+  assert.throws(() => enter('493028'), refused('wrong-code'));
+  const again = enter(PIN);
+  again.followSigchain(chain);
+  assert.deepEqual(again.sigchain(), chain);
+  assert.throws(() => again.sealVault('123456', SHARE, false), refused('weak-code'));
+  assert.throws(() => again.sealVault(PIN, undefined, false), refused('share'));
+});
+
+test('the server gives its share for the proof of the code', () => {
+  const ana = person(crypto);
+  const sealed = ana.sealVault(PIN, SHARE, true);
+  const right = new crypto.Unlocking(sealed.vault, PIN, SHARE);
+  assert.deepEqual(right.serverProof(), sealed.serverProof);
+  assert.equal(right.finish(sealed.serverShare, ana.user, ana.device).user, ana.user);
+  const wrong = new crypto.Unlocking(sealed.vault, '493028', SHARE);
+  assert.notDeepEqual(wrong.serverProof(), sealed.serverProof);
+});
+
+test('a second device comes in by digits, and reads what the first has sealed', () => {
+  for (const typed of [false, true]) {
+    const old = person(crypto);
+    const here = place();
+    const nobody = new crypto.People();
+    const { record } = old.sealNote(here, bytes('mine'), [], nobody);
+    const coming = new crypto.NewPairing(crypto.Session.create(old.user), typed);
+    const helping = new crypto.OldPairing(old, coming.invitation(), typed);
+    assert.deepEqual(helping.room(), coming.room());
+    const reveal = helping.receiveShare(coming.receive(helping.first()));
+    helping.receiveHello(coming.receive(reveal));
+    assert.match(coming.digits(), /^\d{3} \d{3}$/);
+    helping.confirm(coming.digits());
+    const session = coming.finish(helping.admit(old, Date.now()));
+    session.followSigchain(old.sigchain());
+    session.openItemsKey(old.sealedItemsKey());
+    const expected = new crypto.Expectation(here, old.user, [old.user]);
+    assert.equal(text(session.openNote(record, expected, nobody).plaintext), 'mine');
+  }
+});
+
+test('the recovery key brings a person back', () => {
+  const lost = person(crypto);
+  const sheet = lost.makeRecoveryKey(Date.now());
+  assert.match(sheet.reveal(), /^([0-9A-Z]{4}[- ]){6}[0-9A-Z]{4}$/);
+  const paper = crypto.Session.recover(lost.user, sheet.escrow, sheet.reveal().toLowerCase());
+  assert.equal(paper.device, sheet.device);
+  paper.followSigchain(lost.sigchain());
+  const fresh = crypto.Session.create(lost.user);
+  paper.adopt(fresh, Date.now());
+  assert.deepEqual(fresh.sigchain(), paper.sigchain());
+  const mistyped = sheet.reveal().replace(/.$/, (last) => (last === '2' ? '3' : '2'));
+  assert.throws(() => crypto.Session.recover(lost.user, sheet.escrow, mistyped), refused('mistyped'));
+});
+
+test('what is no challenge, chain or id is refused with a sentence', () => {
+  const ana = person(crypto);
+  assert.throws(() => ana.answerLogin(bytes('x'), 'https://a.example', 0), refused('malformed'));
+  assert.throws(() => ana.followSigchain(bytes('x')), refused('malformed'));
+  assert.throws(() => new crypto.People().add('nobody', ana.sigchain()), refused('malformed'));
+  assert.throws(() => new crypto.Place('song', crypto.newHubId(), crypto.newRecordId()), refused('malformed'));
+});
+
+test('notes go between this and the native build, both ways', () => {
+  const native = (...given) =>
+    execFileSync('cargo', ['run', '-q', '--locked', '-p', 'crypto-session', '--example', 'native_peer', ...given])
+      .toString().trim();
+  const hex = (bytes) => Buffer.from(bytes).toString('hex');
+  const ana = person(crypto);
+  const peer = '09'.repeat(16);
+  const people = new crypto.People();
+  people.add(peer, Buffer.from(native('chain'), 'hex'));
+  const here = new crypto.Place('note', '11'.repeat(16), '22'.repeat(16));
+  const { record } = ana.sealNote(here, bytes('from the panel'), [peer], people);
+  assert.equal(native('read', hex(ana.sigchain()), hex(record)), 'from the panel');
+  const theirs = Buffer.from(native('write', hex(ana.sigchain()), 'from afar'), 'hex');
+  const expected = new crypto.Expectation(here, peer, [peer, ana.user]);
+  assert.equal(text(ana.openNote(theirs, expected, people).plaintext), 'from afar');
+});
