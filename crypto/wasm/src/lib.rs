@@ -5,7 +5,7 @@
 //! ([`crypto_session::Code::name`]) and a sentence as its `message`.
 //!
 //! Keys stay in this module's own memory, behind handles. Freed memory is wiped
-//! ([`wiping`]). JavaScript keeps copies of what it was given for as long as it
+//! (`wiping.rs`). JavaScript keeps copies of what it was given for as long as it
 //! likes: the PIN as it was typed, an opened text, a recovery key on the screen.
 //! So the panel runs this in a worker, and ends the worker when it locks.
 

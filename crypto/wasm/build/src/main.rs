@@ -15,7 +15,9 @@ fn main() -> ExitCode {
     };
     let mut bindgen = Bindgen::new();
     bindgen.input_path(input).typescript(true);
-    bindgen.remove_name_section(true).remove_producers_section(true);
+    bindgen
+        .remove_name_section(true)
+        .remove_producers_section(true);
     let made = bindgen
         .web(true)
         .and_then(|bindgen| bindgen.generate(output));
