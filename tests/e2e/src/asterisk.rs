@@ -16,7 +16,7 @@ const START_WITHIN: Duration = Duration::from_secs(30);
 const CONFIGURATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/asterisk");
 /// `$0` is where Asterisk is installed, `$1` the folder of the test. The mounts end with the process.
 const START: &str = "mount -t proc proc \"$0/proc\" && mount --rbind /dev \"$0/dev\" && \
-    mount --bind \"$1\" \"$0/mnt\" && mount --bind \"$1/hosts\" \"$0/etc/hosts\" && \
+    mount --bind \"$1\" \"$0/mnt\" && touch \"$0/etc/hosts\" && mount --bind \"$1/hosts\" \"$0/etc/hosts\" && \
     exec chroot \"$0\" /usr/sbin/asterisk -C /mnt/asterisk.conf -f -n -c";
 
 /// A running Asterisk with one account.
