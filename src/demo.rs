@@ -23,6 +23,8 @@ const VOICES_HZ: [u32; 3] = [600, 750, 1_050];
 const WINNER: usize = 1;
 const START_PATIENCE: Duration = Duration::from_secs(30);
 const STEP_PATIENCE: Duration = Duration::from_secs(15);
+/// The server gathers facts for a moment before it writes them.
+const UNTIL_RECORDED: Duration = Duration::from_millis(500);
 
 /// Runs the demonstration and prints it.
 ///
@@ -141,6 +143,7 @@ impl Stage {
             return Err("the caller's number is in the server's log".into());
         }
         timeline.note("the caller's number is in no log and was shown on no phone");
+        std::thread::sleep(UNTIL_RECORDED);
         run_to_end(&self.folder.0.join("data"), &["calls"])
     }
 
