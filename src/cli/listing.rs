@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use store::{CallFilter, CallRow, Reader};
+use store::{CallEnd, CallFilter, CallRow, Reader};
 
 use super::say;
 
@@ -56,10 +56,26 @@ fn line(row: &CallRow) -> String {
                 "{came_in:<20} {hub:<12} {trunk:<12} {:>7} {:>7}  {outcome:<24} {}",
                 seconds(end.wait),
                 seconds(end.talk),
-                end.answered_by.as_deref().unwrap_or("-"),
+                spoke_with(end),
             )
         }
     }
+}
+
+/// Who spoke with the caller: who answered, then those who took over.
+fn spoke_with(end: &CallEnd) -> String {
+    let Some(first) = &end.answered_by else {
+        return "-".to_owned();
+    };
+    let later = end.rung.iter().filter(|rung| rung.answered);
+    let later = later
+        .map(|rung| &rung.volunteer)
+        .filter(|name| *name != first);
+    let names: Vec<&str> = std::iter::once(first)
+        .chain(later)
+        .map(String::as_str)
+        .collect();
+    names.join(", ")
 }
 
 /// A moment in the machine's own time zone.

@@ -142,6 +142,7 @@ fn end_row(record: &CallRecord, ended_at: jiff::Timestamp) -> CallEnd {
             .map(|rung| RungRow {
                 volunteer: rung.volunteer.to_string(),
                 rang: rung.rang,
+                answered: rung.answered,
             })
             .collect(),
         answered_by: record.answered_by.as_ref().map(ToString::to_string),

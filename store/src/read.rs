@@ -178,13 +178,14 @@ impl Reader {
         oldest: &Row,
         newest: &Row,
     ) -> Result<BTreeMap<u64, Vec<RungRow>>, StoreError> {
-        let sql = "SELECT call, volunteer, rang FROM call_rung WHERE call BETWEEN $1 AND $2 \
-                   ORDER BY call, position";
+        let sql = "SELECT call, volunteer, rang, answered FROM call_rung \
+                   WHERE call BETWEEN $1 AND $2 ORDER BY call, position";
         let bound = |row: &Row| row.get::<i64>("id").map_err(|error| self.failed(error));
         let rung = |row: &Row| {
             let rung = RungRow {
                 volunteer: row.get("volunteer")?,
                 rang: millis(row.get("rang")?),
+                answered: row.get::<i64>("answered")? == 1,
             };
             Ok((id(row, "call")?, rung))
         };

@@ -72,6 +72,8 @@ pub struct RungRow {
     pub volunteer: String,
     /// How long they rang, in all. Kept in milliseconds.
     pub rang: Duration,
+    /// Whether they spoke with the caller.
+    pub answered: bool,
 }
 
 /// A call as it is read back.

@@ -35,7 +35,7 @@ pub(crate) const TABLES: &[Table] = tables! {
         wait Int, talk Int, answered_by Text, recording Int, message Int, outcome Text,
         reason Text, caller_sealed Bytes
     }
-    call_rung [2] { call Int, position Int, volunteer Text, rang Int }
+    call_rung [2] { call Int, position Int, volunteer Text, rang Int, answered Int }
     voicemail [1] { recording Int, hub Text, path Text, created_at Int, message Int, complete Int }
     binding [1] {
         id Int, account Text, contact Text, instance Text, reg_id Int, path Text, transport Text,

@@ -42,8 +42,15 @@ pub(super) async fn end_call(db: &mut Transaction, end: &CallEnd) -> Result<(), 
     }
     for (position, rung) in (1_i64..).zip(&end.rung) {
         db.execute(
-            "INSERT INTO call_rung (call, position, volunteer, rang) VALUES ($1, $2, $3, $4)",
-            args![call, position, &rung.volunteer, millis(rung.rang)],
+            "INSERT INTO call_rung (call, position, volunteer, rang, answered) \
+             VALUES ($1, $2, $3, $4, $5)",
+            args![
+                call,
+                position,
+                &rung.volunteer,
+                millis(rung.rang),
+                i64::from(rung.answered)
+            ],
         )
         .await?;
     }

@@ -22,7 +22,11 @@ macro_rules! migration {
 }
 
 /// In order and without gaps.
-const MIGRATIONS: &[Migration] = &[migration!(1, "0001_begin"), migration!(2, "0002_vault")];
+const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001_begin"),
+    migration!(2, "0002_vault"),
+    migration!(3, "0003_answered"),
+];
 
 /// The schema that this program writes.
 pub(crate) const NEWEST: i64 = MIGRATIONS.len() as i64;

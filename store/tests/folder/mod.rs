@@ -64,10 +64,12 @@ pub fn answered(call: u64) -> CallEnd {
             RungRow {
                 volunteer: "ana".to_owned(),
                 rang: Duration::from_millis(5_200),
+                answered: true,
             },
             RungRow {
                 volunteer: "ben".to_owned(),
                 rang: Duration::from_millis(5_100),
+                answered: false,
             },
         ],
         answered_by: Some("ana".to_owned()),

@@ -212,6 +212,8 @@ fn who_has_a_volunteer_whose_phone_died_gets_another_one() {
     caller.succeeds();
     server.wait_idle();
     assert_media_lost(&server);
+    let calls = server.say(&["calls"]);
+    assert!(calls.contains("ana, ben"), "{calls}");
 }
 
 #[test]
@@ -236,6 +238,8 @@ fn a_caller_whose_telephone_died_leaves_the_volunteer_to_others() {
     assert!(died.elapsed() < Duration::from_secs(TIMEOUT_S + SLACK_S));
     server.wait_idle();
     assert_media_lost(&server);
+    let calls = server.say(&["calls"]);
+    assert!(calls.contains("answered (media lost)"), "{calls}");
 
     // The volunteer is there for the next one.
     let voice = Voice::start(net.second_trunk(), CALLER_HZ);
