@@ -57,12 +57,19 @@ impl Exchange {
     /// allows, and `LegEnded` follows when the peer is done with it.
     pub(crate) fn end_leg(&mut self, id: LegId, end: LegEnd, reason: Option<Reason>, now: Instant) {
         let Some(leg) = self.legs.live(id) else {
-            return;
+            return self.tell_why(id, reason, now);
         };
         leg.end = Some(end);
         let session = leg.session;
         self.close_port(id);
         self.ua.hangup(session, reason, now);
+    }
+
+    /// A leg that is ending anyway, but whose phone has not been told yet, is told the newest reason.
+    fn tell_why(&mut self, id: LegId, reason: Option<Reason>, now: Instant) {
+        if let Some(leg) = self.legs.get_mut(id) {
+            self.ua.hangup(leg.session, reason, now);
+        }
     }
 
     fn ring(&mut self, id: LegId, now: Instant) {

@@ -70,6 +70,21 @@ fn a_phone_that_has_not_said_anything_is_cancelled_when_it_does() {
 }
 
 #[test]
+fn a_phone_that_is_told_late_is_told_who_won() {
+    let mut world = World::new(1);
+    world.dial(leg(1), 1);
+    fail_port(&mut world, 1);
+    world.hang_up(leg(1), HangupReason::AnsweredElsewhere);
+    assert!(cancels(&world, 1).is_empty(), "RFC 3261 section 9.1");
+    world.run(secs(5));
+    let cancel = cancels(&world, 1);
+    assert_eq!(cancel.len(), 1);
+    assert!(header(&cancel[0], "Reason").contains(ELSEWHERE));
+    assert_eq!(world.phone(1).ends, [SessionEnd::RemoteCancel]);
+    assert_eq!(world.ends(leg(1)), [LegEnd::MediaFailed]);
+}
+
+#[test]
 fn a_hundred_losers_stop_in_one_turn() {
     let mut world = World::new(100);
     for n in 1..=100 {

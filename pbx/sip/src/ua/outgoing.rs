@@ -303,7 +303,18 @@ impl UserAgent {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
-        if session.hangup.is_some() {
+        if let Some(hangup) = &mut session.hangup {
+            // A CANCEL that still waits for the first response (RFC 3261 9.1) gives the newest reason.
+            let waits = matches!(
+                session.phase,
+                Phase::Calling {
+                    cancelled: false,
+                    ..
+                }
+            );
+            if waits && reason.is_some() {
+                hangup.reason = reason;
+            }
             return;
         }
         match &mut session.phase {
