@@ -1,0 +1,72 @@
+//! Login with a device key.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Blob, Id};
+
+/// A device wants to log in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChallengeRequest {
+    /// Which.
+    pub device: Id,
+}
+
+/// What the device is to sign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChallengeAnswer {
+    /// `LoginChallenge` (`docs/protocol/sigchain-v1.md`).
+    pub challenge: Blob,
+}
+
+/// The signed challenge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginRequest {
+    /// `LoginProof` (`docs/protocol/sigchain-v1.md`).
+    pub proof: Blob,
+}
+
+/// What lets a device in. Each is worth nothing without the device's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Tokens {
+    /// Whose session it is.
+    pub user: Id,
+    /// The session, to end it from another device.
+    pub session: Id,
+    /// Goes with every request, as `Authorization: Bearer`.
+    pub access: Blob,
+    /// When the access token ends.
+    pub access_expires_at_ms: u64,
+    /// Good for one exchange against new tokens.
+    pub refresh: Blob,
+    /// When the refresh token ends.
+    pub refresh_expires_at_ms: u64,
+    /// After how many seconds without a request the session ends.
+    pub idle_after_s: u32,
+}
+
+/// New tokens for old ones. The request is signed as every other, with the refresh token in
+/// place of the access token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefreshRequest {
+    /// The refresh token.
+    pub refresh: Blob,
+}
+
+/// The first admin's keys, against the code that the server printed at its start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BootstrapRequest {
+    /// The printed code.
+    pub code: String,
+    /// The new person's sigchain: the links, from the first.
+    pub sigchain: Blob,
+    /// Name and languages, sealed by the person for themselves and later for the admins.
+    pub profile: Blob,
+    /// The proof that the device of the sigchain asks for this
+    /// (`docs/protocol/sigchain-v1.md`, "Invitations").
+    pub proof: Blob,
+}
