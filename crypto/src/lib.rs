@@ -13,6 +13,7 @@
 //!
 //! Text and byte formats are documented in `docs/protocol/`.
 
+pub mod audit;
 mod caller_id;
 pub mod cobblestone;
 mod encoding;

@@ -94,6 +94,8 @@ pub enum Label {
     ProvisionSas,
     /// cobblestone: GDPR export file.
     ExportBody,
+    /// hash: audit chain entry.
+    AuditEntry,
     /// hash: reader public key -> key id in a list of wraps.
     ReaderKeyId,
     /// hkdf: stretched code -> proof to the server for its share.
@@ -165,6 +167,7 @@ impl Label {
             Self::ProvisionSession => "hl/v1/vault/provision-session",
             Self::ProvisionSas => "hl/v1/vault/provision-sas",
             Self::ExportBody => "hl/v1/vault/export-body",
+            Self::AuditEntry => "hl/v1/audit/audit-entry",
             Self::ReaderKeyId => "hl/v1/record/reader-key-id",
             Self::VaultShareAuth => "hl/v1/vault/share-auth",
             Self::AuthVerifier => "hl/v1/vault/auth-verifier",

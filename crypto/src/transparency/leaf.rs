@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::error::FormatError;
+use crate::audit::AuditChain;
 use crate::encoding::Cursor;
 use crate::id::{HubId, UserId};
 use crate::identity::ChainHead;
@@ -18,8 +19,8 @@ pub enum Subject {
     User(UserId),
     /// The chain of who belongs to a hotline.
     Roster(HubId),
-    /// The chain of what was done in a hotline.
-    Audit(HubId),
+    /// The chain of what was done in a hotline, or on the server.
+    Audit(AuditChain),
 }
 
 impl Subject {
@@ -34,7 +35,8 @@ impl Subject {
     const fn id(&self) -> &[u8; ID_BYTES] {
         match self {
             Self::User(user) => user.as_bytes(),
-            Self::Roster(hub) | Self::Audit(hub) => hub.as_bytes(),
+            Self::Roster(hub) => hub.as_bytes(),
+            Self::Audit(chain) => chain.as_bytes(),
         }
     }
 }
@@ -44,7 +46,7 @@ impl fmt::Display for Subject {
         match self {
             Self::User(user) => write!(f, "user {user}"),
             Self::Roster(hub) => write!(f, "the roster of hub {hub}"),
-            Self::Audit(hub) => write!(f, "the audit trail of hub {hub}"),
+            Self::Audit(chain) => write!(f, "the audit trail of {chain}"),
         }
     }
 }
@@ -91,7 +93,7 @@ impl Leaf {
         let subject = match kind {
             1 => Subject::User(UserId::from_bytes(id)),
             2 => Subject::Roster(HubId::from_bytes(id)),
-            3 => Subject::Audit(HubId::from_bytes(id)),
+            3 => Subject::Audit(AuditChain::from_bytes(id)),
             _ => return Err(malformed("its kind is unknown")),
         };
         Ok(Self {
