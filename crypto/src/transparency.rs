@@ -25,6 +25,7 @@ mod log;
 mod note;
 mod proof;
 mod safety_number;
+mod signer;
 mod witness;
 
 pub use checkpoint::{Checkpoint, MAX_CHECKPOINT_BYTES, SignedCheckpoint};
@@ -33,7 +34,10 @@ pub use error::{CheckpointRefused, FormatError, LogAltered, OwnChainAltered};
 pub use full_log::FullLog;
 pub use leaf::{Leaf, Subject};
 pub use log::Log;
-pub use note::{LogKey, LogSigner, NoteName, WitnessKey, WitnessSigner};
+pub use note::{LogKey, NoteName, WitnessKey};
 pub use proof::{MAX_PROOF_HASHES, MAX_TREE_SIZE, Proof};
 pub use safety_number::SafetyNumber;
-pub use witness::{ADD_CHECKPOINT_PATH, AddCheckpoint, Witness, WitnessRefusal};
+pub use signer::{LogSigner, WitnessSigner};
+pub use witness::{
+    ADD_CHECKPOINT_PATH, AddCheckpoint, Checked, MAX_REQUEST_BYTES, Witness, WitnessRefusal,
+};

@@ -34,6 +34,11 @@ impl SigningKey {
         VerifyingKey(self.0.verifying_key())
     }
 
+    /// To store. Whoever has it signs.
+    pub(crate) fn seed(&self) -> Zeroizing<[u8; KEY_BYTES]> {
+        Zeroizing::new(self.0.to_bytes())
+    }
+
     pub(crate) fn sign(&self, bound: &[u8]) -> Signature {
         Signature(self.0.sign(bound).to_bytes())
     }

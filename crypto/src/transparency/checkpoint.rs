@@ -3,8 +3,9 @@
 use base64ct::{Base64, Encoding};
 
 use super::error::FormatError;
-use super::note::{LogSigner, Note, NoteName};
+use super::note::{Note, NoteName};
 use super::proof::{Hash, MAX_TREE_SIZE};
+use super::signer::LogSigner;
 
 /// The longest checkpoint with its signatures, in bytes.
 pub const MAX_CHECKPOINT_BYTES: usize = 16 * 1024;

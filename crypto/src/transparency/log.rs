@@ -2,8 +2,9 @@
 
 use super::checkpoint::{Checkpoint, SignedCheckpoint};
 use super::leaf::Leaf;
-use super::note::{LogSigner, NoteName};
+use super::note::NoteName;
 use super::proof::{Proof, Tree};
+use super::signer::LogSigner;
 use super::witness::AddCheckpoint;
 
 /// A log in memory; the caller stores its leaves, in order, before it publishes

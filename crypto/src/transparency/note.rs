@@ -6,7 +6,7 @@ use std::str::FromStr;
 use base64ct::{Base64, Encoding};
 
 use super::error::FormatError;
-use crate::primitive::{Signature, SigningKey, VerifyingKey};
+use crate::primitive::{Signature, VerifyingKey};
 
 /// The most signature lines that are looked at; the specification wants 16.
 const MAX_SIGNATURES: usize = 32;
@@ -17,7 +17,7 @@ const DASH: &str = "\u{2014} ";
 /// What a key signs, as its id says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-enum KeyType {
+pub(super) enum KeyType {
     /// The text as it is.
     Note = 1,
     /// Text and time: `cosignature/v1` (c2sp.org/tlog-cosignature).
@@ -61,13 +61,19 @@ impl fmt::Display for NoteName {
 /// A name and a public key of one type. Its text is the usual verifier key,
 /// `<name>+<key id>+<base64 of type and key>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct NamedKey {
+pub(super) struct NamedKey {
     name: NoteName,
-    kind: KeyType,
+    pub(super) kind: KeyType,
     key: VerifyingKey,
 }
 
 impl NamedKey {
+    /// The name before each signature.
+    pub(super) fn name(&self) -> &NoteName {
+        &self.name
+    }
+
+    /// The id before each signature.
     fn id(&self) -> [u8; KEY_ID_BYTES] {
         let front = [self.name.0.as_bytes(), b"\n", &[self.kind as u8]].concat();
         let digest = crate::primitive::hash(&[&front, &self.key.as_bytes()[..]].concat());
@@ -76,7 +82,8 @@ impl NamedKey {
         id
     }
 
-    fn line(&self, signature: &[u8]) -> String {
+    /// The signature line, with its newline.
+    pub(super) fn line(&self, signature: &[u8]) -> String {
         let encoded = Base64::encode_string(&[&self.id()[..], signature].concat());
         format!("{DASH}{} {encoded}\n", self.name)
     }
@@ -90,8 +97,13 @@ impl NamedKey {
             .map(|line| &line.signature[..])
     }
 
+    /// The id in hexadecimal.
+    pub(super) fn id_text(&self) -> String {
+        self.id().map(|byte| format!("{byte:02x}")).concat()
+    }
+
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.id().map(|byte| format!("{byte:02x}")).concat();
+        let id = self.id_text();
         let key = [&[self.kind as u8], &self.key.as_bytes()[..]].concat();
         write!(f, "{}+{id}+{}", self.name, Base64::encode_string(&key))
     }
@@ -120,7 +132,7 @@ impl NamedKey {
         let key = VerifyingKey::from_bytes(key).map_err(|_| malformed("its key is unsafe"))?;
         let name = NoteName::new(name)?;
         let named = Self { name, kind, key };
-        if named.id().map(|byte| format!("{byte:02x}")).concat() != id {
+        if named.id_text() != id {
             return Err(malformed("its id does not fit its key"));
         }
         Ok(named)
@@ -131,7 +143,7 @@ macro_rules! keys {
     ($($(#[$doc:meta])* $name:ident, $kind:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub struct $name(NamedKey);
+        pub struct $name(pub(super) NamedKey);
 
         impl $name {
             /// Takes a name and its public key.
@@ -216,60 +228,8 @@ impl WitnessKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ForgedSignature;
 
-/// Signs checkpoints. Its key signs nothing else.
-#[derive(Debug, Clone)]
-pub struct LogSigner {
-    signing: SigningKey,
-    key: LogKey,
-}
-
-impl LogSigner {
-    /// The signer of the log with this origin.
-    pub fn new(origin: NoteName, signing: SigningKey) -> Self {
-        let key = LogKey::new(origin, signing.verifying_key());
-        Self { signing, key }
-    }
-
-    /// What clients and witnesses pin.
-    pub fn key(&self) -> &LogKey {
-        &self.key
-    }
-
-    pub(super) fn sign(&self, text: &str) -> String {
-        let signature = self.signing.sign(text.as_bytes());
-        self.key.0.line(signature.as_bytes())
-    }
-}
-
-/// Confirms checkpoints. Its key signs nothing else, and belongs to one witness
-/// only: the signed message does not name the witness.
-#[derive(Debug, Clone)]
-pub struct WitnessSigner {
-    signing: SigningKey,
-    key: WitnessKey,
-}
-
-impl WitnessSigner {
-    /// The signer of the witness with this name.
-    pub fn new(name: NoteName, signing: SigningKey) -> Self {
-        let key = WitnessKey::new(name, signing.verifying_key());
-        Self { signing, key }
-    }
-
-    /// What clients pin.
-    pub fn key(&self) -> &WitnessKey {
-        &self.key
-    }
-
-    pub(super) fn sign(&self, text: &str, time_s: u64) -> String {
-        let signature = self.signing.sign(cosigned(text, time_s).as_bytes());
-        let content = [&time_s.to_be_bytes()[..], signature.as_bytes()].concat();
-        self.key.0.line(&content)
-    }
-}
-
 /// The signed message of `cosignature/v1`.
-fn cosigned(text: &str, time_s: u64) -> String {
+pub(super) fn cosigned(text: &str, time_s: u64) -> String {
     format!("cosignature/v1\ntime {time_s}\n{text}")
 }
 

@@ -8,15 +8,17 @@ use super::checkpoint::{
     Checkpoint, MAX_CHECKPOINT_BYTES, SignedCheckpoint, parse_hash, parse_size,
 };
 use super::error::FormatError;
-use super::note::{LogKey, NoteName, WitnessSigner};
+use super::note::{LogKey, NoteName};
 use super::proof::{MAX_PROOF_HASHES, Proof, empty_root};
+use super::signer::WitnessSigner;
 
 /// Where a witness takes [`AddCheckpoint`] requests, below its own address.
 pub const ADD_CHECKPOINT_PATH: &str = "/add-checkpoint";
 
 /// A line of base64 of 32 bytes with its newline.
 const HASH_LINE_BYTES: usize = 45;
-const MAX_REQUEST_BYTES: usize = 32 + MAX_PROOF_HASHES * HASH_LINE_BYTES + MAX_CHECKPOINT_BYTES;
+/// The longest request that is read.
+pub const MAX_REQUEST_BYTES: usize = 32 + MAX_PROOF_HASHES * HASH_LINE_BYTES + MAX_CHECKPOINT_BYTES;
 
 /// The body of an `add-checkpoint` request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,8 +117,9 @@ impl WitnessRefusal {
 /// continues it.
 ///
 /// Pure. The caller takes requests one after the other, and stores the new
-/// checkpoint ([`Witness::latest`]) **before** it sends the confirmation: a
-/// witness that forgets can be made to confirm two versions.
+/// checkpoint ([`Checked::checkpoint`]) **before** it has the confirmation
+/// written ([`Checked::confirm`]): a witness that forgets can be made to confirm
+/// two versions.
 #[derive(Debug, Clone)]
 pub struct Witness {
     signer: WitnessSigner,
@@ -166,17 +169,17 @@ impl Witness {
         Ok(())
     }
 
-    /// What was confirmed last, to store.
+    /// What was confirmed last.
     pub fn latest(&self, origin: &NoteName) -> Option<&SignedCheckpoint> {
         self.logs.get(origin)?.latest.as_ref()
     }
 
-    /// Takes the body of a request; gives the body of the answer (status 200):
-    /// the signature line of this witness.
+    /// Checks the body of a request. Nothing is confirmed yet, and nothing else
+    /// can be until this is confirmed or dropped.
     ///
     /// # Errors
     /// [`WitnessRefusal`].
-    pub fn add_checkpoint(&mut self, body: &str, now_s: u64) -> Result<String, WitnessRefusal> {
+    pub fn check(&mut self, body: &str) -> Result<Checked<'_>, WitnessRefusal> {
         let request = AddCheckpoint::parse(body).map_err(|_| WitnessRefusal::BadRequest)?;
         let new = request.checkpoint.checkpoint();
         let watched = self.logs.get_mut(&new.origin);
@@ -198,9 +201,50 @@ impl Witness {
         if !continues(latest, new, &request.proof) {
             return Err(WitnessRefusal::ProofRefused);
         }
-        let line = self.signer.sign(&request.checkpoint.note.text, now_s);
-        watched.latest = Some(request.checkpoint);
-        Ok(line)
+        Ok(Checked {
+            is_news: latest.is_none_or(|latest| latest.size < new.size),
+            checkpoint: request.checkpoint,
+            signer: &self.signer,
+            watched,
+        })
+    }
+
+    /// Checks and confirms, for a witness that has nothing to store. Gives the
+    /// body of the answer (status 200): the signature line of this witness.
+    ///
+    /// # Errors
+    /// [`WitnessRefusal`].
+    pub fn add_checkpoint(&mut self, body: &str, now_s: u64) -> Result<String, WitnessRefusal> {
+        Ok(self.check(body)?.confirm(now_s))
+    }
+}
+
+/// A checkpoint that may be confirmed.
+#[derive(Debug)]
+pub struct Checked<'a> {
+    watched: &'a mut Watched,
+    signer: &'a WitnessSigner,
+    checkpoint: SignedCheckpoint,
+    is_news: bool,
+}
+
+impl Checked<'_> {
+    /// What is to be stored before it is confirmed.
+    pub fn checkpoint(&self) -> &SignedCheckpoint {
+        &self.checkpoint
+    }
+
+    /// Whether it says more than what is stored already.
+    pub fn is_news(&self) -> bool {
+        self.is_news
+    }
+
+    /// Gives the body of the answer (status 200): the signature line of this
+    /// witness.
+    pub fn confirm(self, now_s: u64) -> String {
+        let line = self.signer.sign(&self.checkpoint.note.text, now_s);
+        self.watched.latest = Some(self.checkpoint);
+        line
     }
 }
 
