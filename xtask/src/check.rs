@@ -14,6 +14,8 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("media", &[]),
     ("sip", &[]),
     ("store", &[]),
+    ("protocol", &[]),
+    ("web-api", &["crypto", "protocol", "store"]),
     ("telephony", &["routing", "media"]),
     ("exchange", &["routing", "sip", "media", "telephony"]),
     ("engine", &["media"]),
@@ -33,6 +35,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
             "sip",
             "store",
             "telephony",
+            "web-api",
         ],
     ),
 ];

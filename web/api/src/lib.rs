@@ -1,0 +1,39 @@
+//! HTTPS for the people of the hotline.
+//!
+//! A request comes in at the listener, is matched in the one table of routes, and passes the
+//! gate: a token, the signature of the token's device over exactly this request, and the
+//! permission that the route asks for. Only then is its handler called. Handlers read through
+//! `store::Scoped` and write through `store::Store::commit`; what has a meaning is sealed by
+//! clients, verified by `crypto` and passed on.
+
+mod call;
+mod endpoints;
+mod gate;
+mod limit;
+mod refusal;
+mod route;
+mod shared;
+mod spent;
+
+pub use call::{Call, Caller};
+pub use refusal::Refusal;
+pub use route::{Access, RouteFacts};
+pub use shared::{Shared, WebOptions};
+
+/// The API as one service, to be put behind a listener. Every request must carry its peer's
+/// address as an extension ([`std::net::SocketAddr`]).
+pub fn service(shared: std::sync::Arc<Shared>) -> axum::Router {
+    endpoints::table().into_router(shared)
+}
+
+/// Every route, with who may use it.
+#[must_use]
+pub fn routes() -> Vec<RouteFacts> {
+    endpoints::table().facts()
+}
+
+/// The description of the API (OpenAPI), as JSON.
+#[must_use]
+pub fn openapi_json() -> String {
+    endpoints::table().openapi_json()
+}

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// Not the text of an id, or of bytes.
@@ -145,7 +145,10 @@ mod tests {
         let blob = Blob(vec![0xfb, 0xff]);
         let text = serde_json::to_string(&blob).expect("bytes are JSON");
         assert_eq!(text, "\"-_8\"");
-        assert_eq!(serde_json::from_str::<Blob>(&text).expect("as written"), blob);
+        assert_eq!(
+            serde_json::from_str::<Blob>(&text).expect("as written"),
+            blob
+        );
     }
 
     #[test]

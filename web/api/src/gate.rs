@@ -1,0 +1,189 @@
+//! The one place where a request is let through.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{RawPathParams, Request};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use bytes::Bytes;
+use crypto::VerifyingKey;
+use crypto::identity::{LoginError, RequestFacts, RequestProof};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use jiff::Timestamp;
+use protocol::{Blob, Code, Id, PROOF_HEADER};
+use store::{HubId, HubRow, Permissions, SessionRow};
+
+use crate::call::{Call, Caller};
+use crate::refusal::Refusal;
+use crate::route::Access;
+use crate::shared::{Shared, hash, unix_ms};
+
+/// The part of a path that names its hub.
+const HUB: &str = "hub";
+
+/// A request that may be handled.
+pub(crate) struct Passed {
+    pub(crate) call: Call,
+    pub(crate) body: Bytes,
+}
+
+/// Lets a request through, or not.
+pub(crate) async fn pass(
+    shared: Arc<Shared>,
+    access: Access,
+    max_body_bytes: usize,
+    path: &RawPathParams,
+    request: Request,
+) -> Result<Passed, Refusal> {
+    let now = (shared.options.clock)();
+    // The listener notes the peer of every connection.
+    let peer = request.extensions().get::<SocketAddr>().copied();
+    let peer = peer.ok_or_else(|| Refusal::internal("a request without a peer"))?;
+    shared.limits.address(peer.ip())?;
+    if access == Access::Open {
+        shared.limits.open(peer.ip())?;
+    }
+    let (head, body) = request.into_parts();
+    let body = read(body, max_body_bytes).await?;
+    let caller = match access {
+        Access::Open => None,
+        _ => {
+            let target = head
+                .uri
+                .path_and_query()
+                .map_or("/", |target| target.as_str());
+            let asked = Asked {
+                method: head.method.as_str(),
+                target,
+                headers: &head.headers,
+                body: &body,
+            };
+            Some(identify(&shared, &asked, now).await?)
+        }
+    };
+    let path: Vec<(String, String)> = path
+        .iter()
+        .map(|(name, text)| (name.to_owned(), text.to_owned()))
+        .collect();
+    let hub = authorise(&shared, access, caller.as_ref(), &path).await?;
+    let call = Call {
+        shared,
+        now,
+        caller,
+        hub,
+        path,
+    };
+    Ok(Passed { call, body })
+}
+
+async fn read(body: axum::body::Body, max_bytes: usize) -> Result<Bytes, Refusal> {
+    match Limited::new(body, max_bytes).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::new(
+            Code::TooLarge,
+            format!("a body has at most {max_bytes} bytes here"),
+        )),
+        Err(_) => Err(Refusal::malformed("the body broke off")),
+    }
+}
+
+/// What a device signed.
+struct Asked<'a> {
+    method: &'a str,
+    target: &'a str,
+    headers: &'a HeaderMap,
+    body: &'a [u8],
+}
+
+/// Who asks: the token names the session, and the session's device has signed this request.
+async fn identify(shared: &Shared, asked: &Asked<'_>, now: Timestamp) -> Result<Caller, Refusal> {
+    let token = bearer(asked.headers).ok_or_else(Refusal::login_needed)?;
+    let session = shared.store.reader().session(hash(&token), now).await?;
+    let session = session.ok_or_else(|| {
+        Refusal::new(
+            Code::TokenExpired,
+            "this login has ended; refresh it, or log in again",
+        )
+    })?;
+    shared.limits.account(session.user)?;
+    verify(shared, asked, &token, &session, now)?;
+    let user = shared.store.reader().user(session.user).await?;
+    Ok(Caller {
+        user: session.user,
+        device: session.device,
+        token: session.token,
+        super_admin: user.is_some_and(|user| user.super_admin),
+    })
+}
+
+fn verify(
+    shared: &Shared,
+    asked: &Asked<'_>,
+    token: &[u8],
+    session: &SessionRow,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let proof = asked.headers.get(PROOF_HEADER);
+    let proof = proof.and_then(|text| text.to_str().ok()?.parse::<Blob>().ok());
+    let proof = proof.ok_or_else(|| {
+        Refusal::new(
+            Code::BadProof,
+            format!("the header {PROOF_HEADER} with the device's signature is missing"),
+        )
+    })?;
+    let proof = RequestProof::decode(&proof.0).map_err(bad_proof)?;
+    if *proof.device().as_bytes() != session.device.0 {
+        return Err(bad_proof(LoginError::OtherDevice));
+    }
+    let facts = RequestFacts::new(asked.method, asked.target, asked.body, token);
+    let facts = facts.map_err(bad_proof)?;
+    let key = VerifyingKey::from_bytes(&session.sign_key).map_err(Refusal::internal)?;
+    let now_ms = unix_ms(now);
+    let first_time = |nonce: &[u8; 16]| shared.proofs.first_time(*nonce, now_ms);
+    proof
+        .verify(&facts, &key, now_ms, first_time)
+        .map_err(bad_proof)
+}
+
+fn bad_proof(error: LoginError) -> Refusal {
+    Refusal::new(Code::BadProof, error.to_string())
+}
+
+fn bearer(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let text = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let token: Blob = text.strip_prefix("Bearer ")?.parse().ok()?;
+    Some(token.0)
+}
+
+/// Whether this caller may use a route of this access.
+async fn authorise(
+    shared: &Shared,
+    access: Access,
+    caller: Option<&Caller>,
+    path: &[(String, String)],
+) -> Result<Option<(HubRow, Permissions)>, Refusal> {
+    let allowed = |held: Permissions| match access {
+        Access::Hub(needed) => held.has(needed),
+        Access::HubAny(any) => held.without(any) != held,
+        Access::Member => true,
+        Access::Open | Access::LoggedIn | Access::SuperAdmin => false,
+    };
+    match (access, caller) {
+        (Access::Open, _) => Ok(None),
+        (_, None) => Err(Refusal::login_needed()),
+        (Access::LoggedIn, Some(_)) => Ok(None),
+        (Access::SuperAdmin, Some(caller)) if caller.super_admin => Ok(None),
+        (Access::SuperAdmin, Some(_)) => Err(Refusal::not_allowed()),
+        (Access::Hub(_) | Access::HubAny(_) | Access::Member, Some(caller)) => {
+            let id = path.iter().find(|(name, _)| name == HUB);
+            let id: Option<Id> = id.and_then(|(_, text)| text.parse().ok());
+            let id = HubId(id.ok_or_else(Refusal::not_found)?.0);
+            let scope = shared.store.scope(caller.user, id).await?;
+            match allowed(scope.permissions()) {
+                true => Ok(Some((scope.hub().clone(), scope.permissions()))),
+                false => Err(Refusal::not_allowed()),
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! How much one address, and one account, may ask for.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+use store::UserId;
+
+use crate::refusal::Refusal;
+
+/// Requests from one address; a shift behind one router is one address.
+const PER_ADDRESS_PER_S: NonZeroU32 = NonZeroU32::new(50).expect("not zero");
+const PER_ADDRESS_BURST: NonZeroU32 = NonZeroU32::new(200).expect("not zero");
+/// Requests that need no login, from one address: challenges, logins, invitations.
+const OPEN_PER_ADDRESS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not zero");
+/// Requests of one person, from all devices.
+const PER_ACCOUNT_PER_S: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
+const PER_ACCOUNT_BURST: NonZeroU32 = NonZeroU32::new(300).expect("not zero");
+/// Bits of an IPv6 address that one customer of a provider has to choose from at least.
+const IPV6_CUSTOMER_BITS: u32 = 64;
+/// Keys that are kept before those at rest are forgotten.
+const MAX_KEYS: usize = 100_000;
+
+type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock>;
+
+pub(crate) struct Limits {
+    addresses: Keyed<u128>,
+    open: Keyed<u128>,
+    accounts: Keyed<[u8; 16]>,
+    clock: DefaultClock,
+}
+
+impl Limits {
+    pub(crate) fn new() -> Self {
+        let address = Quota::per_second(PER_ADDRESS_PER_S).allow_burst(PER_ADDRESS_BURST);
+        let account = Quota::per_second(PER_ACCOUNT_PER_S).allow_burst(PER_ACCOUNT_BURST);
+        Self {
+            addresses: RateLimiter::dashmap(address),
+            open: RateLimiter::dashmap(Quota::per_minute(OPEN_PER_ADDRESS_PER_MINUTE)),
+            accounts: RateLimiter::dashmap(account),
+            clock: DefaultClock::default(),
+        }
+    }
+
+    /// One more request from `address`.
+    pub(crate) fn address(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.check(&self.addresses, &customer(address))
+    }
+
+    /// One more request from `address` that nobody signed.
+    pub(crate) fn open(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.check(&self.open, &customer(address))
+    }
+
+    /// One more request of `user`.
+    pub(crate) fn account(&self, user: UserId) -> Result<(), Refusal> {
+        self.check(&self.accounts, &user.0)
+    }
+
+    fn check<K: std::hash::Hash + Eq + Clone>(
+        &self,
+        limiter: &Keyed<K>,
+        key: &K,
+    ) -> Result<(), Refusal> {
+        if limiter.len() > MAX_KEYS {
+            limiter.retain_recent();
+        }
+        limiter.check_key(key).map_err(|until| {
+            let wait = until.wait_time_from(self.clock.now());
+            Refusal::too_many(wait)
+        })
+    }
+}
+
+/// Who an address belongs to, as far as it tells.
+fn customer(address: IpAddr) -> u128 {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits() >> (128 - IPV6_CUSTOMER_BITS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_runs_dry_and_another_does_not() {
+        let limits = Limits::new();
+        let one = IpAddr::from([192, 0, 2, 1]);
+        for _ in 0..OPEN_PER_ADDRESS_PER_MINUTE.get() {
+            limits.open(one).unwrap();
+        }
+        assert_eq!(limits.open(one).unwrap_err().status(), 429);
+        limits.open(IpAddr::from([192, 0, 2, 2])).unwrap();
+    }
+
+    #[test]
+    fn a_network_of_ipv6_counts_as_one() {
+        let one: IpAddr = "2001:db8:1:2::1".parse().unwrap();
+        let neighbour: IpAddr = "2001:db8:1:2:ffff::1".parse().unwrap();
+        let other: IpAddr = "2001:db8:1:3::1".parse().unwrap();
+        assert_eq!(customer(one), customer(neighbour));
+        assert_ne!(customer(one), customer(other));
+        let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
+        assert_eq!(customer(mapped), customer(IpAddr::from([192, 0, 2, 1])));
+    }
+}

@@ -1,0 +1,125 @@
+//! What counts once: login challenges that were given out, proofs that were seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use crypto::identity::{LOGIN_LIFETIME_MAX_MS, REQUEST_WINDOW_MS};
+
+/// Most challenges that wait at once. Each address can have few (see `limit`).
+const MAX_CHALLENGES: usize = 10_000;
+/// Most proofs that are remembered: what all accounts together can send in the window.
+const MAX_PROOFS: usize = 1_000_000;
+/// A proof may be as far in the future as in the past.
+const REMEMBERED_MS: u64 = 2 * REQUEST_WINDOW_MS;
+
+/// Values with the time until which they count, oldest forgotten first.
+struct Expiring<const N: usize> {
+    until: BTreeMap<[u8; N], u64>,
+    by_time: BTreeSet<(u64, [u8; N])>,
+}
+
+impl<const N: usize> Expiring<N> {
+    const fn new() -> Self {
+        Self {
+            until: BTreeMap::new(),
+            by_time: BTreeSet::new(),
+        }
+    }
+
+    fn forget_old(&mut self, now_ms: u64) {
+        while let Some(&(until, value)) = self.by_time.first()
+            && until <= now_ms
+        {
+            self.by_time.pop_first();
+            self.until.remove(&value);
+        }
+    }
+
+    fn insert(&mut self, value: [u8; N], until_ms: u64) -> bool {
+        if self.until.contains_key(&value) {
+            return false;
+        }
+        self.until.insert(value, until_ms);
+        self.by_time.insert((until_ms, value));
+        true
+    }
+
+    fn take(&mut self, value: &[u8; N]) -> bool {
+        match self.until.remove(value) {
+            None => false,
+            Some(until) => self.by_time.remove(&(until, *value)),
+        }
+    }
+}
+
+/// Challenges that wait for their answer.
+pub(crate) struct GivenOut(Mutex<Expiring<32>>);
+
+impl GivenOut {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(Expiring::new()))
+    }
+
+    /// Notes a challenge; `false` when too many wait.
+    pub(crate) fn give(&self, nonce: [u8; 32], now_ms: u64) -> bool {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.forget_old(now_ms);
+        open.until.len() < MAX_CHALLENGES && open.insert(nonce, now_ms + LOGIN_LIFETIME_MAX_MS)
+    }
+
+    /// Takes a challenge out; `false` when it does not wait.
+    pub(crate) fn spend(&self, nonce: &[u8; 32]) -> bool {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.take(nonce)
+    }
+}
+
+/// Proofs that were accepted.
+pub(crate) struct SeenOnce(Mutex<Expiring<16>>);
+
+impl SeenOnce {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(Expiring::new()))
+    }
+
+    /// Notes a proof; `false` when it was seen before, or when no more can be remembered.
+    pub(crate) fn first_time(&self, nonce: [u8; 16], now_ms: u64) -> bool {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.forget_old(now_ms);
+        seen.until.len() < MAX_PROOFS && seen.insert(nonce, now_ms + REMEMBERED_MS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_is_spent_once() {
+        let given = GivenOut::new();
+        assert!(given.give([1; 32], 0));
+        assert!(given.spend(&[1; 32]));
+        assert!(!given.spend(&[1; 32]));
+        assert!(!given.spend(&[2; 32]));
+    }
+
+    #[test]
+    fn a_proof_is_remembered_for_as_long_as_it_verifies() {
+        let seen = SeenOnce::new();
+        assert!(seen.first_time([1; 16], 0));
+        assert!(!seen.first_time([1; 16], REMEMBERED_MS - 1));
+        assert!(seen.first_time([1; 16], REMEMBERED_MS));
+    }
+
+    #[test]
+    fn no_more_challenges_wait_than_the_limit() {
+        let given = GivenOut::new();
+        for count in 0..u64::try_from(MAX_CHALLENGES).unwrap() {
+            let mut nonce = [0; 32];
+            nonce[..8].copy_from_slice(&count.to_be_bytes());
+            assert!(given.give(nonce, 0));
+        }
+        assert!(!given.give([0xff; 32], 0));
+        assert!(given.give([0xff; 32], LOGIN_LIFETIME_MAX_MS));
+    }
+}
