@@ -12,6 +12,7 @@
 pub(crate) mod chain;
 mod device_keys;
 mod error;
+mod invite;
 mod items_key;
 mod login;
 mod puk;
@@ -22,7 +23,8 @@ mod transport_key;
 
 pub use chain::ChainHead;
 pub use device_keys::{DeviceCard, DeviceKeys};
-pub use error::{LoginError, PukError, SigchainError};
+pub use error::{InviteError, LoginError, PukError, SigchainError};
+pub use invite::InviteProof;
 pub use items_key::{CONTENT_KEY_WRAP_BYTES, ItemsKey, MAX_COMMITMENT_BYTES};
 pub use login::{
     LOGIN_LIFETIME_MAX_MS, LoginChallenge, LoginProof, MAX_METHOD_BYTES, MAX_ORIGIN_BYTES,

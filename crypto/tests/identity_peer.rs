@@ -6,7 +6,9 @@
 mod peer;
 
 use crypto::cobblestone::ContentKey;
-use crypto::identity::{DeviceKeys, ItemsKey, LoginChallenge, Puk, RequestFacts, Sigchain};
+use crypto::identity::{
+    DeviceKeys, InviteProof, ItemsKey, LoginChallenge, Puk, RequestFacts, Sigchain,
+};
 use crypto::{DeviceId, Entropy, HubId, OsEntropy, RecordId, UserId};
 use peer::{ask, hex};
 use serde_json::{Value, json};
@@ -141,6 +143,25 @@ fn a_device_opens_its_keys_and_logs_in_by_the_document() {
     // The other device opens the same generations with its own seed.
     let ring = person.chain.open_puk(&person.laptop).unwrap();
     assert_eq!(ring.current().reader(), person.puk.reader());
+}
+
+#[test]
+fn an_invite_is_redeemed_by_the_document() {
+    let person = person(HubId::generate(&mut OsEntropy).unwrap());
+    let (origin, code) = ("https://línea.example:8443", "K7QF-2M9D-4XWC");
+    let proof = InviteProof::new(&person.laptop, &person.chain, origin, code.as_bytes()).unwrap();
+    let verified = |code: &str| {
+        let input = json!({
+            "hex": {"chain": hex(person.chain.encode()), "invite": hex(proof.encode())},
+            "origin": origin,
+            "code": code,
+        });
+        ask(SCRIPT, &input)
+    };
+    let device = person.laptop.device().to_string();
+    assert_eq!(verified(code).unwrap()["invite"], device);
+    let refused = verified("another").unwrap_err();
+    assert_eq!(refused, "refused: a signature does not fit");
 }
 
 #[test]

@@ -172,6 +172,30 @@ pub enum PukError {
     Entropy(#[from] EntropyError),
 }
 
+/// Why an invite is not redeemed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InviteError {
+    /// Not the bytes of a proof, or an origin out of bounds.
+    #[error("the redemption of the invite is malformed")]
+    Malformed,
+    /// A version that this build does not read.
+    #[error("invite message version {0} is not known to this program; a newer one may read it")]
+    UnknownVersion(u8),
+    /// The device is not live on the chain, or the chain is another.
+    #[error("the invite was redeemed for another device list")]
+    NotOfChain,
+    /// The signature does not fit.
+    #[error("the invite was redeemed by another device, at another server or with another code")]
+    BadSignature,
+}
+
+impl From<ReadError> for InviteError {
+    fn from(_: ReadError) -> Self {
+        Self::Malformed
+    }
+}
+
 /// Why a login or a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

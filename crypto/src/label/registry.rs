@@ -112,6 +112,8 @@ pub enum Label {
     ProvisionMessage,
     /// hash: user and chain head -> half of a safety number.
     SafetyNumber,
+    /// sign: redemption of an invite (origin, code, chain).
+    InviteProof,
     /// hkdf: hub key -> what its members recognise it by.
     HubKeyCommitment,
     /// aead: search root under the hub key.
@@ -176,6 +178,7 @@ impl Label {
             Self::ProvisionTranscript => "hl/v1/vault/provision-transcript",
             Self::ProvisionMessage => "hl/v1/vault/provision-message",
             Self::SafetyNumber => "hl/v1/sigchain/safety-number",
+            Self::InviteProof => "hl/v1/device/invite-proof",
             Self::HubKeyCommitment => "hl/v1/hub/hub-key-commitment",
             Self::HubSearchRoot => "hl/v1/hub/hub-search-root",
         }

@@ -2,7 +2,8 @@
 
 use crypto::hub::{HubKeyWrap, Roster};
 use crypto::identity::{
-    DeviceCard, LoginChallenge, LoginProof, RequestProof, Sigchain, TransportAttestation,
+    DeviceCard, InviteProof, LoginChallenge, LoginProof, RequestProof, Sigchain,
+    TransportAttestation,
 };
 use crypto::provisioning::Invitation;
 use crypto::record::{Erasure, Export, RecordFront, RecordHeader, SealedRecord};
@@ -25,6 +26,7 @@ pub fn decoders(bytes: &[u8]) {
         Escrow,
         Export,
         HubKeyWrap,
+        InviteProof,
         LoginChallenge,
         LoginProof,
         RecordFront,

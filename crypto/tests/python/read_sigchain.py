@@ -34,6 +34,7 @@ DEVICE_HPKE_IKM = "hl/v1/device/device-hpke-ikm"
 DEVICE_NOSTR_KEY = "hl/v1/device/device-nostr-key"
 DEVICE_SUBKEY_ATTEST = "hl/v1/device/device-subkey-attest"
 AUTH_CHALLENGE = "hl/v1/device/auth-challenge"
+INVITE_PROOF = "hl/v1/device/invite-proof"
 REQUEST_POP = "hl/v1/device/request-pop"
 SIGCHAIN_LINK = "hl/v1/sigchain/sigchain-link"
 SIGCHAIN_HASH = "hl/v1/sigchain/sigchain-hash"
@@ -271,6 +272,25 @@ def check_request(sign_key: bytes, proof: bytes, facts: dict) -> int:
     return int.from_bytes(time, "big")
 
 
+def check_invite(chain: Chain, proof: bytes, origin: str, code: str) -> str:
+    source = Input(proof)
+    source.front(b"HLIP")
+    device, head = source.take(16), source.take(36)
+    if head != u32(chain.seqno) + chain.head:
+        raise Refused("the invite is redeemed for another chain")
+    message = (
+        b"\x01"
+        + vector(origin.encode())
+        + hashlib.sha256(code.encode()).digest()
+        + chain.user
+        + device
+        + head
+    )
+    check_signature(chain.device_at(device, head), INVITE_PROOF, message, source.take(64))
+    source.end()
+    return device.hex()
+
+
 def main() -> None:
     given = json.load(sys.stdin)
     part = {name: bytes.fromhex(text) for name, text in given["hex"].items()}
@@ -284,6 +304,8 @@ def main() -> None:
         "rotation_due": chain.rotation_due,
         "transport": sorted(key.hex() for key in chain.transport.values()),
     }
+    if "invite" in part:
+        answer["invite"] = check_invite(chain, part["invite"], given["origin"], given["code"])
     if "seed" in part:
         seed, device = part["seed"], part["device"]
         sign_key = Ed25519PrivateKey.from_private_bytes(derive(seed, DEVICE_SIGN_SEED, b""))
