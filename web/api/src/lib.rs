@@ -9,6 +9,7 @@
 mod call;
 mod endpoints;
 mod gate;
+mod keylog;
 mod limit;
 mod refusal;
 mod route;
@@ -16,6 +17,7 @@ mod shared;
 mod spent;
 
 pub use call::{Call, Caller};
+pub use keylog::KeyLogError;
 pub use refusal::Refusal;
 pub use route::{Access, RouteFacts};
 pub use shared::{Shared, WebOptions};

@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Response};
 use protocol::{Code, Problem};
 use store::StoreError;
 
+use crate::keylog::KeyLogError;
+
 /// A refusal: a code for programs, a sentence for people. What went wrong inside the server is
 /// logged and not told.
 #[derive(Debug)]
@@ -123,6 +125,15 @@ impl From<StoreError> for Refusal {
                     "nothing can be saved right now; try again soon",
                 )
             }
+            error => Self::internal(error),
+        }
+    }
+}
+
+impl From<KeyLogError> for Refusal {
+    fn from(error: KeyLogError) -> Self {
+        match error {
+            KeyLogError::Store(error) => error.into(),
             error => Self::internal(error),
         }
     }

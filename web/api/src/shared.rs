@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crypto::transparency::{Leaf, LogSigner, SignedCheckpoint};
 use crypto::{Entropy, OsEntropy};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use store::{SecretHash, Store};
+use store::{Changes, SecretHash, Store};
+use tokio::sync::watch;
 
+use crate::keylog::{KeyLog, KeyLogError};
 use crate::limit::Limits;
 use crate::refusal::Refusal;
 use crate::spent::{GivenOut, SeenOnce};
@@ -49,6 +52,7 @@ pub struct Shared {
     pub(crate) store: Arc<Store>,
     pub(crate) options: WebOptions,
     pub(crate) limits: Limits,
+    pub(crate) keylog: KeyLog,
     /// Nonces of login challenges that wait for their answer.
     pub(crate) challenges: GivenOut,
     /// Nonces of requests that were served.
@@ -56,16 +60,54 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Over a store that is open.
-    #[must_use]
-    pub fn new(store: Arc<Store>, options: WebOptions) -> Self {
-        Self {
+    /// Over a store that is open. `signer` signs the heads of the key-transparency log; clients
+    /// pin its key, so it must outlive the process.
+    ///
+    /// # Errors
+    /// See [`KeyLogError`].
+    pub async fn open(
+        store: Arc<Store>,
+        options: WebOptions,
+        signer: LogSigner,
+    ) -> Result<Self, KeyLogError> {
+        Ok(Self {
+            keylog: KeyLog::open(&store, signer).await?,
             store,
             options,
             limits: Limits::new(),
             challenges: GivenOut::new(),
             proofs: SeenOnce::new(),
-        }
+        })
+    }
+
+    /// Commits `changes`, and enters the heads that sigchains and rosters reach by them into
+    /// the key-transparency log: what is handed out is in the log.
+    pub(crate) async fn commit_with_heads(
+        &self,
+        changes: Changes,
+        heads: &[Leaf],
+    ) -> Result<(), Refusal> {
+        Ok(self.keylog.commit(&self.store, changes, heads).await?)
+    }
+
+    /// The newest signed head of the key-transparency log, as it changes.
+    #[must_use]
+    pub fn checkpoints(&self) -> watch::Receiver<Option<SignedCheckpoint>> {
+        self.keylog.newest()
+    }
+
+    /// The body of an `add-checkpoint` request (c2sp.org/tlog-witness) to a witness that has
+    /// seen the log at the size `old`.
+    pub async fn witness_request(&self, old: u64) -> Option<String> {
+        Some(self.keylog.request(old).await?.to_body())
+    }
+
+    /// Keeps what witnesses signed about the head of `size`.
+    ///
+    /// # Errors
+    /// See [`KeyLogError`]; lines that are no signatures are refused.
+    pub async fn add_cosignatures(&self, size: u64, lines: &str) -> Result<(), KeyLogError> {
+        self.keylog.add_cosignatures(&self.store, size, lines).await
     }
 
     /// A new secret, and what the server keeps of it.

@@ -1,0 +1,190 @@
+//! The key-transparency log of this server (`docs/protocol/transparency-v1.md`).
+//!
+//! A leaf and the change that it announces are kept in one commit: nobody is handed a sigchain
+//! or a roster whose head is not in the log.
+
+use std::collections::BTreeMap;
+
+use crypto::identity::ChainHead;
+use crypto::transparency::{
+    AddCheckpoint, FormatError, Leaf, Log, LogSigner, NoteName, Proof, SignedCheckpoint, Subject,
+};
+use store::{Changes, Store, StoreError, VaultChange};
+use tokio::sync::{Mutex, MutexGuard, watch};
+
+/// Why the log cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyLogError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stored entry or head is not one.
+    #[error("the key log in the database is damaged ({0}). Restore a backup")]
+    Damaged(#[from] FormatError),
+    /// The entries are not those that were signed.
+    #[error(
+        "the key log in the database is not the one that was signed last: entries are missing or changed. Restore a newer backup; clients refuse a log that goes back"
+    )]
+    Forked,
+}
+
+/// The log, of which there is one writer.
+pub(crate) struct KeyLog {
+    signer: LogSigner,
+    state: Mutex<State>,
+    newest: watch::Sender<Option<SignedCheckpoint>>,
+}
+
+struct State {
+    log: Log,
+    heads: BTreeMap<Subject, ChainHead>,
+    /// Whether it may lag behind the database, because a commit's answer was lost.
+    in_doubt: bool,
+}
+
+impl State {
+    fn new(log: Log) -> Self {
+        let heads = log.leaves().iter().map(|leaf| (leaf.subject, leaf.head));
+        Self {
+            heads: heads.collect(),
+            log,
+            in_doubt: false,
+        }
+    }
+}
+
+impl KeyLog {
+    /// Reads the log and checks it against what was signed last.
+    pub(crate) async fn open(store: &Store, signer: LogSigner) -> Result<Self, KeyLogError> {
+        let log = load(store, signer.key().name()).await?;
+        let newest = newest(store, &log).await?;
+        Ok(Self {
+            signer,
+            state: Mutex::new(State::new(log)),
+            newest: watch::Sender::new(newest),
+        })
+    }
+
+    /// Commits `changes` together with leaves for the heads that they lead to. A head that the
+    /// log has already is not entered again.
+    pub(crate) async fn commit(
+        &self,
+        store: &Store,
+        mut changes: Changes,
+        heads: &[Leaf],
+    ) -> Result<(), KeyLogError> {
+        let mut state = self.current(store).await?;
+        let before = state.log.size();
+        for leaf in heads {
+            if state.heads.insert(leaf.subject, leaf.head) == Some(leaf.head) {
+                continue;
+            }
+            changes.push(VaultChange::LogExtended {
+                position: state.log.append(*leaf),
+                leaf: leaf.encode().to_vec(),
+            });
+        }
+        if state.log.size() == before {
+            return Ok(store.commit(changes).await?);
+        }
+        let checkpoint = state.log.sign(&self.signer);
+        changes.push(VaultChange::CheckpointSigned {
+            size: state.log.size(),
+            note: checkpoint.as_str().to_owned(),
+        });
+        state.in_doubt = true;
+        store.commit(changes).await?;
+        state.in_doubt = false;
+        self.newest.send_replace(Some(checkpoint));
+        Ok(())
+    }
+
+    /// Adds what witnesses signed about the checkpoint of `size`, unless a newer one is out.
+    pub(crate) async fn add_cosignatures(
+        &self,
+        store: &Store,
+        size: u64,
+        lines: &str,
+    ) -> Result<(), KeyLogError> {
+        let _one_writer = self.state.lock().await;
+        let newest = self.newest.borrow().clone();
+        let Some(newest) = newest.filter(|newest| newest.checkpoint().size == size) else {
+            return Ok(());
+        };
+        let signed = newest.with_cosignatures(lines)?;
+        let change = VaultChange::CheckpointSigned {
+            size,
+            note: signed.as_str().to_owned(),
+        };
+        store.commit(store::Change::from(change).into()).await?;
+        self.newest.send_replace(Some(signed));
+        Ok(())
+    }
+
+    /// The newest signed head, as it changes; `None` while the log is empty.
+    pub(crate) fn newest(&self) -> watch::Receiver<Option<SignedCheckpoint>> {
+        self.newest.subscribe()
+    }
+
+    /// What to send to a witness that has seen the log at `old`.
+    pub(crate) async fn request(&self, old: u64) -> Option<AddCheckpoint> {
+        let checkpoint = self.newest.borrow().clone()?;
+        self.state.lock().await.log.request(old, &checkpoint)
+    }
+
+    /// Leaves from the one numbered `from`, at most `limit`.
+    pub(crate) async fn leaves(&self, from: u64, limit: usize) -> Vec<Leaf> {
+        let state = self.state.lock().await;
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let leaves = state.log.leaves().iter().skip(from).take(limit);
+        leaves.copied().collect()
+    }
+
+    /// That the leaf numbered `place` is in the log of `size`.
+    pub(crate) async fn prove_inclusion(&self, place: u64, size: u64) -> Option<Proof> {
+        self.state.lock().await.log.prove_inclusion(place, size)
+    }
+
+    /// That the log of `old` is the beginning of the log of `new`.
+    pub(crate) async fn prove_consistency(&self, old: u64, new: u64) -> Option<Proof> {
+        self.state.lock().await.log.prove_consistency(old, new)
+    }
+
+    /// The log as the database has it.
+    async fn current(&self, store: &Store) -> Result<MutexGuard<'_, State>, KeyLogError> {
+        let mut state = self.state.lock().await;
+        if state.in_doubt {
+            let log = load(store, self.signer.key().name()).await?;
+            self.newest.send_replace(newest(store, &log).await?);
+            *state = State::new(log);
+        }
+        Ok(state)
+    }
+}
+
+async fn load(store: &Store, origin: &NoteName) -> Result<Log, KeyLogError> {
+    let mut log = Log::new(origin.clone());
+    loop {
+        let page = store.reader().log_leaves(log.size()).await?;
+        if page.is_empty() {
+            return Ok(log);
+        }
+        for leaf in page {
+            log.append(Leaf::decode(&leaf)?);
+        }
+    }
+}
+
+async fn newest(store: &Store, log: &Log) -> Result<Option<SignedCheckpoint>, KeyLogError> {
+    let Some((_, note)) = store.reader().log_checkpoint().await? else {
+        return match log.size() {
+            0 => Ok(None),
+            _ => Err(KeyLogError::Forked),
+        };
+    };
+    let signed = SignedCheckpoint::parse(&note)?;
+    match *signed.checkpoint() == log.checkpoint() {
+        true => Ok(Some(signed)),
+        false => Err(KeyLogError::Forked),
+    }
+}
