@@ -1,18 +1,26 @@
 //! The one way to write.
 
+mod attachment;
 mod audit;
 mod erase;
 mod exchange;
 mod login;
+mod plan;
 mod record;
+mod session;
 mod vault;
+
+pub use session::{Refreshed, SessionRefresh};
 
 use std::time::Duration;
 
 use crate::audit::{AuditEntry, AuditHash};
 use crate::engine::{Transaction, args};
 use crate::error::StoreError;
+use crate::id::UserId;
+use crate::login::LoginChange;
 use crate::open::Store;
+use crate::plan::HotlinePlan;
 use crate::row::{
     BanRow, BindingRow, CallEnd, CallStart, CallerHash, OutcomeClass, VoicemailStart,
 };
@@ -60,6 +68,17 @@ pub enum Change {
         /// When.
         applied_at: Timestamp,
     },
+    /// What people look at of the file that was applied in the same commit: replaces the shifts
+    /// and groups of all hubs, and keeps which volunteer is which person.
+    HotlinePlanned(Box<HotlinePlan>),
+    /// A volunteer of the hotline file is this person, or nobody that is known; refused for a
+    /// name that is in no hotline file.
+    AccountLinked {
+        /// The volunteer's name in the file.
+        volunteer: String,
+        /// Who they are.
+        user: Option<UserId>,
+    },
     /// A number was banned, or its ban changed.
     BanAdded(BanRow),
     /// A ban was lifted.
@@ -85,6 +104,8 @@ pub enum Change {
     },
     /// Something of the vault.
     Vault(VaultChange),
+    /// Something about logins.
+    Login(LoginChange),
     /// Something happened that the trail must tell, together with the change that it tells of.
     Audited(AuditEntry),
     /// Something is to be forgotten; [`Store::scrub`] then takes its traces from the disk.
@@ -94,6 +115,12 @@ pub enum Change {
 impl From<VaultChange> for Change {
     fn from(change: VaultChange) -> Self {
         Self::Vault(change)
+    }
+}
+
+impl From<LoginChange> for Change {
+    fn from(change: LoginChange) -> Self {
+        Self::Login(change)
     }
 }
 
@@ -276,6 +303,10 @@ async fn apply(
             body,
             applied_at,
         } => exchange::apply_hotline(db, hash, body, *applied_at).await?,
+        Change::HotlinePlanned(plan) => plan::replace(db, plan).await?,
+        Change::AccountLinked { volunteer, user } => {
+            plan::link_account(db, volunteer, *user).await?;
+        }
         Change::BanAdded(ban) => exchange::add_ban(db, ban).await?,
         Change::BanRemoved { hub, caller } => {
             let sql = "DELETE FROM ban WHERE hub = $1 AND caller = $2";
@@ -286,6 +317,7 @@ async fn apply(
         }
         Change::Counted { counter, by } => exchange::count(db, counter, *by).await?,
         Change::Vault(change) => vault::apply(db, change).await?,
+        Change::Login(change) => login::apply(db, change).await?,
         Change::Audited(entry) => {
             let hash = audit_hash.ok_or(Refused::NoAuditHash)?;
             audit::append(db, entry, hash).await?;

@@ -29,6 +29,8 @@ ids! {
     RoleId,
     /// A vault that waits for its server share.
     VaultId,
+    /// A login.
+    SessionId,
 }
 
 /// Bytes that the server cannot read or need not: never printed.

@@ -8,6 +8,7 @@
 //! The SQL keeps to what SQLite and PostgreSQL share; the reasons are in
 //! `docs/adr/0007-one-store-two-engines.md`.
 
+mod attachment;
 mod audit;
 mod backup;
 mod commit;
@@ -15,23 +16,34 @@ mod decode;
 mod engine;
 mod error;
 mod id;
+mod login;
 mod open;
 mod people;
+mod plan;
 mod read;
 mod role;
 mod row;
 mod scope;
 mod vault;
 
+pub use attachment::{
+    ATTACHMENT_CHUNK_BYTES, AttachmentRow, AttachmentState, MAX_ATTACHMENT_BYTES,
+    MAX_ATTACHMENT_READ_BYTES, MAX_OPEN_UPLOADS,
+};
 pub use audit::{
     AuditChain, AuditEntry, AuditFault, AuditHash, AuditHead, AuditKind, AuditRow, AuditSubject,
     AuditSummary,
 };
-pub use commit::{Change, Changes, HotlineBody};
+pub use commit::{Change, Changes, HotlineBody, Refreshed, SessionRefresh};
 pub use engine::{Engine, PostgresUrl};
 pub use error::{Place, StoreError};
-pub use id::{DeviceId, HubId, RecordId, RoleId, Sealed, SecretHash, UserId, VaultId};
+pub use id::{DeviceId, HubId, RecordId, RoleId, Sealed, SecretHash, SessionId, UserId, VaultId};
+pub use login::{
+    BootstrapRow, LoginChange, MAX_PASSKEYS_PER_PERSON, MAX_SESSIONS_PER_DEVICE, PasskeyRow,
+    SessionRow,
+};
 pub use open::{Store, StoreOptions};
+pub use plan::{GroupKind, GroupRow, HotlinePlan, HubPlan, PhoneAccountRow, ShiftRow};
 pub use read::{CallFilter, MAX_CALLS_PER_QUERY, Reader};
 pub use role::{Permissions, Role};
 pub use row::{
@@ -40,6 +52,6 @@ pub use row::{
 };
 pub use scope::{MAX_RECORDS_PER_QUERY, RecordFilter, Scoped};
 pub use vault::{
-    DeviceRow, Erasure, HubKeyRow, HubRow, InviteRow, MemberRow, RecordRow, RoleRow, SealedRecord,
-    SessionRow, Token, Tombstone, UserRow, UserStatus, VaultChange,
+    DeviceRow, Erasure, HubKeyRow, HubRow, HubSettingRow, InviteRow, MemberRow, RecordRow, RoleRow,
+    SealedRecord, Token, Tombstone, UserRow, UserStatus, VaultChange, Visibility,
 };

@@ -1,14 +1,12 @@
 //! Queries about people and the installation, which belong to no hub.
 
-use jiff::Timestamp;
-
 use crate::decode::{fixed, id, optional_fixed, optional_time, time, unreadable, word};
 use crate::engine::{Row, args};
 use crate::error::StoreError;
 use crate::id::{DeviceId, HubId, Sealed, SecretHash, UserId, VaultId};
 use crate::read::Reader;
 use crate::role::Role;
-use crate::vault::{DeviceRow, HubRow, InviteRow, MemberRow, SessionRow, UserRow, UserStatus};
+use crate::vault::{DeviceRow, HubRow, InviteRow, MemberRow, UserRow, UserStatus};
 
 /// Most leaves that one query returns.
 const MAX_LEAVES_PER_QUERY: u32 = 10_000;
@@ -78,25 +76,6 @@ impl Reader {
     pub async fn memberships(&self, user: UserId) -> Result<Vec<MemberRow>, StoreError> {
         let sql = "SELECT * FROM membership WHERE person = $1 ORDER BY hub";
         self.query(sql, args![&user.0], member).await
-    }
-
-    /// The login of this token that is in force at `at`: the person is active, the device is not
-    /// revoked.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub async fn session(
-        &self,
-        token: SecretHash,
-        at: Timestamp,
-    ) -> Result<Option<SessionRow>, StoreError> {
-        let sql = "SELECT session.* FROM session \
-                   JOIN person ON person.id = session.person \
-                   JOIN device ON device.id = session.device \
-                   WHERE token = $1 AND expires_at > $2 AND person.status = 'active' \
-                   AND device.revoked_at IS NULL";
-        let args = args![&token.0, at.as_microsecond()];
-        Ok(self.query(sql, args, session).await?.pop())
     }
 
     /// The invitation of this code, used or not.
@@ -183,17 +162,6 @@ pub(crate) fn member(row: &Row) -> Result<MemberRow, sqlx::Error> {
         user: UserId(fixed(row, "person")?),
         role: role(row)?,
         since: time(row, "since")?,
-    })
-}
-
-fn session(row: &Row) -> Result<SessionRow, sqlx::Error> {
-    Ok(SessionRow {
-        token: SecretHash(fixed(row, "token")?),
-        user: UserId(fixed(row, "person")?),
-        device: DeviceId(fixed(row, "device")?),
-        sign_key: fixed(row, "sign_key")?,
-        created_at: time(row, "created_at")?,
-        expires_at: time(row, "expires_at")?,
     })
 }
 

@@ -14,7 +14,8 @@ use crate::read::{CallFilter, Reader};
 use crate::role::{Permissions, Role};
 use crate::row::{CallRow, VoicemailRow};
 use crate::vault::{
-    HubRow, InviteRow, MemberRow, RecordRow, RoleRow, SealedRecord, Token, Tombstone, UserStatus,
+    HubRow, HubSettingRow, InviteRow, MemberRow, RecordRow, RoleRow, SealedRecord, Token,
+    Tombstone, UserStatus, Visibility,
 };
 
 /// Most revisions that one query returns.
@@ -34,6 +35,17 @@ pub struct RecordFilter {
     /// At most so many; at most [`MAX_RECORDS_PER_QUERY`].
     pub limit: u32,
 }
+
+/// Which rows of `record` a person may see, by the second and third argument of the query:
+/// those that they began, and those of everybody that are not private.
+macro_rules! visible_sql {
+    () => {
+        "(($2 IS NULL AND record.visibility = 0) OR EXISTS (SELECT 1 FROM record AS begun \
+         WHERE begun.hub = record.hub AND begun.id = record.id AND begun.revision = 1 \
+         AND begun.author = $3))"
+    };
+}
+pub(crate) use visible_sql;
 
 /// One person's view of one hub. It holds for a request, not for a session: a role may be
 /// withdrawn at any time.
@@ -138,6 +150,17 @@ impl Scoped<'_> {
         Err(StoreError::NotAllowed)
     }
 
+    /// Refuses unless any of `enough` is granted.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAllowed`].
+    pub fn require_any(&self, enough: &[Permissions]) -> Result<(), StoreError> {
+        if enough.iter().any(|enough| self.permissions.has(*enough)) {
+            return Ok(());
+        }
+        Err(StoreError::NotAllowed)
+    }
+
     /// The members, by id.
     ///
     /// # Errors
@@ -194,22 +217,25 @@ impl Scoped<'_> {
         self.query(sql, &[Arg::from(&self.user.0)], decode).await
     }
 
-    /// The newest revisions of records, by id: all of them with
+    /// The newest revisions of records, by id: all of them but other people's private ones with
     /// [`Permissions::READ_RECORDS`], otherwise those that this person began.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn records(&self, filter: &RecordFilter) -> Result<Vec<RecordRow>, StoreError> {
-        let sql = "SELECT * FROM record WHERE hub = $1 AND ($2 IS NULL OR EXISTS (SELECT 1 \
-                   FROM record AS begun WHERE begun.hub = record.hub AND begun.id = record.id \
-                   AND begun.revision = 1 AND begun.author = $2)) \
-                   AND revision = (SELECT max(newest.revision) FROM record AS newest \
-                   WHERE newest.hub = record.hub AND newest.id = record.id) \
-                   AND ($3 IS NULL OR kind = $3) AND ($4 IS NULL OR call = $4) \
-                   AND ($5 IS NULL OR id > $5) ORDER BY id LIMIT $6";
+        let sql = concat!(
+            "SELECT * FROM record WHERE hub = $1 AND ",
+            visible_sql!(),
+            " AND revision = (SELECT max(newest.revision) FROM record AS newest \
+             WHERE newest.hub = record.hub AND newest.id = record.id) \
+             AND ($4 IS NULL OR kind = $4) AND ($5 IS NULL OR call = $5) \
+             AND ($6 IS NULL OR id > $6) ORDER BY id LIMIT $7"
+        );
         let after = filter.after.as_ref().map(|after| after.0.as_slice());
+        let [own, user] = self.visibility();
         let args = [
-            self.own_only(),
+            own,
+            user,
             Arg::from(filter.kind.map(i64::from)),
             Arg::from(filter.call.map(u64::cast_signed)),
             Arg::from(after),
@@ -224,11 +250,13 @@ impl Scoped<'_> {
     /// # Errors
     /// See [`StoreError`].
     pub async fn record(&self, id: RecordId) -> Result<Vec<RecordRow>, StoreError> {
-        let sql = "SELECT * FROM record WHERE hub = $1 AND id = $3 AND ($2 IS NULL OR EXISTS \
-                   (SELECT 1 FROM record AS begun WHERE begun.hub = record.hub \
-                   AND begun.id = record.id AND begun.revision = 1 AND begun.author = $2)) \
-                   ORDER BY revision";
-        self.query(sql, &[self.own_only(), Arg::from(&id.0)], record)
+        let sql = concat!(
+            "SELECT * FROM record WHERE hub = $1 AND id = $4 AND ",
+            visible_sql!(),
+            " ORDER BY revision"
+        );
+        let [own, user] = self.visibility();
+        self.query(sql, &[own, user, Arg::from(&id.0)], record)
             .await
     }
 
@@ -237,12 +265,19 @@ impl Scoped<'_> {
     /// # Errors
     /// See [`StoreError`].
     pub async fn search(&self, token: Token) -> Result<Vec<RecordId>, StoreError> {
-        let sql = "SELECT record FROM record_token WHERE hub = $1 AND field = $3 AND token = $4 \
-                   AND ($2 IS NULL OR EXISTS (SELECT 1 FROM record AS begun \
-                   WHERE begun.hub = record_token.hub AND begun.id = record_token.record \
-                   AND begun.revision = 1 AND begun.author = $2)) ORDER BY record";
+        let sql = concat!(
+            "SELECT record_token.record FROM record_token \
+             WHERE record_token.hub = $1 AND field = $4 AND token = $5 AND EXISTS \
+             (SELECT 1 FROM record WHERE record.hub = $1 AND record.id = record_token.record \
+             AND record.revision = (SELECT max(newest.revision) FROM record AS newest \
+             WHERE newest.hub = $1 AND newest.id = record.id) AND ",
+            visible_sql!(),
+            ") ORDER BY record_token.record"
+        );
+        let [own, user] = self.visibility();
         let args = [
-            self.own_only(),
+            own,
+            user,
             Arg::from(i64::from(token.field)),
             Arg::from(&token.word),
         ];
@@ -338,17 +373,32 @@ impl Scoped<'_> {
         self.reader.audit_page(chain, after, limit).await
     }
 
-    /// The person whose records alone may be read; NULL for everybody's.
-    fn own_only(&self) -> Arg<'_> {
+    /// The sealed settings of the hub, by topic.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn settings(&self) -> Result<Vec<HubSettingRow>, StoreError> {
+        let sql = "SELECT * FROM hub_setting WHERE hub = $1 ORDER BY topic";
+        self.query(sql, &[], setting).await
+    }
+
+    /// The two arguments of [`visible_sql`]: the person whose records alone may be read, NULL
+    /// for everybody's; and the person themselves.
+    pub(crate) fn visibility(&self) -> [Arg<'_>; 2] {
+        let user = Arg::from(&self.user.0);
         if self.permissions.has(Permissions::READ_RECORDS) {
-            Arg::Bytes(None)
+            [Arg::Bytes(None), user]
         } else {
-            Arg::from(&self.user.0)
+            [user, user]
         }
     }
 
+    pub(crate) fn reader(&self) -> &Reader {
+        self.reader
+    }
+
     /// A query whose first argument is the hub.
-    async fn query<T>(
+    pub(crate) async fn query<T>(
         &self,
         sql: &'static str,
         more: &[Arg<'_>],
@@ -379,7 +429,20 @@ fn record(row: &Row) -> Result<RecordRow, sqlx::Error> {
         parent: fixed(row, "parent")?,
         author: optional_fixed(row, "author")?.map(UserId),
         call: call.map(i64::cast_unsigned),
+        visibility: Visibility::from_code(row.get("visibility")?)
+            .ok_or_else(|| unreadable("visibility"))?,
         sealed,
         created_at: time(row, "created_at")?,
+    })
+}
+
+fn setting(row: &Row) -> Result<HubSettingRow, sqlx::Error> {
+    Ok(HubSettingRow {
+        hub: HubId(fixed(row, "hub")?),
+        topic: small(row, "topic")?,
+        revision: small(row, "revision")?,
+        body: Sealed(row.get("body")?),
+        author: UserId(fixed(row, "author")?),
+        changed_at: time(row, "changed_at")?,
     })
 }

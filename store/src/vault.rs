@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::attachment::AttachmentRow;
 use crate::id::{DeviceId, HubId, RecordId, RoleId, Sealed, SecretHash, UserId, VaultId};
 use crate::role::{Permissions, Role};
 
@@ -114,6 +115,31 @@ pub struct HubKeyRow {
     pub created_at: Timestamp,
 }
 
+/// Whom the server shows a record to. Who can open it is decided by its manifest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Visibility {
+    /// Its author, and whoever may read all records.
+    #[default]
+    Shared,
+    /// Its author alone.
+    Private,
+}
+
+impl Visibility {
+    pub(crate) fn code(self) -> i64 {
+        match self {
+            Self::Shared => 0,
+            Self::Private => 1,
+        }
+    }
+
+    pub(crate) fn from_code(code: i64) -> Option<Self> {
+        [Self::Shared, Self::Private]
+            .into_iter()
+            .find(|visibility| visibility.code() == code)
+    }
+}
+
 /// One revision of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordRow {
@@ -131,6 +157,8 @@ pub struct RecordRow {
     pub author: Option<UserId>,
     /// The call that it is about.
     pub call: Option<u64>,
+    /// Whom the server shows it to.
+    pub visibility: Visibility,
     /// What the readers get; `None` once erased.
     pub sealed: Option<SealedRecord>,
     /// When it came here.
@@ -189,21 +217,22 @@ pub struct InviteRow {
     pub used: Option<(UserId, Timestamp)>,
 }
 
-/// A login.
+/// Settings of a hub that its members see and its server need not: the fields of notes, for
+/// example.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionRow {
-    /// The hash of its token.
-    pub token: SecretHash,
+pub struct HubSettingRow {
     /// Whose.
-    pub user: UserId,
-    /// From which device.
-    pub device: DeviceId,
-    /// The key that the token is bound to.
-    pub sign_key: [u8; 32],
-    /// Since when.
-    pub created_at: Timestamp,
-    /// Until when.
-    pub expires_at: Timestamp,
+    pub hub: HubId,
+    /// The code of what they are about.
+    pub topic: u16,
+    /// Counts the changes, from 1.
+    pub revision: u32,
+    /// Sealed with the hub's key.
+    pub body: Sealed,
+    /// Who changed them last.
+    pub author: UserId,
+    /// When.
+    pub changed_at: Timestamp,
 }
 
 /// One thing of the vault to be kept. What is added once and then never changes may be told
@@ -314,6 +343,8 @@ pub enum VaultChange {
         manifest_revision: u32,
         /// The new list.
         manifest: Sealed,
+        /// Whom the server shows the revision to from now on.
+        visibility: Visibility,
     },
     /// A person may hear a message.
     VoicemailReaderSet {
@@ -347,16 +378,40 @@ pub enum VaultChange {
         /// The hash of its code.
         code: SecretHash,
     },
-    /// Somebody logged in; refused unless they are active and the device is theirs.
-    SessionOpened(SessionRow),
-    /// Somebody logged out.
-    SessionClosed {
-        /// The hash of its token.
-        token: SecretHash,
+    /// A hub's settings on one topic changed; refused unless the revision is one more than what
+    /// is there.
+    HubSettingChanged(HubSettingRow),
+    /// The upload of a file began; refused when it is too long, or the person has too many begun.
+    AttachmentBegun(AttachmentRow),
+    /// The next piece of a file; refused when it is not the next, or not as long as it must be.
+    AttachmentChunkAdded {
+        /// Where.
+        hub: HubId,
+        /// Which file.
+        record: RecordId,
+        /// Counts the pieces, from 0.
+        position: u32,
+        /// [`ATTACHMENT_CHUNK_BYTES`](crate::ATTACHMENT_CHUNK_BYTES); the last one what is left.
+        body: Sealed,
     },
-    /// Sessions that ended before this are forgotten.
-    SessionsExpired {
-        /// When they ended at the latest.
+    /// A file is whole. Its record must have been added by the same person, in this commit at
+    /// the latest.
+    AttachmentCompleted {
+        /// Where.
+        hub: HubId,
+        /// Which file.
+        record: RecordId,
+    },
+    /// An upload was given up. A file that is whole stays.
+    AttachmentCancelled {
+        /// Where.
+        hub: HubId,
+        /// Which file.
+        record: RecordId,
+    },
+    /// Uploads that began before this and are not whole are given up.
+    UploadsExpired {
+        /// When they began at the latest.
         before: Timestamp,
     },
     /// The next leaf of the key-transparency log.
@@ -387,7 +442,8 @@ pub enum Erasure {
         /// Whether a ban stays, which needs the hash.
         keep_bans: bool,
     },
-    /// A record: bodies, headers, wrapped keys and words of all revisions.
+    /// A record: bodies, headers, wrapped keys and words of all revisions, and the bytes of its
+    /// files.
     Record {
         /// Where.
         hub: HubId,
@@ -398,7 +454,8 @@ pub enum Erasure {
         /// When.
         at: Timestamp,
     },
-    /// A person: profile, sessions, memberships, wrapped keys and shares. The sigchain stays,
+    /// A person: profile, sessions, passkeys, ways back in, memberships, wrapped keys and shares,
+    /// and which volunteer of the hotline file they were. The sigchain stays,
     /// because what they signed for others rests on it; so does what they wrote for others.
     User {
         /// Who.

@@ -128,6 +128,12 @@ kinds! {
     Exported = 109, "exported";
     /// A call was reported as abuse.
     SpamReported = 110, "spam-reported";
+    /// A token that had been exchanged was shown again; its session ended.
+    TokenReused = 111, "token-reused";
+    /// Somebody came back with a backup code or a recovery key.
+    AccountRecovered = 112, "account-recovered";
+    /// New backup codes or a new recovery key replaced the old ones.
+    RecoveryReplaced = 113, "recovery-replaced";
     /// A device was added.
     DeviceAdded = 200, "device-added";
     /// A device was revoked.

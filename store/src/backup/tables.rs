@@ -56,7 +56,8 @@ pub(crate) const TABLES: &[Table] = tables! {
     vault_share [1] { vault Bytes, person Bytes, body Bytes }
     record [3] {
         hub Bytes, id Bytes, revision Int, kind Int, parent Bytes, author Bytes, call Int,
-        header Bytes, body Bytes, manifest_revision Int, manifest Bytes, created_at Int
+        header Bytes, body Bytes, manifest_revision Int, manifest Bytes, created_at Int,
+        visibility Int
     }
     record_token [4] { hub Bytes, field Int, token Bytes, record Bytes }
     tombstone [2] { hub Bytes, record Bytes, body Bytes, erased_at Int }
@@ -65,9 +66,36 @@ pub(crate) const TABLES: &[Table] = tables! {
         code Bytes, hub Bytes, role Text, own_role Bytes, invited_by Bytes, created_at Int,
         expires_at Int, used_at Int, used_by Bytes
     }
-    session [1] {
-        token Bytes, person Bytes, device Bytes, sign_key Bytes, created_at Int, expires_at Int
+    shift [2] {
+        hub Text, position Int, name Text, days Int, from_minute Int, to_minute Int
     }
+    shift_member [4] { hub Text, shift Int, kind Text, name Text }
+    ring_group [3] { hub Text, kind Text, name Text }
+    ring_group_member [4] { hub Text, kind Text, name Text, volunteer Text }
+    phone_account [1] { volunteer Text, person Bytes, in_file Int }
+    session [1] {
+        id Bytes, person Bytes, device Bytes, sign_key Bytes, created_at Int, seen_at Int,
+        access Bytes, access_expires_at Int, refresh Bytes, refresh_expires_at Int
+    }
+    session_spent [1] { refresh Bytes, session Bytes, expires_at Int }
+    passkey [1] {
+        credential Bytes, person Bytes, device Bytes, body Bytes, name Bytes, counter Int,
+        created_at Int, used_at Int
+    }
+    recovery_escrow [1] { person Bytes, body Bytes, set_at Int }
+    backup_code [2] { person Bytes, verifier Bytes, escrow Bytes, set_at Int, used_at Int }
+    items_key [2] { person Bytes, generation Int, body Bytes }
+    bootstrap [1] {
+        one Int, code Bytes, created_at Int, expires_at Int, used_at Int, used_by Bytes
+    }
+    hub_setting [2] {
+        hub Bytes, topic Int, revision Int, body Bytes, author Bytes, changed_at Int
+    }
+    attachment [2] {
+        hub Bytes, record Bytes, attached_to Bytes, author Bytes, size Int, complete Int,
+        created_at Int
+    }
+    attachment_chunk [3] { hub Bytes, record Bytes, position Int, body Bytes }
     audit_head [1] { chain Bytes, seqno Int, hash Bytes }
     audit [2] {
         chain Bytes, seqno Int, at Int, kind Int, actor Bytes, subject_kind Int, subject Bytes,
@@ -79,7 +107,7 @@ pub(crate) const TABLES: &[Table] = tables! {
 };
 
 /// What a backup leaves out: a restored server must not let in who was shut out since.
-pub(super) const LEFT_OUT: &[&str] = &["session"];
+pub(super) const LEFT_OUT: &[&str] = &["session", "session_spent"];
 
 impl Table {
     /// `a, b, c`

@@ -26,8 +26,12 @@ pub(super) async fn apply(db: &mut Transaction, erasure: &Erasure) -> Result<(),
                        WHERE hub = $1 AND id = $2";
             let erased = db.execute(sql, args![&hub.0, &record.0]).await?;
             expect(erased, "a record that is not here")?;
-            let sql = "DELETE FROM record_token WHERE hub = $1 AND record = $2";
-            db.execute(sql, args![&hub.0, &record.0]).await?;
+            for sql in [
+                "DELETE FROM record_token WHERE hub = $1 AND record = $2",
+                "DELETE FROM attachment WHERE hub = $1 AND (record = $2 OR attached_to = $2)",
+            ] {
+                db.execute(sql, args![&hub.0, &record.0]).await?;
+            }
             db.execute(
                 "INSERT INTO tombstone (hub, record, body, erased_at) VALUES ($1, $2, $3, $4) \
                  ON CONFLICT (hub, record) DO NOTHING",
@@ -68,6 +72,12 @@ async fn person(
     expect(erased, "a person who is not here")?;
     for sql in [
         "DELETE FROM session WHERE person = $1",
+        "DELETE FROM passkey WHERE person = $1",
+        "DELETE FROM recovery_escrow WHERE person = $1",
+        "DELETE FROM backup_code WHERE person = $1",
+        "DELETE FROM items_key WHERE person = $1",
+        "DELETE FROM attachment WHERE author = $1 AND complete = 0",
+        "UPDATE phone_account SET person = NULL WHERE person = $1",
         "DELETE FROM membership WHERE person = $1",
         "DELETE FROM hub_key_wrap WHERE person = $1",
         "DELETE FROM vault_share WHERE person = $1",
@@ -81,6 +91,9 @@ async fn person(
             "UPDATE call SET answered_by = 'erased' WHERE answered_by = $1",
             "UPDATE call_rung SET volunteer = 'erased' WHERE volunteer = $1",
             "DELETE FROM volunteer_break WHERE volunteer = $1",
+            "DELETE FROM shift_member WHERE kind = 'volunteer' AND name = $1",
+            "DELETE FROM ring_group_member WHERE volunteer = $1",
+            "DELETE FROM phone_account WHERE volunteer = $1",
         ] {
             db.execute(sql, args![volunteer]).await?;
         }
@@ -110,6 +123,14 @@ impl Store {
                     "VACUUM record_token",
                     "VACUUM person",
                     "VACUUM session",
+                    "VACUUM session_spent",
+                    "VACUUM passkey",
+                    "VACUUM recovery_escrow",
+                    "VACUUM backup_code",
+                    "VACUUM items_key",
+                    "VACUUM attachment",
+                    "VACUUM attachment_chunk",
+                    "VACUUM phone_account",
                     "VACUUM hub_key_wrap",
                 ] {
                     self.writer.execute(sql).await.map_err(failed)?;

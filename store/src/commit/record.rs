@@ -4,7 +4,7 @@ use super::Refused;
 use super::vault::expect;
 use crate::engine::{Transaction, args};
 use crate::id::{HubId, RecordId, Sealed, UserId};
-use crate::vault::{RecordRow, Token};
+use crate::vault::{RecordRow, Token, Visibility};
 
 pub(super) async fn add(
     db: &mut Transaction,
@@ -19,8 +19,8 @@ pub(super) async fn add(
     let kept = db
         .execute(
             "INSERT INTO record (hub, id, revision, kind, parent, author, call, header, body, \
-             manifest_revision, manifest, created_at) \
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 \
+             manifest_revision, manifest, created_at, visibility) \
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 \
              WHERE NOT EXISTS (SELECT 1 FROM tombstone WHERE hub = $1 AND record = $2) \
              AND ($3 = 1 OR EXISTS \
              (SELECT 1 FROM record WHERE hub = $1 AND id = $2 AND revision = $3 - 1)) \
@@ -38,7 +38,8 @@ pub(super) async fn add(
                 &sealed.body.0,
                 i64::from(sealed.manifest_revision),
                 &sealed.manifest.0,
-                record.created_at.as_microsecond()
+                record.created_at.as_microsecond(),
+                record.visibility.code()
             ],
         )
         .await?;
@@ -66,10 +67,11 @@ pub(super) async fn replace_manifest(
     (hub, record, revision): (HubId, RecordId, u32),
     manifest_revision: u32,
     manifest: &Sealed,
+    visibility: Visibility,
 ) -> Result<(), Refused> {
     let replaced = db
         .execute(
-            "UPDATE record SET manifest_revision = $4, manifest = $5 \
+            "UPDATE record SET manifest_revision = $4, manifest = $5, visibility = $6 \
              WHERE hub = $1 AND id = $2 AND revision = $3 AND body IS NOT NULL \
              AND (manifest_revision = $4 - 1 OR (manifest_revision = $4 AND manifest = $5))",
             args![
@@ -77,7 +79,8 @@ pub(super) async fn replace_manifest(
                 &record.0,
                 i64::from(revision),
                 i64::from(manifest_revision),
-                &manifest.0
+                &manifest.0,
+                visibility.code()
             ],
         )
         .await?;

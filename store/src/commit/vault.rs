@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::{Refused, login, record};
+use super::{Refused, attachment, login, record};
 use crate::engine::{Transaction, args};
 use crate::id::{DeviceId, HubId, Sealed, UserId, VaultId};
-use crate::vault::{DeviceRow, HubKeyRow, HubRow, MemberRow, RoleRow, UserRow, VaultChange};
+use crate::vault::{
+    DeviceRow, HubKeyRow, HubRow, HubSettingRow, MemberRow, RoleRow, UserRow, VaultChange,
+};
 
 pub(super) async fn apply(db: &mut Transaction, change: &VaultChange) -> Result<(), Refused> {
     use VaultChange as V;
@@ -39,9 +41,10 @@ pub(super) async fn apply(db: &mut Transaction, change: &VaultChange) -> Result<
             revision,
             manifest_revision,
             manifest,
+            visibility,
         } => {
             let place = (*hub, *record, *revision);
-            record::replace_manifest(db, place, *manifest_revision, manifest).await
+            record::replace_manifest(db, place, *manifest_revision, manifest, *visibility).await
         }
         V::VoicemailReaderSet {
             recording,
@@ -52,9 +55,17 @@ pub(super) async fn apply(db: &mut Transaction, change: &VaultChange) -> Result<
         V::InviteAdded(invite) => login::add_invite(db, invite).await,
         V::InviteUsed { code, by, at } => login::use_invite(db, *code, *by, *at).await,
         V::InviteRevoked { code } => login::revoke_invite(db, *code).await,
-        V::SessionOpened(session) => login::open_session(db, session).await,
-        V::SessionClosed { token } => login::close_session(db, *token).await,
-        V::SessionsExpired { before } => login::expire_sessions(db, *before).await,
+        V::HubSettingChanged(setting) => change_setting(db, setting).await,
+        V::AttachmentBegun(row) => attachment::begin(db, row).await,
+        V::AttachmentChunkAdded {
+            hub,
+            record,
+            position,
+            body,
+        } => attachment::add_chunk(db, *hub, *record, *position, &body.0).await,
+        V::AttachmentCompleted { hub, record } => attachment::complete(db, *hub, *record).await,
+        V::AttachmentCancelled { hub, record } => attachment::cancel(db, *hub, *record).await,
+        V::UploadsExpired { before } => attachment::expire(db, *before).await,
         V::LogExtended { position, leaf } => extend_log(db, *position, leaf).await,
         V::CheckpointSigned { size, note } => sign_checkpoint(db, *size, note).await,
     }
@@ -231,8 +242,12 @@ async fn revoke_device(
     let args = args![&device.0, at.as_microsecond()];
     let changed = db.execute(sql, args).await?;
     expect(changed, "a device that is not here")?;
-    let sql = "DELETE FROM session WHERE device = $1";
-    db.execute(sql, args![&device.0]).await?;
+    for sql in [
+        "DELETE FROM session WHERE device = $1",
+        "DELETE FROM passkey WHERE device = $1",
+    ] {
+        db.execute(sql, args![&device.0]).await?;
+    }
     Ok(())
 }
 
@@ -322,4 +337,27 @@ async fn set_share(
         )
         .await?;
     expect(kept, "a vault of somebody else")
+}
+
+async fn change_setting(db: &mut Transaction, setting: &HubSettingRow) -> Result<(), Refused> {
+    let kept = db
+        .execute(
+            "INSERT INTO hub_setting (hub, topic, revision, body, author, changed_at) \
+             SELECT $1, $2, $3, $4, $5, $6 WHERE $3 = 1 OR EXISTS \
+             (SELECT 1 FROM hub_setting WHERE hub = $1 AND topic = $2) \
+             ON CONFLICT (hub, topic) DO UPDATE SET revision = excluded.revision, \
+             body = excluded.body, author = excluded.author, changed_at = excluded.changed_at \
+             WHERE hub_setting.revision = excluded.revision - 1 \
+             OR (hub_setting.revision = excluded.revision AND hub_setting.body = excluded.body)",
+            args![
+                &setting.hub.0,
+                i64::from(setting.topic),
+                i64::from(setting.revision),
+                &setting.body.0,
+                &setting.author.0,
+                setting.changed_at.as_microsecond()
+            ],
+        )
+        .await?;
+    expect(kept, "settings that do not follow the newest")
 }

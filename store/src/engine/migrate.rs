@@ -26,6 +26,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_begin"),
     migration!(2, "0002_vault"),
     migration!(3, "0003_answered"),
+    migration!(4, "0004_panel"),
 ];
 
 /// The schema that this program writes.

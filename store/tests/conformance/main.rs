@@ -1,6 +1,7 @@
 //! The same promises, kept by both engines.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod attachment;
 mod audit;
 mod backup;
 mod database;
@@ -9,6 +10,8 @@ mod erase;
 mod exchange;
 #[path = "../folder/mod.rs"]
 mod folder;
+mod login;
+mod plan;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 mod vault;
@@ -50,6 +53,7 @@ on_both_engines! {
     vault::people_and_hubs_are_read_back,
     vault::who_is_not_a_member_sees_nothing,
     vault::a_role_decides_which_records_are_seen,
+    vault::a_private_record_is_for_its_author,
     vault::chains_take_only_their_next_link,
     vault::a_record_takes_only_its_next_revision,
     vault::who_is_shut_out_is_logged_out,
@@ -57,6 +61,20 @@ on_both_engines! {
     vault::a_removed_member_gets_no_keys,
     vault::words_find_records_of_their_hub_only,
     vault::a_message_is_for_its_readers,
+    login::a_session_goes_on_with_new_tokens,
+    login::a_token_shown_twice_ends_its_session,
+    login::a_device_has_a_limited_number_of_sessions,
+    login::sessions_end_one_by_one_or_all_at_once,
+    login::passkeys_are_kept_and_copies_noticed,
+    login::the_ways_back_in_are_each_used_once,
+    login::the_first_admin_comes_in_once,
+    plan::a_new_file_replaces_the_plan_and_keeps_who_is_who,
+    plan::the_plan_is_for_those_who_work_with_it,
+    plan::settings_take_only_their_next_revision,
+    attachment::a_file_comes_in_order_and_is_read_in_pieces,
+    attachment::a_file_is_shown_to_whom_its_record_is,
+    attachment::uploads_are_limited_and_given_up,
+    attachment::an_erased_record_takes_its_files_along,
     audit::the_trail_is_kept_with_the_change_it_tells_of,
     audit::a_changed_trail_is_noticed,
     audit::what_is_left_of_an_expired_trail_verifies,

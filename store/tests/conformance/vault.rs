@@ -2,32 +2,32 @@
 
 use store::{
     CallFilter, Change, Changes, DeviceId, DeviceRow, HubId, HubKeyRow, HubRow, InviteRow,
-    MemberRow, Permissions, RecordFilter, RecordId, RecordRow, Role, RoleId, RoleRow, Sealed,
-    SealedRecord, SecretHash, SessionRow, Store, StoreError, Token, UserId, UserRow, UserStatus,
-    VaultChange, VoicemailStart,
+    LoginChange, MemberRow, Permissions, RecordFilter, RecordId, RecordRow, Role, RoleId, RoleRow,
+    Sealed, SealedRecord, SecretHash, SessionId, SessionRow, Store, StoreError, Token, UserId,
+    UserRow, UserStatus, VaultChange, Visibility, VoicemailStart,
 };
 
 use crate::database::Database;
 use crate::folder::{answered, at};
 
 pub const NORTE: HubId = HubId([1; 16]);
-const SUR: HubId = HubId([2; 16]);
+pub const SUR: HubId = HubId([2; 16]);
 pub const ADMIN: UserId = UserId([10; 16]);
 pub const ANA: UserId = UserId([11; 16]);
-const BEN: UserId = UserId([12; 16]);
+pub const BEN: UserId = UserId([12; 16]);
 /// Runs the installation and is a member nowhere.
 const ROOT: UserId = UserId([13; 16]);
 /// Of the other hub.
-const EVE: UserId = UserId([14; 16]);
+pub const EVE: UserId = UserId([14; 16]);
 
-const ALL: RecordFilter = RecordFilter {
+pub const ALL: RecordFilter = RecordFilter {
     kind: None,
     call: None,
     after: None,
     limit: 100,
 };
 
-fn sealed(text: &str) -> Sealed {
+pub fn sealed(text: &str) -> Sealed {
     Sealed(text.as_bytes().to_vec())
 }
 
@@ -62,12 +62,16 @@ fn member(hub: HubId, user: UserId, role: Role) -> VaultChange {
 
 pub fn session(user: UserId) -> SessionRow {
     SessionRow {
-        token: SecretHash([user.0[0]; 32]),
+        id: SessionId(user.0),
         user,
         device: DeviceId(user.0),
         sign_key: [9; 32],
         created_at: at(3),
-        expires_at: at(100),
+        seen_at: at(3),
+        access: SecretHash([user.0[0]; 32]),
+        access_expires_at: at(100),
+        refresh: SecretHash([user.0[0] + 100; 32]),
+        refresh_expires_at: at(1000),
     }
 }
 
@@ -80,6 +84,7 @@ pub fn note(hub: HubId, id: u8, revision: u32, author: UserId) -> RecordRow {
         parent: [0; 32],
         author: Some(author),
         call: Some(7),
+        visibility: Visibility::Shared,
         sealed: Some(SealedRecord {
             header: sealed("header"),
             body: sealed(&format!("body {id} {revision}")),
@@ -97,11 +102,11 @@ pub fn added(record: RecordRow, tokens: &[Token]) -> VaultChange {
     }
 }
 
-pub async fn keep(store: &Store, change: VaultChange) -> Result<(), StoreError> {
-    store.commit(Change::Vault(change).into()).await
+pub async fn keep(store: &Store, change: impl Into<Change>) -> Result<(), StoreError> {
+    store.commit(change.into().into()).await
 }
 
-async fn refused(store: &Store, change: VaultChange) {
+pub async fn refused(store: &Store, change: impl Into<Change>) {
     let refused = keep(store, change).await.unwrap_err();
     assert!(matches!(refused, StoreError::Conflict { .. }), "{refused}");
 }
@@ -272,6 +277,58 @@ pub async fn a_role_decides_which_records_are_seen(database: Database) {
     refused(&store, member(SUR, ANA, Role::Own(own))).await;
 }
 
+pub async fn a_private_record_is_for_its_author(database: Database) {
+    let store = settled(&database).await;
+    let word = Token {
+        field: 1,
+        word: [1; 16],
+    };
+    let private = |id, revision, author| RecordRow {
+        visibility: Visibility::Private,
+        ..note(NORTE, id, revision, author)
+    };
+    for change in [
+        added(private(1, 1, ANA), &[word]),
+        added(note(NORTE, 2, 1, BEN), &[word]),
+        added(private(2, 2, BEN), &[word]),
+        added(private(3, 1, ADMIN), &[word]),
+    ] {
+        keep(&store, change).await.unwrap();
+    }
+    let seen = async |user| {
+        let scoped = store.scope(user, NORTE).await.unwrap();
+        let listed = scoped.records(&ALL).await.unwrap();
+        let found = scoped.search(word).await.unwrap();
+        let listed: Vec<_> = listed.iter().map(|record| record.id.0[0]).collect();
+        assert_eq!(found.iter().map(|id| id.0[0]).collect::<Vec<_>>(), listed);
+        listed
+    };
+    assert_eq!(seen(ADMIN).await, [3], "what others keep to themselves");
+    assert_eq!(seen(ANA).await, [1]);
+    assert_eq!(seen(BEN).await, [2]);
+    let admin = store.scope(ADMIN, NORTE).await.unwrap();
+    let revisions = async |id| {
+        let rows = admin.record(RecordId([id; 16])).await.unwrap();
+        rows.iter().map(|row| row.revision).collect::<Vec<_>>()
+    };
+    assert!(revisions(1).await.is_empty());
+    assert_eq!(
+        revisions(2).await,
+        [1],
+        "what was shown before it was private"
+    );
+    let shared = VaultChange::ManifestReplaced {
+        hub: NORTE,
+        record: RecordId([1; 16]),
+        revision: 1,
+        manifest_revision: 2,
+        manifest: sealed("with the admins"),
+        visibility: Visibility::Shared,
+    };
+    keep(&store, shared).await.unwrap();
+    assert_eq!(seen(ADMIN).await, [1, 3]);
+}
+
 pub async fn chains_take_only_their_next_link(database: Database) {
     let store = settled(&database).await;
     let link = |seqno, link: &str| VaultChange::SigchainExtended {
@@ -325,6 +382,7 @@ pub async fn a_record_takes_only_its_next_revision(database: Database) {
         revision: 1,
         manifest_revision,
         manifest: sealed(text),
+        visibility: Visibility::Shared,
     };
     let mut other = note(NORTE, 1, 1, ANA);
     other.sealed.as_mut().unwrap().body = sealed("other");
@@ -355,12 +413,12 @@ pub async fn a_record_takes_only_its_next_revision(database: Database) {
 pub async fn who_is_shut_out_is_logged_out(database: Database) {
     let store = settled(&database).await;
     for user in [ANA, BEN] {
-        keep(&store, VaultChange::SessionOpened(session(user)))
+        keep(&store, LoginChange::SessionOpened(session(user)))
             .await
             .unwrap();
     }
     let logged_in = async |user, second| {
-        let token = session(user).token;
+        let token = session(user).access;
         store
             .reader()
             .session(token, at(second))
@@ -382,7 +440,7 @@ pub async fn who_is_shut_out_is_logged_out(database: Database) {
     keep(&store, change).await.unwrap();
     for user in [ANA, BEN] {
         assert!(!logged_in(user, 60).await);
-        refused(&store, VaultChange::SessionOpened(session(user))).await;
+        refused(&store, LoginChange::SessionOpened(session(user))).await;
     }
     // Back again, but the old token stays dead.
     let change = VaultChange::ActiveChanged {
@@ -396,7 +454,7 @@ pub async fn who_is_shut_out_is_logged_out(database: Database) {
         device: DeviceId(EVE.0),
         ..session(ANA)
     };
-    refused(&store, VaultChange::SessionOpened(stolen)).await;
+    refused(&store, LoginChange::SessionOpened(stolen)).await;
 }
 
 pub async fn an_invitation_is_used_once(database: Database) {
