@@ -69,6 +69,35 @@ pub enum StoreError {
         /// The database.
         place: Place,
     },
+    /// The file of the database is there, with nothing in it. Its log is left as it is.
+    #[error(
+        "{} is empty (0 bytes): what it held is gone. Restore a backup, or move the file away to start with an empty database",
+        .path.display()
+    )]
+    Emptied {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Something else has the place of the database.
+    #[error(
+        "{} is {what}, not a database of centralita. Move it away, then restore a backup or start with an empty database",
+        .path.display()
+    )]
+    NotAFile {
+        /// The place.
+        path: PathBuf,
+        /// What is there.
+        what: &'static str,
+    },
+    /// The newest rows of a database whose file is gone.
+    #[error(
+        "{} holds the newest rows of a database whose file is gone. Put that file back beside it, or move this one away too",
+        .path.display()
+    )]
+    OrphanedLog {
+        /// The log.
+        path: PathBuf,
+    },
     /// Not a database, or a damaged one.
     #[error(
         "{place} is damaged or not a database of centralita ({detail}). Move it away and restore a backup"

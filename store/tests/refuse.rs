@@ -45,6 +45,60 @@ async fn a_file_that_is_no_database_is_refused_and_kept() {
 }
 
 #[tokio::test]
+async fn an_emptied_database_is_refused_and_its_log_kept() {
+    let folder = Folder::new();
+    Store::open(&folder.data()).await.unwrap().close().await;
+    let file = folder.data().join("centralita.db");
+    let log = folder.data().join("centralita.db-wal");
+    std::fs::write(&file, "").unwrap();
+    std::fs::write(&log, "the newest rows").unwrap();
+    let refused = [
+        Store::open(&folder.data()).await.unwrap_err(),
+        Reader::open(&folder.data()).await.unwrap_err(),
+    ];
+    for refused in refused {
+        assert!(matches!(refused, StoreError::Emptied { .. }), "{refused}");
+        assert!(refused.to_string().contains("Restore a backup"));
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), b"");
+
+    // A new database must not take in what is left of the old one.
+    std::fs::remove_file(&file).unwrap();
+    let refused = Store::open(&folder.data()).await.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::OrphanedLog { .. }),
+        "{refused}"
+    );
+    assert_eq!(std::fs::read(&log).unwrap(), b"the newest rows");
+    std::fs::remove_file(&log).unwrap();
+    Store::open(&folder.data()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_in_place_of_the_database_is_named() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.data().join("centralita.db")).unwrap();
+    let refused = [
+        Store::open(&folder.data()).await.unwrap_err(),
+        Reader::open(&folder.data()).await.unwrap_err(),
+    ];
+    for refused in refused {
+        assert!(matches!(refused, StoreError::NotAFile { .. }), "{refused}");
+        assert!(refused.to_string().contains("is a folder, not a database"));
+    }
+}
+
+/// A start that is cut off must not leave what the next one refuses.
+#[tokio::test]
+async fn a_first_start_that_was_cut_off_is_no_obstacle() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.data()).unwrap();
+    std::fs::write(folder.data().join("centralita.partial"), "half").unwrap();
+    Store::open(&folder.data()).await.unwrap().close().await;
+    assert!(!folder.data().join("centralita.partial").exists());
+}
+
+#[tokio::test]
 async fn a_damaged_page_is_noticed_at_the_start() {
     let folder = Folder::new();
     let store = Store::open(&folder.data()).await.unwrap();

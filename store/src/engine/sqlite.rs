@@ -1,12 +1,15 @@
 //! SQLite: one file in a folder of its owner, one writing process, write-ahead log.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 
 use super::{Opened, Pool, args, migrate};
@@ -29,6 +32,9 @@ pub(crate) async fn open(folder: &Path, max_bytes: Option<u64>) -> Result<Opened
     make_folder(folder)?;
     let lock = take_lock(folder)?;
     let path = folder.join(DATABASE_FILE);
+    if !is_there(&path)? {
+        create(&path).await?;
+    }
     private_file(&path)?;
     let place = Place::File(path.clone());
     let sqlite = connect_writer(&path, max_bytes).await?;
@@ -49,12 +55,86 @@ pub(crate) fn open_readers(folder: &Path) -> Result<(Pool, Place), StoreError> {
     let path = folder.join(DATABASE_FILE);
     let pool = connect_readers(&path);
     let place = Place::File(path.clone());
+    if is_there(&path)? {
+        return Ok((Pool::Sqlite(pool), place));
+    }
+    Err(StoreError::Missing { place })
+}
+
+/// Whether there is a database. One with nothing in it was emptied by something else, because
+/// [`create`] makes none; SQLite would take it for a new one and delete its log.
+fn is_there(path: &Path) -> Result<bool, StoreError> {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(StoreError::from_io(&error, path)),
+    };
+    let path = path.to_path_buf();
+    if metadata.is_dir() {
+        return Err(StoreError::NotAFile {
+            path,
+            what: "a folder",
+        });
+    }
+    if !metadata.is_file() {
+        return Err(StoreError::NotAFile {
+            path,
+            what: "a device or a pipe",
+        });
+    }
+    if metadata.len() == 0 {
+        return Err(StoreError::Emptied { path });
+    }
+    Ok(true)
+}
+
+/// Makes an empty database, whole or not at all.
+async fn create(path: &Path) -> Result<(), StoreError> {
+    refuse_orphaned_log(path)?;
+    let partial = path.with_extension("partial");
+    remove_if_there(&partial)?;
+    // SQLite takes an empty file, and leaves its rights as they are.
+    let file = private_file(&partial)?;
+    // No journal, because nobody wants a half-made file back.
+    let connect = SqliteConnectOptions::new()
+        .filename(&partial)
+        .page_size(PAGE_BYTES)
+        .journal_mode(SqliteJournalMode::Off);
+    let failed = |error| StoreError::from_sqlx(error, &Place::File(partial.clone()));
+    let mut connection = SqliteConnection::connect_with(&connect)
+        .await
+        .map_err(failed)?;
+    // Writes the header although there is no table yet.
+    sqlx::query("VACUUM")
+        .execute(&mut connection)
+        .await
+        .map_err(failed)?;
+    connection.close().await.map_err(failed)?;
+    keep_as(&partial, &file, path)
+}
+
+/// SQLite would write what is left of one database into another.
+fn refuse_orphaned_log(database: &Path) -> Result<(), StoreError> {
+    let path = database.with_file_name(format!("{DATABASE_FILE}-wal"));
     match std::fs::metadata(&path) {
-        Ok(_) => Ok((Pool::Sqlite(pool), place)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(StoreError::Missing { place })
-        }
-        Err(error) => Err(StoreError::from_io(&error, &path)),
+        Ok(metadata) if metadata.len() > 0 => Err(StoreError::OrphanedLog { path }),
+        _ => Ok(()),
+    }
+}
+
+/// Gives a finished file its name, for good.
+fn keep_as(partial: &Path, file: &File, path: &Path) -> Result<(), StoreError> {
+    file.sync_all()
+        .and_then(|()| std::fs::rename(partial, path))
+        .and_then(|()| File::open(path.parent().unwrap_or(Path::new("."))))
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| StoreError::from_io(&error, path))
+}
+
+fn remove_if_there(path: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::from_io(&error, path)),
+        _ => Ok(()),
     }
 }
 
@@ -67,13 +147,7 @@ pub(crate) fn is_in_use(folder: &Path) -> bool {
 /// Removes the copies that were made before migrations: they still hold what was erased since.
 pub(crate) fn remove_copies(database: &Path) -> Result<(), StoreError> {
     for version in 1..migrate::NEWEST {
-        let copy = copy_of(database, version);
-        match std::fs::remove_file(&copy) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(StoreError::from_io(&error, &copy));
-            }
-            _ => {}
-        }
+        remove_if_there(&copy_of(database, version))?;
     }
     Ok(())
 }
@@ -192,13 +266,7 @@ async fn prepare(
 async fn copy_before_migration(writer: &Pool, path: &Path, found: i64) -> Result<(), StoreError> {
     let copy = copy_of(path, found);
     let partial = copy.with_extension("partial");
-    match std::fs::remove_file(&partial) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(StoreError::from_io(&error, &partial));
-        }
-        _ => {}
-    }
-    // SQLite takes an empty file, and leaves its rights as they are.
+    remove_if_there(&partial)?;
     let file = private_file(&partial)?;
     let text = partial.to_str().ok_or_else(|| StoreError::Unusable {
         path: partial.clone(),
@@ -208,9 +276,7 @@ async fn copy_before_migration(writer: &Pool, path: &Path, found: i64) -> Result
         .rows("VACUUM INTO $1", args![text])
         .await
         .map_err(|error| StoreError::from_sqlx(error, &Place::File(partial.clone())))?;
-    file.sync_all()
-        .and_then(|()| std::fs::rename(&partial, &copy))
-        .map_err(|error| StoreError::from_io(&error, &copy))
+    keep_as(&partial, &file, &copy)
 }
 
 fn copy_of(database: &Path, version: i64) -> PathBuf {
