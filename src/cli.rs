@@ -3,6 +3,7 @@
 mod listing;
 mod manage;
 mod message;
+mod witness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -87,6 +88,8 @@ enum Command {
         /// Whether the break begins or ends.
         switch: Switch,
     },
+    /// Confirm that a hotline's key log only grows; a partner organisation runs this.
+    Witness(witness::Arguments),
     /// Check ports, addresses, NAT, codecs, time, disk; says what to do about what it finds.
     Doctor,
     /// Play through a whole call with headless phones over loopback; prints what everyone hears.
@@ -144,6 +147,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
         Command::Break { volunteer, switch } => {
             manage::declare_break(data, volunteer, switch == Switch::On).await?;
         }
+        Command::Witness(arguments) => witness::run(data, arguments).await?,
         Command::Doctor => return crate::doctor::run(data).await,
         Command::Demo => crate::demo::run().await?,
         Command::PromptDecode => {}

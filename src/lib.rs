@@ -11,3 +11,4 @@ pub mod keys;
 mod private_file;
 pub mod prompts;
 pub mod serve;
+pub mod witness;
