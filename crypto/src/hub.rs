@@ -1,5 +1,5 @@
 //! What the members of a hotline share: who they are and in which roles, the
-//! keys of its live events, and the search over its sealed records.
+//! keys of its live events, its settings, and the search over its sealed records.
 //!
 //! A hub is a [`Roster`]: a signed list, begun by the first admin, that only
 //! admins' devices can continue. The server stores it and cannot write it, so
@@ -11,6 +11,7 @@ mod error;
 mod event;
 mod hub_key;
 mod roster;
+mod settings;
 
 pub use blind_index::{IndexField, IndexToken, MAX_TERM_BYTES, MIN_TERM_CHARS, SearchRoot};
 pub use error::{HubError, RosterError};
@@ -20,3 +21,4 @@ pub use roster::{
     Change, MAX_CHANGES, MAX_MEMBERS, MAX_ROLES, MAX_ROSTER_LINKS, Member, Role, RoleFlags, RoleId,
     Roster, RosterState, Sigchains, Visibility,
 };
+pub use settings::{MAX_SETTINGS_BYTES, SealedSettings, SettingsHead};

@@ -6,8 +6,8 @@
 mod peer;
 
 use crypto::hub::{
-    Change, EventEnvelope, HubKey, IndexField, Role, RoleFlags, RoleId, Roster, SearchRoot,
-    Sigchains,
+    Change, EventEnvelope, HubKey, IndexField, Role, RoleFlags, RoleId, Roster, SealedSettings,
+    SearchRoot, Sigchains,
 };
 use crypto::identity::{DeviceKeys, Puk, Sigchain};
 use crypto::{DeviceId, HubId, OsEntropy, UserId};
@@ -67,6 +67,12 @@ fn life() -> (Value, Value) {
     roster.change(admin, joining, &chains, 11).unwrap();
     let key = HubKey::generate(hub, 2, e).unwrap();
     let (user_3, head) = (user(3), chains[&user(3)].head());
+    let old = SealedSettings::seal(&first, 1, b"{}", e).unwrap();
+    roster
+        .change(admin, vec![old.change()], &chains, 11)
+        .unwrap();
+    let text = "{\"name\": \"línea nocturna\"}".to_owned() + &" ".repeat(2_000);
+    let settings = SealedSettings::seal(&key, 2, text.as_bytes(), e).unwrap();
     let leaving = vec![
         Change::RemoveMember { user: user(4) },
         Change::ChangeRole {
@@ -75,6 +81,7 @@ fn life() -> (Value, Value) {
         },
         Change::NoteHead { user: user_3, head },
         announce(&key),
+        settings.change(),
     ];
     roster.change(admin, leaving, &chains, 12).unwrap();
     chains.remove(&user(4));
@@ -100,6 +107,7 @@ fn life() -> (Value, Value) {
             "seed": hex([2; 32]),
             "hub_key_wrap": hex(wrap.encode()),
             "event": hex(event),
+            "settings": hex(settings.encode()),
             "search_root": hex(root.seal(&key, e).unwrap()),
         },
         "chains": chains,
@@ -122,6 +130,7 @@ fn life() -> (Value, Value) {
         "readers": {"private": [two], "case": [one, two], "reporter": [one, two, three]},
         "topic": hex(key.topic()),
         "event": "llamada nueva",
+        "settings": text,
         "token": hex(root.token(field, TERM).unwrap().as_bytes()),
     });
     (input, expected)
@@ -156,6 +165,8 @@ fn the_reader_written_from_the_document_refuses_what_it_must() {
     );
     assert_eq!(refusal("event", 60), "refused: a box does not open");
     assert_eq!(refusal("search_root", 40), "refused: a box does not open");
+    let announced = "refused: not the settings that an admin announced";
+    assert_eq!(refusal("settings", 60), announced);
     let mut fewer = input.clone();
     fewer["envelope"]["created_at_s"] = json!(1_763_690_120);
     assert_eq!(

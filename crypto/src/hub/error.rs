@@ -109,6 +109,16 @@ pub enum RosterError {
         /// Epoch that was found.
         found: u32,
     },
+    /// A revision of the settings that is not the next one.
+    #[error(
+        "the list names revision {found} of the settings, but revision {expected} belongs here"
+    )]
+    Settings {
+        /// Revision that belongs here.
+        expected: u32,
+        /// Revision that was found.
+        found: u32,
+    },
     /// A member without a per-user key cannot be sealed to.
     #[error("person {0} has no key yet that could be sealed to")]
     NoReader(UserId),
@@ -154,8 +164,8 @@ pub enum HubError {
     /// The opened key is not the one that an admin announced.
     #[error("the hub key is not the one that an admin of the hub announced")]
     KeySwapped,
-    /// The event is of another epoch than the key.
-    #[error("the event belongs to hub key epoch {0}")]
+    /// The event or the settings are of another epoch than the key.
+    #[error("this was sealed under the hub key of epoch {0}")]
     OtherEpoch(u32),
     /// The event does not open.
     #[error("the event does not open: it was altered or belongs elsewhere")]
@@ -163,6 +173,29 @@ pub enum HubError {
     /// The event is longer than [`crate::hub::MAX_EVENT_BYTES`].
     #[error("an event has at most {} bytes", crate::hub::MAX_EVENT_BYTES)]
     EventTooLong,
+    /// Older settings than an admin announced.
+    #[error(
+        "the server shows revision {found} of the settings, but an admin has announced \
+         revision {announced}"
+    )]
+    SettingsOutdated {
+        /// Revision that was shown.
+        found: u32,
+        /// Revision by the roster.
+        announced: u32,
+    },
+    /// Not the settings that an admin announced.
+    #[error("the settings are not the ones that an admin of the hub announced")]
+    SettingsSwapped,
+    /// The settings do not open.
+    #[error("the settings do not open: they belong to another revision or hub key")]
+    SettingsRefused,
+    /// The settings are longer than [`crate::hub::MAX_SETTINGS_BYTES`].
+    #[error(
+        "the settings of a hub have at most {} bytes",
+        crate::hub::MAX_SETTINGS_BYTES
+    )]
+    SettingsTooLong,
     /// Too few values are possible for a field: its tokens could be counted.
     #[error(
         "a searchable field needs terms of at least {} characters",

@@ -70,6 +70,8 @@ pub enum Label {
     HubEventBody,
     /// hkdf: hub key -> rotating relay topic tag.
     HubTopic,
+    /// aead: encrypted hub settings, names, templates.
+    HubSettingsBody,
     /// hkdf: search root -> per-field HMAC key.
     BlindIndexKey,
     /// hmac: normalised term -> index token.
@@ -157,6 +159,7 @@ impl Label {
             Self::HubEventKey => "hl/v1/hub/hub-event-key",
             Self::HubEventBody => "hl/v1/hub/hub-event-body",
             Self::HubTopic => "hl/v1/hub/hub-topic",
+            Self::HubSettingsBody => "hl/v1/hub/hub-settings-body",
             Self::BlindIndexKey => "hl/v1/hub/blind-index-key",
             Self::BlindIndexTerm => "hl/v1/hub/blind-index-term",
             Self::CallerIdHmac => "hl/v1/hub/caller-id-hmac",

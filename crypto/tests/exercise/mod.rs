@@ -1,6 +1,6 @@
 //! What must hold for any bytes at all; the body of the fuzz target and of `tests/decoders.rs`.
 
-use crypto::hub::{HubKeyWrap, Roster};
+use crypto::hub::{HubKeyWrap, Roster, SealedSettings};
 use crypto::identity::{
     DeviceCard, InviteProof, LoginChallenge, LoginProof, RequestProof, Sigchain,
     TransportAttestation,
@@ -33,6 +33,7 @@ pub fn decoders(bytes: &[u8]) {
         RecordHeader,
         RequestProof,
         SealedRecord,
+        SealedSettings,
         ServerShare,
         Sigchain,
         TransportAttestation,

@@ -7,6 +7,7 @@ bytes in hexadecimal. Standard output is JSON with what they say. What breaks a
 rule ends the program with status 1 and one sentence.
 """
 
+import hashlib
 import hmac
 import json
 import re
@@ -38,6 +39,7 @@ HUB_KEY_WRAP = "hl/v1/hub/hub-key-wrap"
 HUB_EVENT_KEY = "hl/v1/hub/hub-event-key"
 HUB_EVENT_BODY = "hl/v1/hub/hub-event-body"
 HUB_TOPIC = "hl/v1/hub/hub-topic"
+HUB_SETTINGS_BODY = "hl/v1/hub/hub-settings-body"
 HUB_SEARCH_ROOT = "hl/v1/hub/hub-search-root"
 BLIND_INDEX_KEY = "hl/v1/hub/blind-index-key"
 BLIND_INDEX_TERM = "hl/v1/hub/blind-index-term"
@@ -53,6 +55,7 @@ class Roster:
         self.hub, self.seqno, self.head = b"", 0, bytes(32)
         self.roles, self.members, self.known, self.epochs = {}, {}, {}, []
         self.key_due = False
+        self.settings = (0, b"")
 
     def is_admin(self, user: bytes) -> bool:
         return user in self.members and self.roles[self.members[user]] & ADMIN != 0
@@ -102,6 +105,11 @@ class Roster:
                 raise Refused("not the next epoch")
             self.epochs.append((commitment, u32(self.seqno) + self.head))
             self.key_due = False
+        elif kind == 7:
+            revision, digest = source.integer(4), source.take(32)
+            if revision != self.settings[0] + 1:
+                raise Refused("not the next revision")
+            self.settings = revision, digest
         else:
             self.change_member(kind, source, added)
         if len(self.roles) > 64 or len(self.members) > 2048:
@@ -200,6 +208,21 @@ def open_event(epoch: int, scope: bytes, key: bytes, sealed: bytes, envelope: di
     return padded[2 : 2 + length]
 
 
+def open_settings(roster: Roster, epoch: int, scope: bytes, key: bytes, data: bytes) -> bytes:
+    source = Input(data)
+    source.front(b"HLHS")
+    where, revision = source.take(20), source.integer(4)
+    if (revision, hashlib.sha256(data).digest()) != roster.settings:
+        raise Refused("not the settings that an admin announced")
+    if where != scope:
+        raise Refused("settings of another epoch")
+    padded = unbox(key, HUB_SETTINGS_BODY, scope + u32(revision), data[source.at :])
+    length = int.from_bytes(padded[:4], "big")
+    if len(padded) != max(1, -(-(length + 4) // 1024)) * 1024 or any(padded[4 + length :]):
+        raise Refused("wrong padding")
+    return padded[4 : 4 + length]
+
+
 def token(root: bytes, hub: bytes, field: int, term: str) -> bytes:
     words = re.split(WHITE_SPACE, term)
     words = ["".join(letter.lower() for letter in word) for word in words if word]
@@ -220,6 +243,7 @@ def main() -> None:
     )
     epoch, scope, key = open_hub_key(roster, user, seeds, part["hub_key_wrap"])
     event = open_event(epoch, scope, key, part["event"], given["envelope"])
+    settings = open_settings(roster, epoch, scope, key, part["settings"])
     root = part["search_root"]
     source = Input(root)
     source.front(b"HLSR")
@@ -234,6 +258,7 @@ def main() -> None:
         },
         "topic": derive(key, HUB_TOPIC, scope)[:16].hex(),
         "event": event.decode(),
+        "settings": settings.decode(),
         "token": token(root, roster.hub, given["field"], given["term"]).hex(),
     }
     print(json.dumps(answer))

@@ -18,6 +18,7 @@ const CHANGE_MEMBER_ROLE: u8 = 3;
 const CHANGE_REMOVE: u8 = 4;
 const CHANGE_HEAD: u8 = 5;
 const CHANGE_EPOCH: u8 = 6;
+const CHANGE_SETTINGS: u8 = 7;
 
 /// Number of a role within its hub. What it is called is sealed elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,6 +105,13 @@ pub enum Change {
         /// What the key can be recognised by ([`crate::hub::HubKey::commitment`]).
         commitment: [u8; 32],
     },
+    /// Announces the next revision of the hub's settings.
+    Settings {
+        /// Number of the revision, from 1, without gaps.
+        revision: u32,
+        /// SHA-256 of the encoded [`crate::hub::SealedSettings`].
+        hash: [u8; 32],
+    },
 }
 
 impl Change {
@@ -140,6 +148,11 @@ impl Change {
                 out.extend_from_slice(&epoch.to_be_bytes());
                 out.extend_from_slice(commitment);
             }
+            Self::Settings { revision, hash } => {
+                out.push(CHANGE_SETTINGS);
+                out.extend_from_slice(&revision.to_be_bytes());
+                out.extend_from_slice(hash);
+            }
         }
     }
 
@@ -155,6 +168,12 @@ impl Change {
             return Ok(Self::HubKey {
                 epoch: cursor.u32()?,
                 commitment: cursor.array()?,
+            });
+        }
+        if kind == CHANGE_SETTINGS {
+            return Ok(Self::Settings {
+                revision: cursor.u32()?,
+                hash: cursor.array()?,
             });
         }
         let user = UserId::from_bytes(cursor.array()?);

@@ -6,6 +6,7 @@ use super::link::{Change, Link, LinkBody, Role, RoleId};
 use super::{MAX_MEMBERS, MAX_ROLES, MAX_ROSTER_LINKS, Sigchains};
 use crate::hub::error::RosterError;
 use crate::hub::hub_key::HubEpoch;
+use crate::hub::settings::SettingsHead;
 use crate::id::{HubId, UserId};
 use crate::identity::chain::link_hash;
 use crate::identity::{ChainHead, Reader, Sigchain};
@@ -42,6 +43,7 @@ pub struct RosterState {
     known_heads: BTreeMap<UserId, ChainHead>,
     epochs: Vec<HubEpoch>,
     hub_key_rotation_due: bool,
+    settings: Option<SettingsHead>,
 }
 
 impl RosterState {
@@ -104,6 +106,11 @@ impl RosterState {
         self.hub_key_rotation_due
     }
 
+    /// The newest revision of the settings. `None` before the first.
+    pub fn settings(&self) -> Option<&SettingsHead> {
+        self.settings.as_ref()
+    }
+
     /// Who must be able to read a record of `author`, in order of ids.
     ///
     /// # Errors
@@ -164,6 +171,7 @@ impl RosterState {
             known_heads: BTreeMap::new(),
             epochs: Vec::new(),
             hub_key_rotation_due: false,
+            settings: None,
         };
         state.check_place(&link.body)?;
         state.check_signature(&link, sigchains)?;
@@ -289,6 +297,7 @@ impl RosterState {
                 self.note(user, head, sigchains)
             }
             Change::HubKey { epoch, commitment } => self.announce(epoch, commitment),
+            Change::Settings { revision, hash } => self.configure(revision, hash),
         }
     }
 
@@ -305,6 +314,20 @@ impl RosterState {
             announced: self.head,
         });
         self.hub_key_rotation_due = false;
+        Ok(())
+    }
+
+    fn configure(&mut self, revision: u32, hash: [u8; 32]) -> Result<(), RosterError> {
+        let newest = self.settings.map_or(0, |settings| settings.revision);
+        if newest.checked_add(1) != Some(revision) {
+            let (expected, found) = (newest.saturating_add(1), revision);
+            return Err(RosterError::Settings { expected, found });
+        }
+        self.settings = Some(SettingsHead {
+            hub: self.hub,
+            revision,
+            hash,
+        });
         Ok(())
     }
 

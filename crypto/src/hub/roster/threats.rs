@@ -3,7 +3,7 @@
 
 use super::link::LinkBody;
 use super::*;
-use crate::hub::{HubError, HubKey};
+use crate::hub::{HubError, HubKey, SealedSettings};
 use crate::id::DeviceId;
 use crate::identity::{Puk, SigchainError};
 use crate::{Entropy, OsEntropy};
@@ -391,4 +391,45 @@ fn a_member_s_revoked_device_makes_a_new_hub_key_due() {
     let lost = hub.volunteer.keys.device();
     chain.revoke_device(&second, lost, 21).unwrap();
     assert!(note(&mut hub));
+}
+
+#[test]
+fn settings_are_the_newest_that_an_admin_announced() {
+    let mut hub = hub();
+    let admin = hub.admin.keys.clone();
+    let key = HubKey::generate(hub_id(), 1, &mut OsEntropy).unwrap();
+    let seal =
+        |revision, text: &[u8]| SealedSettings::seal(&key, revision, text, &mut OsEntropy).unwrap();
+    let [old, new] = [seal(1, b"old"), seal(2, b"new")];
+    for settings in [&old, &new] {
+        let changes = vec![settings.change()];
+        hub.roster.change(&admin, changes, &hub.chains, 12).unwrap();
+    }
+    let announced = *hub.roster.state().settings().unwrap();
+    assert_eq!(*new.open(&announced, &key).unwrap(), b"new");
+    let (found, newest) = (1, 2);
+    let outdated = HubError::SettingsOutdated {
+        found,
+        announced: newest,
+    };
+    assert_eq!(old.open(&announced, &key), Err(outdated));
+    // A volunteer has the hub key as well, but announces nothing.
+    let forged = seal(2, b"call this number instead");
+    let swapped = Err(HubError::SettingsSwapped);
+    assert_eq!(forged.open(&announced, &key), swapped);
+    let volunteer = &hub.volunteer.keys;
+    let link = body(&hub, volunteer, vec![seal(3, b"").change()]);
+    assert_eq!(
+        offer(&hub, &link.sign(volunteer.signing_key())),
+        RosterError::NotAdmin { seqno: 5 }
+    );
+    // Nor does an admin bring an old revision back without everybody seeing it.
+    for found in [0, 2, 4] {
+        let link = body(&hub, &admin, vec![seal(found, b"").change()]);
+        let expected = 3;
+        assert_eq!(
+            offer(&hub, &link.sign(admin.signing_key())),
+            RosterError::Settings { expected, found }
+        );
+    }
 }
