@@ -1,7 +1,8 @@
 //! What belongs to a hub, and who may read it.
 //!
-//! There is no query for a hub's records, keys, members, messages or trail but on [`Scoped`], and
-//! no way to a `Scoped` but through the membership check of [`Reader::scope`].
+//! There is no query for a hub's records, keys, members or messages but on [`Scoped`], and no way
+//! to a `Scoped` but through the membership check of [`Reader::scope`]. The trail, which holds ids
+//! only, is also read by the operator's commands, through [`Reader::audit_trail`].
 
 use crate::audit::{AuditChain, AuditRow};
 use crate::decode::{fixed, id, optional_fixed, small, time, unreadable, word};
@@ -21,7 +22,7 @@ use crate::vault::{
 /// Most revisions that one query returns.
 pub const MAX_RECORDS_PER_QUERY: u32 = 500;
 /// Most entries of the trail that one query returns.
-const MAX_AUDIT_PER_QUERY: u32 = 1000;
+pub(crate) const MAX_AUDIT_PER_QUERY: u32 = 1000;
 
 /// Which records to list.
 #[derive(Clone, Copy, Debug, Default)]

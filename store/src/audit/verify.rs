@@ -6,6 +6,7 @@ use crate::engine::{Row, args};
 use crate::error::StoreError;
 use crate::id::UserId;
 use crate::read::Reader;
+use crate::scope::MAX_AUDIT_PER_QUERY;
 
 /// Entries that are read at once.
 const PAGE_ENTRIES: i64 = 500;
@@ -123,7 +124,22 @@ impl Reader {
         }))
     }
 
-    /// Entries of `chain` after the one numbered `after`, the oldest first.
+    /// Entries of `chain` after the one numbered `after`, the oldest first, for the operator's
+    /// commands; at most 1000. What a person may read is decided by
+    /// [`Scoped::audit`](crate::Scoped::audit).
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn audit_trail(
+        &self,
+        chain: AuditChain,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        let limit = i64::from(limit.min(MAX_AUDIT_PER_QUERY));
+        self.audit_page(chain, after, limit).await
+    }
+
     pub(crate) async fn audit_page(
         &self,
         chain: AuditChain,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::audit::{AuditChain, AuditEntry, AuditHash};
+use crate::audit::{AuditChain, AuditEntry, AuditHash, AuditKind, AuditSubject};
 use crate::decode::{fixed, id};
 use crate::engine::{Transaction, args};
 use crate::error::StoreError;
@@ -79,6 +79,45 @@ impl Store {
             .map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
         Ok(expired)
+    }
+
+    /// Lets the old entries of every chain expire, as [`expire_audit`](Self::expire_audit) does,
+    /// and tells of it in the same chain and commit. Returns the chains from which entries
+    /// expired, and how many.
+    ///
+    /// # Errors
+    /// [`StoreError::NoAuditHash`]; see [`StoreError`]. Chains before the one that failed have
+    /// let go of theirs; the call may be repeated.
+    pub async fn expire_audits(
+        &self,
+        before: Timestamp,
+        at: Timestamp,
+    ) -> Result<Vec<(AuditChain, u64)>, StoreError> {
+        let hash = self.audit_hash.ok_or(StoreError::NoAuditHash)?;
+        let failed = |error| StoreError::from_sqlx(error, self.path());
+        let mut all = Vec::new();
+        for (chain, _) in self.reader().audit_heads().await? {
+            let mut transaction = self.writer.begin().await.map_err(failed)?;
+            let expired = expire(&mut transaction, chain.bytes(), before, at)
+                .await
+                .map_err(failed)?;
+            if expired == 0 {
+                continue;
+            }
+            let entry = AuditEntry {
+                chain,
+                at,
+                kind: AuditKind::AuditExpired,
+                actor: None,
+                subject: AuditSubject::Whole,
+            };
+            append(&mut transaction, &entry, hash)
+                .await
+                .map_err(failed)?;
+            transaction.commit().await.map_err(failed)?;
+            all.push((chain, expired));
+        }
+        Ok(all)
     }
 }
 

@@ -189,3 +189,25 @@ pub async fn what_is_left_of_an_expired_trail_verifies(database: Database) {
     };
     store.close().await;
 }
+
+pub async fn all_trails_let_go_of_their_old_part_and_tell(database: Database) {
+    let store = filled(&database).await;
+    let expired = store.expire_audits(at(101), at(1000)).await.unwrap();
+    assert_eq!(
+        expired,
+        [(AuditChain::Installation, 1), (TRAIL, 100)],
+        "the other chain had one old entry"
+    );
+    let again = store.expire_audits(at(101), at(1001)).await.unwrap();
+    assert_eq!(again, []);
+    let reader = store.reader();
+    for (trail, verified, expired) in [(AuditChain::Installation, 1, 1), (TRAIL, 501, 100)] {
+        let summary = reader.verify_audit(trail, chain, None).await.unwrap();
+        let summary = summary.unwrap();
+        assert_eq!((summary.verified, summary.expired), (verified, expired));
+        let last = summary.head.unwrap().seqno - 1;
+        let told = reader.audit_trail(trail, last, 9).await.unwrap();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].entry.kind, AuditKind::AuditExpired);
+    }
+}

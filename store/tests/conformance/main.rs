@@ -78,6 +78,7 @@ on_both_engines! {
     audit::the_trail_is_kept_with_the_change_it_tells_of,
     audit::a_changed_trail_is_noticed,
     audit::what_is_left_of_an_expired_trail_verifies,
+    audit::all_trails_let_go_of_their_old_part_and_tell,
     erase::an_erased_caller_is_in_no_call,
     erase::an_erased_record_leaves_a_tombstone,
     erase::an_erased_person_cannot_come_back,
