@@ -18,10 +18,27 @@ const MAX_MESSAGE_BYTES: u64 = 8 << 20;
 /// How long the other end may take to say what it wants.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A socket's address has no room for a longer path (unix(7): 108 bytes with the NUL at its end).
+const MAX_PATH_BYTES: usize = 107;
+
 /// Where the socket is.
-#[must_use]
-pub fn socket_path(data: &Path) -> PathBuf {
-    data.join("control.sock")
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidInput`] with a sentence of its own when the path is too long.
+pub fn socket_path(data: &Path) -> io::Result<PathBuf> {
+    let path = data.join("control.sock");
+    let bytes = path.as_os_str().len();
+    if bytes <= MAX_PATH_BYTES {
+        return Ok(path);
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!(
+            "{} is too long a path for a socket ({bytes} bytes, at most {MAX_PATH_BYTES}). \
+             Choose a data folder with a shorter path",
+            path.display()
+        ),
+    ))
 }
 
 /// What can be asked.
@@ -118,6 +135,17 @@ pub struct TrunkStatus {
     pub name: String,
     /// `by address`, `registered`, `not registered (403)`, …
     pub state: String,
+    /// Set while it should be registered at its carrier and is not.
+    pub down: Option<TrunkDown>,
+}
+
+/// A trunk that should be registered at its carrier and is not.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TrunkDown {
+    /// Seconds since it was, or since it should be.
+    pub for_s: u64,
+    /// The carrier's last answer, a status of SIP; none when it did not answer.
+    pub answer: Option<u16>,
 }
 
 /// One live call.
@@ -146,7 +174,7 @@ pub struct Asked {
 /// # Errors
 /// The socket cannot be created.
 pub fn listen(data: &Path, asked: mpsc::Sender<Asked>) -> io::Result<()> {
-    let path = socket_path(data);
+    let path = socket_path(data)?;
     // The data folder is locked by us: what lies here is a leftover.
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -199,7 +227,7 @@ async fn ask(request: Request, asked: &mpsc::Sender<Asked>) -> Response {
 /// # Errors
 /// A server is there but the exchange with it failed.
 pub async fn request(data: &Path, request: &Request) -> io::Result<Option<Response>> {
-    let mut stream = match UnixStream::connect(socket_path(data)).await {
+    let mut stream = match UnixStream::connect(socket_path(data)?).await {
         Ok(stream) => stream,
         Err(error)
             if matches!(
@@ -219,4 +247,23 @@ pub async fn request(data: &Path, request: &Request) -> io::Result<Option<Respon
         .read_to_end(&mut text)
         .await?;
     Ok(Some(serde_json::from_slice(&text)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_path_that_is_too_long_for_a_socket_is_told() {
+        let data = PathBuf::from("/tmp").join("x".repeat(MAX_PATH_BYTES));
+        let (asked, _requests) = mpsc::channel(1);
+        let refused = [
+            request(&data, &Request::Status).await.unwrap_err(),
+            listen(&data, asked).unwrap_err(),
+        ];
+        for refused in refused {
+            assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+            assert!(refused.to_string().contains("shorter path"), "{refused}");
+        }
+    }
 }

@@ -6,6 +6,7 @@
 mod data;
 mod machine;
 mod network;
+mod running;
 mod voice;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::hotline::Hotline;
+use data::Applied;
 
 /// How a check went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,20 +92,30 @@ pub async fn run(data: &Path) -> Result<ExitCode, String> {
 pub async fn examine(data: &Path) -> Vec<Finding> {
     let running = store::Store::is_in_use(data);
     let mut findings = Vec::new();
-    let hotline = data::database(data, &mut findings).await;
+    let applied = data::database(data, &mut findings).await;
     findings.extend(data::folder(data));
-    match &hotline {
-        Some(hotline) => network::check(hotline, running, &mut findings),
-        None => findings.push(Finding::warn(
-            "no hotline file is applied yet, so ports and addresses cannot be checked. \
-             Run `centralita apply hotline.toml`",
-        )),
+    let hotline = match &applied {
+        Applied::Hotline(hotline) => {
+            network::check(hotline, running, &mut findings);
+            Some(&**hotline)
+        }
+        Applied::Nothing => {
+            findings.push(Finding::warn(
+                "no hotline file is applied yet, so ports and addresses cannot be checked. \
+                 Run `centralita apply hotline.toml`",
+            ));
+            None
+        }
+        Applied::Unknown => None,
+    };
+    if running {
+        running::check(data, &mut findings).await;
     }
     findings.extend(voice::codecs());
     findings.push(machine::speech());
-    findings.push(machine::time_zones(hotline.as_ref()));
+    findings.push(machine::time_zones(hotline));
     findings.push(machine::clock());
-    findings.extend(machine::limits(hotline.as_ref()));
+    findings.extend(machine::limits(hotline));
     findings
 }
 

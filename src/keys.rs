@@ -86,7 +86,14 @@ fn read_key(file: File, path: &Path) -> Result<CallerIdKey, KeyFileError> {
         path: path.to_path_buf(),
         error,
     };
-    let mode = file.metadata().map_err(unreadable)?.mode() & 0o777;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(KeyFileError::Damaged {
+            path: path.to_path_buf(),
+            reason: "it is no file".to_owned(),
+        });
+    }
+    let mode = metadata.mode() & 0o777;
     if mode & 0o077 != 0 {
         let path = path.to_path_buf();
         return Err(KeyFileError::Exposed { path, mode });
@@ -189,6 +196,10 @@ mod tests {
         let damaged = caller_id_key(&data).unwrap_err();
         assert!(damaged.to_string().contains("Restore it from a backup"));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "hlcid1nonsense");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let folder = caller_id_key(&data).unwrap_err();
+        assert!(folder.to_string().contains("it is no file"), "{folder}");
         std::fs::remove_dir_all(data).unwrap();
     }
 }

@@ -142,11 +142,14 @@ pub async fn run(data: &Path, demo_if_empty: bool) -> Result<(), ServeError> {
     drain_on_signals(orders.clone())?;
     let told = Arc::clone(&metrics);
     admin::start(data, Arc::clone(&store), composer, hotline, orders, told).map_err(|error| {
-        ServeError::Other(format!(
-            "cannot open the control socket in {}: {error}. \
+        ServeError::Other(match error.kind() {
+            std::io::ErrorKind::InvalidInput => error.to_string(),
+            _ => format!(
+                "cannot open the control socket in {}: {error}. \
                  Give the folder to the user that runs centralita",
-            data.display()
-        ))
+                data.display()
+            ),
+        })
     })?;
     metrics.set_listening();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready for calls");
@@ -224,7 +227,8 @@ async fn put_together(parts: Parts) -> Result<VoiceLoop, ServeError> {
     })
     .map_err(|error| {
         ServeError::Other(format!(
-            "cannot keep messages in {}: {error}",
+            "cannot keep messages in {}/voicemail: {error}. \
+             It must be a folder of the user that runs centralita",
             data.display()
         ))
     })?;

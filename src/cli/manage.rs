@@ -273,6 +273,7 @@ async fn ask(data: &Path, request: &Request) -> Result<Option<Response>, String>
                 "{} belongs to another user: {error}. Run this as the user that runs centralita",
                 data.display()
             ),
+            std::io::ErrorKind::InvalidInput => error.to_string(),
             _ => format!("the running server did not answer: {error}"),
         })
 }

@@ -22,8 +22,18 @@ const SYNCED_WRITES: u32 = 8;
 /// One that takes longer holds up the records of a busy hotline.
 const SLOW_WRITE: Duration = Duration::from_millis(100);
 
-/// Checks the database; returns the applied hotline.
-pub(super) async fn database(data: &Path, findings: &mut Vec<Finding>) -> Option<Hotline> {
+/// What the database says about the hotline.
+pub(super) enum Applied {
+    /// This one is in force.
+    Hotline(Box<Hotline>),
+    /// None yet.
+    Nothing,
+    /// The database cannot tell; a finding says why.
+    Unknown,
+}
+
+/// Checks the database; returns what is applied.
+pub(super) async fn database(data: &Path, findings: &mut Vec<Finding>) -> Applied {
     let reader = match Reader::open(data).await {
         Ok(reader) => reader,
         Err(StoreError::Missing { .. }) => {
@@ -31,31 +41,36 @@ pub(super) async fn database(data: &Path, findings: &mut Vec<Finding>) -> Option
                 "no database yet in {}; the first start makes it",
                 data.display()
             )));
-            return None;
+            return Applied::Nothing;
         }
         Err(error) => {
             findings.push(Finding::fail(error.to_string()));
-            return None;
+            return Applied::Unknown;
         }
     };
-    findings.push(match reader.check_integrity().await {
-        Ok(()) => Finding::ok(format!("the database {} is sound", reader.path().display())),
-        Err(error) => Finding::fail(error.to_string()),
-    });
+    if let Err(error) = reader.check_integrity().await {
+        findings.push(Finding::fail(error.to_string()));
+        return Applied::Unknown;
+    }
+    findings.push(Finding::ok(format!(
+        "the database {} is sound",
+        reader.path().display()
+    )));
     let row = match reader.hotline().await {
-        Ok(row) => row?,
+        Ok(Some(row)) => row,
+        Ok(None) => return Applied::Nothing,
         Err(error) => {
             findings.push(Finding::fail(error.to_string()));
-            return None;
+            return Applied::Unknown;
         }
     };
     match Hotline::from_canonical(&row.body) {
-        Ok(hotline) => Some(hotline),
+        Ok(hotline) => Applied::Hotline(Box::new(hotline)),
         Err(error) => {
             findings.push(Finding::fail(format!(
                 "the applied hotline cannot be read ({error}). Apply the hotline file again"
             )));
-            None
+            Applied::Unknown
         }
     }
 }

@@ -41,6 +41,7 @@ async fn a_damaged_database_and_an_exposed_key_fail() {
     let findings = examine(&data).await;
     assert_eq!(worst(&findings, "restore a backup"), Some(Verdict::Fail));
     assert_eq!(worst(&findings, "chmod 600"), Some(Verdict::Fail));
+    assert_eq!(worst(&findings, "no hotline file is applied"), None);
     let left = std::fs::read_dir(&data).unwrap();
     let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
     assert!(

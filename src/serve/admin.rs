@@ -12,7 +12,8 @@ use super::compose::Composer;
 use super::metrics::Metrics;
 use super::voice::{Order, VoiceStatus};
 use crate::control::{
-    self, Asked, CallStatus, HubStatus, Request, Response, Status, TrunkStatus, VolunteerStatus,
+    self, Asked, CallStatus, HubStatus, Request, Response, Status, TrunkDown, TrunkStatus,
+    VolunteerStatus,
 };
 use crate::hotline::{self, Hotline, Trunk};
 
@@ -26,6 +27,8 @@ struct Admin {
     orders: mpsc::Sender<Order>,
     metrics: Arc<Metrics>,
     started: Instant,
+    /// When the hotline came into force.
+    configured_at: Instant,
 }
 
 /// Serves the control socket until the process ends.
@@ -50,6 +53,7 @@ pub fn start(
         orders,
         metrics,
         started,
+        configured_at: started,
     };
     tokio::spawn(async move {
         while let Some(Asked { request, reply }) = requests.recv().await {
@@ -152,6 +156,7 @@ impl Admin {
             .map_err(|error| error.to_string())?;
         let moved = self.hotline.network != new.network;
         self.hotline = new;
+        self.configured_at = Instant::now();
         self.send(Order::Configure(Box::new(config))).await?;
         lines.push("applied; effective from the next call on".into());
         if moved {
@@ -215,23 +220,38 @@ impl Admin {
     }
 
     fn trunks(&self, voice: &VoiceStatus) -> Vec<TrunkStatus> {
-        let state = |name: &str, trunk: &Trunk| match (trunk, voice.trunks.get(name)) {
-            (Trunk::Address { .. }, _) => "by address".to_owned(),
-            (_, Some((true, _))) => "registered".to_owned(),
-            (_, Some((false, Some(status @ (401 | 403 | 407))))) => format!(
-                "not registered: the carrier refuses the user name or password (answer {status})"
-            ),
-            (_, Some((false, Some(status)))) => format!("not registered (answer {status})"),
-            (_, Some((false, None)) | None) => "not registered (no answer)".to_owned(),
-        };
-        self.hotline
-            .trunks
-            .iter()
-            .map(|(name, trunk)| TrunkStatus {
+        let status = |(name, trunk): (&String, &Trunk)| {
+            let known = voice.trunks.get(name);
+            let down = match (trunk, known) {
+                (Trunk::Address { .. }, _) => None,
+                (_, Some(known)) if known.registered => None,
+                (_, known) => Some(TrunkDown {
+                    for_s: known
+                        .map_or(self.configured_at, |known| known.since)
+                        .elapsed()
+                        .as_secs(),
+                    answer: known.and_then(|known| known.answer),
+                }),
+            };
+            TrunkStatus {
                 name: name.clone(),
-                state: state(name, trunk),
-            })
-            .collect()
+                state: trunk_state(trunk, down.as_ref()),
+                down,
+            }
+        };
+        self.hotline.trunks.iter().map(status).collect()
+    }
+}
+
+fn trunk_state(trunk: &Trunk, down: Option<&TrunkDown>) -> String {
+    match (trunk, down.map(|down| down.answer)) {
+        (Trunk::Address { .. }, _) => "by address".into(),
+        (_, None) => "registered".into(),
+        (_, Some(Some(answer @ (401 | 403 | 407)))) => format!(
+            "not registered: the carrier refuses the user name or password (answer {answer})"
+        ),
+        (_, Some(Some(answer))) => format!("not registered (answer {answer})"),
+        (_, Some(None)) => "not registered (no answer)".into(),
     }
 }
 

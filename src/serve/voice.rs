@@ -59,8 +59,19 @@ pub enum Order {
 pub struct VoiceStatus {
     /// The router's view.
     pub router: routing::Snapshot,
-    /// The last known state of each trunk that we register to: registered, and the last status.
-    pub trunks: BTreeMap<String, (bool, Option<u16>)>,
+    /// The last known state of each trunk that we register to.
+    pub trunks: BTreeMap<String, TrunkState>,
+}
+
+/// What is known of a trunk that we register to.
+#[derive(Clone, Copy, Debug)]
+pub struct TrunkState {
+    /// Whether it is registered.
+    pub registered: bool,
+    /// Since when it is, or is not.
+    pub since: Instant,
+    /// The carrier's last answer.
+    pub answer: Option<u16>,
 }
 
 /// The loop and what it owns.
@@ -90,7 +101,7 @@ pub struct VoiceLoop {
     /// Whose keys a hub's messages are sealed to.
     pub readers: BTreeMap<HubId, Vec<ReaderPublicKey>>,
     /// Last known trunk states.
-    pub trunks: BTreeMap<String, (bool, Option<u16>)>,
+    pub trunks: BTreeMap<String, TrunkState>,
     /// Counters.
     pub metrics: Arc<Metrics>,
 }
@@ -173,8 +184,15 @@ impl VoiceLoop {
             });
         }
         while let Some(state) = self.exchange.poll_trunk_state() {
-            self.trunks
-                .insert(state.trunk.to_string(), (state.registered, state.status));
+            let trunk = state.trunk.to_string();
+            let before = self.trunks.get(&trunk);
+            let before = before.filter(|before| before.registered == state.registered);
+            let known = TrunkState {
+                registered: state.registered,
+                since: before.map_or(now, |before| before.since),
+                answer: state.status,
+            };
+            self.trunks.insert(trunk, known);
         }
         self.keeper.flush();
     }
@@ -316,7 +334,7 @@ impl VoiceLoop {
         loop {
             self.turn(Instant::now());
             let left = until.saturating_duration_since(Instant::now());
-            let registered = self.trunks.values().any(|(registered, _)| *registered);
+            let registered = self.trunks.values().any(|trunk| trunk.registered);
             if left.is_zero() || (self.exchange.counts().legs == 0 && !registered) {
                 return;
             }

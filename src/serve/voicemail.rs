@@ -155,13 +155,14 @@ impl RecordSink for Sink {
 /// Starts the writer thread. `stored` is called on it.
 ///
 /// # Errors
-/// The folder cannot be made or the thread not be started.
+/// The folder cannot be made or takes no files, or the thread cannot be started.
 pub fn start(
     data: &Path,
     stored: impl Fn(Stored) + Send + 'static,
 ) -> io::Result<(Announcer, Sinks)> {
     let folder = data.join("voicemail");
     std::fs::create_dir_all(&folder)?;
+    take_one_file(&folder)?;
     let (queue, pieces) = sync_channel(MAX_QUEUED_PIECES);
     let announced = Arc::default();
     let data = data.to_owned();
@@ -175,6 +176,17 @@ pub fn start(
         },
         Sinks { queue, announced },
     ))
+}
+
+/// Whether a message can be kept is to be known before somebody leaves one.
+fn take_one_file(folder: &Path) -> io::Result<()> {
+    let probe = folder.join("start.tmp");
+    match std::fs::remove_file(&probe) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    crate::private_file::create(&probe, b"")?;
+    std::fs::remove_file(&probe)
 }
 
 struct Open {

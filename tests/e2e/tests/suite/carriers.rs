@@ -123,6 +123,14 @@ fn a_wrong_password_for_a_carrier_is_told() {
         "{state}"
     );
     assert!(server.say(&["status"]).contains(&state));
+    let doctor = server.cli(&["doctor"]);
+    assert!(!doctor.status.success());
+    let findings = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    let told = findings.lines().find(|line| line.contains("trunk second"));
+    println!("{}", told.unwrap());
+    for words in ["FAIL", "not registered, for", "password", "apply it"] {
+        assert!(told.unwrap().contains(words), "{findings}");
+    }
     let log = server.log();
     let warning = log.lines().find(|line| line.contains("not registered"));
     println!("{}", warning.unwrap());

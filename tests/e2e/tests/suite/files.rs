@@ -114,7 +114,51 @@ fn a_damaged_database_is_told_by_whoever_opens_it() {
         let findings = String::from_utf8_lossy(&doctor.stdout).into_owned();
         let failed = |line: &&str| line.starts_with("FAIL") && line.contains("restore a backup");
         assert!(findings.lines().any(|line| failed(&line)), "{findings}");
+        assert!(!findings.contains("no hotline file"), "{findings}");
     }
+}
+
+#[test]
+fn a_database_that_was_emptied_is_not_taken_for_a_new_one() {
+    let server = prepared();
+    let database = server.data().join("centralita.db");
+    std::fs::write(&database, "").unwrap();
+    let told_by_all = |words: &[&str]| {
+        for command in ["serve", "calls", "voicemail"] {
+            assert_says(&sentence(&server.cli(&[command])), words);
+        }
+        let doctor = server.cli(&["doctor"]);
+        assert!(!doctor.status.success());
+        let findings = String::from_utf8_lossy(&doctor.stdout).into_owned();
+        let told = findings.lines().find(|line| line.starts_with("FAIL"));
+        assert_says(told.unwrap(), words);
+        assert!(!findings.contains("no hotline file"), "{findings}");
+    };
+    told_by_all(&["centralita.db is empty", "Restore a backup"]);
+    assert_eq!(std::fs::read(&database).unwrap(), b"");
+    std::fs::remove_file(&database).unwrap();
+    std::fs::create_dir(&database).unwrap();
+    told_by_all(&["centralita.db is a folder", "restore a backup"]);
+}
+
+#[test]
+fn a_folder_that_takes_no_messages_is_told_at_the_start() {
+    let server = prepared();
+    let folder = server.data().join("voicemail");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::set_permissions(&folder, Permissions::from_mode(0o500)).unwrap();
+    let said = sentence(&server.cli_bound_by_rights(&["serve"]));
+    assert_says(
+        &said,
+        &["cannot keep messages", "voicemail", "must be a folder of"],
+    );
+    std::fs::remove_dir(&folder).unwrap();
+    std::fs::write(&folder, "").unwrap();
+    let said = sentence(&server.cli(&["serve"]));
+    assert_says(
+        &said,
+        &["cannot keep messages", "voicemail", "must be a folder of"],
+    );
 }
 
 fn overwrite(file: &Path, from: u64, bytes: usize) {
