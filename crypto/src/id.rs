@@ -59,4 +59,6 @@ ids! {
     HubId;
     /// A note, a report, an attachment: anything sealed that has revisions.
     RecordId;
+    /// A call, while it lasts.
+    CallId;
 }

@@ -14,6 +14,7 @@
 //! Text and byte formats are documented in `docs/protocol/`.
 
 pub mod audit;
+pub mod backup;
 mod caller_id;
 pub mod cobblestone;
 mod encoding;
@@ -28,6 +29,7 @@ mod primitive;
 pub mod provisioning;
 mod reader_key;
 pub mod record;
+pub mod sframe;
 pub mod transparency;
 pub mod vault;
 mod voicemail;
@@ -35,7 +37,7 @@ mod voicemail;
 pub use caller_id::{CallerIdKey, CallerIdTag};
 pub use entropy::{Entropy, EntropyError, OsEntropy};
 pub use error::{Error, MetaError};
-pub use id::{DeviceId, HubId, RecordId, UserId};
+pub use id::{CallId, DeviceId, HubId, RecordId, UserId};
 pub use key_text::{KeyKind, KeyTextError};
 pub use label::Label;
 pub use primitive::{Signature, SignatureRefused, SigningKey, VerifyingKey};

@@ -96,6 +96,10 @@ pub enum Label {
     ProvisionSas,
     /// cobblestone: GDPR export file.
     ExportBody,
+    /// hkdf: call secret -> SFrame base key per sender.
+    SframeBaseKey,
+    /// hpke: call secret to one participant.
+    CallKeyWrap,
     /// hash: audit chain entry.
     AuditEntry,
     /// hash: reader public key -> key id in a list of wraps.
@@ -120,6 +124,12 @@ pub enum Label {
     HubKeyCommitment,
     /// aead: search root under the hub key.
     HubSearchRoot,
+    /// sign: who gives a call its secret.
+    CallKeyOffer,
+    /// hpke: content key of a backup to a recovery key.
+    BackupKeyWrap,
+    /// cobblestone: the rows and files of a backup.
+    BackupBody,
 }
 
 impl Label {
@@ -172,6 +182,8 @@ impl Label {
             Self::ProvisionSession => "hl/v1/vault/provision-session",
             Self::ProvisionSas => "hl/v1/vault/provision-sas",
             Self::ExportBody => "hl/v1/vault/export-body",
+            Self::SframeBaseKey => "hl/v1/realtime/sframe-base-key",
+            Self::CallKeyWrap => "hl/v1/realtime/call-key-wrap",
             Self::AuditEntry => "hl/v1/audit/audit-entry",
             Self::ReaderKeyId => "hl/v1/record/reader-key-id",
             Self::VaultShareAuth => "hl/v1/vault/share-auth",
@@ -184,6 +196,9 @@ impl Label {
             Self::InviteProof => "hl/v1/device/invite-proof",
             Self::HubKeyCommitment => "hl/v1/hub/hub-key-commitment",
             Self::HubSearchRoot => "hl/v1/hub/hub-search-root",
+            Self::CallKeyOffer => "hl/v1/realtime/call-key-offer",
+            Self::BackupKeyWrap => "hl/v1/backup/backup-key-wrap",
+            Self::BackupBody => "hl/v1/backup/backup-body",
         }
     }
 }
