@@ -22,6 +22,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("phone", &["sip", "media"]),
     ("sim", &["routing", "sip", "media", "telephony", "exchange"]),
     ("e2e", &["crypto", "media", "phone", "sip"]),
+    ("life", &["crypto", "crypto-session", "protocol"]),
     ("xtask", &[]),
     (
         "centralita",
