@@ -11,6 +11,7 @@
 
 pub(crate) mod chain;
 mod device_keys;
+mod draft;
 mod error;
 mod invite;
 mod items_key;
@@ -23,7 +24,8 @@ mod transport_key;
 
 pub use chain::ChainHead;
 pub use device_keys::{DeviceCard, DeviceKeys};
-pub use error::{InviteError, LoginError, PukError, SigchainError};
+pub use draft::{MAX_DRAFT_BYTES, MAX_DRAFT_NAME_BYTES};
+pub use error::{DraftError, InviteError, LoginError, PukError, SigchainError};
 pub use invite::InviteProof;
 pub use items_key::{CONTENT_KEY_WRAP_BYTES, ItemsKey, MAX_COMMITMENT_BYTES};
 pub use login::{

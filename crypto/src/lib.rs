@@ -25,6 +25,7 @@ mod id;
 pub mod identity;
 mod key_text;
 mod label;
+mod padding;
 mod primitive;
 pub mod provisioning;
 mod reader_key;

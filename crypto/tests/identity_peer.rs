@@ -111,6 +111,11 @@ fn a_device_opens_its_keys_and_logs_in_by_the_document() {
     let path = "/api/notes?after=3&".to_owned() + &"x".repeat(80);
     let facts = RequestFacts::new("POST", &path, "{\"é\":1}".as_bytes(), b"token").unwrap();
     let request = facts.sign(&person.phone, 12_345, &mut OsEntropy).unwrap();
+    let half = "llamó d".as_bytes();
+    let draft = person
+        .phone
+        .seal_draft("nota", half, &mut OsEntropy)
+        .unwrap();
     let input = json!({
         "hex": {
             "chain": hex(person.chain.encode()),
@@ -121,11 +126,13 @@ fn a_device_opens_its_keys_and_logs_in_by_the_document() {
             "record": hex(record.as_bytes()),
             "commitment": hex([9; 32]),
             "hub": hex(hub.as_bytes()),
+            "draft": hex(draft),
             "login": hex(login.encode()),
             "request": hex(request.encode()),
         },
         "revision": 3,
         "epoch": 7,
+        "draft_name": "nota",
         "request": {"method": "POST", "path": path, "body": "{\"é\":1}", "token": "token"},
     });
     let answer = ask(SCRIPT, &input).unwrap();
@@ -140,6 +147,7 @@ fn a_device_opens_its_keys_and_logs_in_by_the_document() {
     });
     assert_eq!(answer["login"], login);
     assert_eq!(answer["request_time_ms"], 12_345);
+    assert_eq!(answer["draft"], "llamó d");
     // The other device opens the same generations with its own seed.
     let ring = person.chain.open_puk(&person.laptop).unwrap();
     assert_eq!(ring.current().reader(), person.puk.reader());

@@ -18,17 +18,14 @@ use crate::encoding::Cursor;
 use crate::entropy::Entropy;
 use crate::id::HubId;
 use crate::label::Label;
+use crate::padding::{MAX_TEXT_BYTES, is_padded_size, pad, unpad};
 use crate::primitive::{BOX_OVERHEAD_BYTES, open_box, seal_box};
 
 const MAGIC: [u8; 4] = *b"HLHS";
 const VERSION: u8 = 1;
 const FRONT_BYTES: usize = MAGIC.len() + 1 + HubId::BYTES + 4 + 4;
-const LENGTH_BYTES: usize = 4;
-/// Settings are padded to a multiple of this many bytes.
-const STEP_BYTES: usize = 1_024;
-const MAX_PADDED_BYTES: usize = 256 * STEP_BYTES;
 /// The longest settings, in bytes.
-pub const MAX_SETTINGS_BYTES: usize = MAX_PADDED_BYTES - LENGTH_BYTES;
+pub const MAX_SETTINGS_BYTES: usize = MAX_TEXT_BYTES;
 
 /// A revision of a hub's settings, as an admin announced it in the roster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +61,7 @@ impl SealedSettings {
         settings: &[u8],
         entropy: &mut (impl Entropy + ?Sized),
     ) -> Result<Self, HubError> {
-        let padded = pad(settings)?;
+        let padded = pad(settings).ok_or(HubError::SettingsTooLong)?;
         let boxed = seal_box(key.expose(), &context(key, revision), &padded, entropy)?;
         Ok(Self {
             hub: key.hub(),
@@ -89,10 +86,8 @@ impl SealedSettings {
         }
         let (hub, epoch, revision) = (cursor.array()?, cursor.u32()?, cursor.u32()?);
         let boxed = &input[cursor.position()..];
-        let padded = boxed.len().checked_sub(BOX_OVERHEAD_BYTES);
-        let sizes = STEP_BYTES..=MAX_PADDED_BYTES;
-        match padded {
-            Some(size) if sizes.contains(&size) && size % STEP_BYTES == 0 => Ok(Self {
+        match boxed.len().checked_sub(BOX_OVERHEAD_BYTES) {
+            Some(size) if is_padded_size(size) => Ok(Self {
                 hub: HubId::from_bytes(hub),
                 epoch,
                 revision,
@@ -181,28 +176,6 @@ fn context(key: &HubKey, revision: u32) -> Vec<u8> {
     Label::HubSettingsBody.bind(&context)
 }
 
-/// `u32 length || settings || zeros`, up to the next whole step.
-fn pad(settings: &[u8]) -> Result<Zeroizing<Vec<u8>>, HubError> {
-    if settings.len() > MAX_SETTINGS_BYTES {
-        return Err(HubError::SettingsTooLong);
-    }
-    let size = (settings.len() + LENGTH_BYTES).next_multiple_of(STEP_BYTES);
-    let length = u32::try_from(settings.len()).map_err(|_| HubError::SettingsTooLong)?;
-    let mut padded = Zeroizing::new(Vec::with_capacity(size));
-    padded.extend_from_slice(&length.to_be_bytes());
-    padded.extend_from_slice(settings);
-    padded.resize(size, 0);
-    Ok(padded)
-}
-
-fn unpad(padded: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let (length, rest) = padded.split_first_chunk::<LENGTH_BYTES>()?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    let (settings, padding) = rest.split_at_checked(length)?;
-    let shortest = padding.len() < STEP_BYTES && padding.iter().all(|byte| *byte == 0);
-    shortest.then(|| Zeroizing::new(settings.to_vec()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,19 +195,12 @@ mod tests {
     }
 
     #[test]
-    fn the_length_is_hidden_within_a_step() {
-        let key = key(1);
-        let size = |length| {
-            let sealed = SealedSettings::seal(&key, 1, &vec![b'x'; length], &mut OsEntropy);
-            sealed.unwrap().encode().len()
-        };
-        assert_eq!(size(0), size(STEP_BYTES - LENGTH_BYTES));
-        assert_eq!(size(STEP_BYTES - LENGTH_BYTES + 1) - size(0), STEP_BYTES);
-        let most = SealedSettings::seal(&key, 1, &vec![0; MAX_SETTINGS_BYTES], &mut OsEntropy);
-        let decoded = SealedSettings::decode(&most.unwrap().encode());
-        assert!(decoded.is_ok());
-        let more = SealedSettings::seal(&key, 1, &vec![0; MAX_SETTINGS_BYTES + 1], &mut OsEntropy);
-        assert_eq!(more, Err(HubError::SettingsTooLong));
+    fn the_longest_settings_read_back_and_longer_ones_are_refused() {
+        let seal = |length| SealedSettings::seal(&key(1), 1, &vec![7; length], &mut OsEntropy);
+        let sealed = seal(MAX_SETTINGS_BYTES).unwrap();
+        assert_eq!(SealedSettings::decode(&sealed.encode()), Ok(sealed));
+        let refused = seal(MAX_SETTINGS_BYTES + 1);
+        assert_eq!(refused, Err(HubError::SettingsTooLong));
     }
 
     #[test]

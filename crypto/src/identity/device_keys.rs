@@ -78,6 +78,11 @@ impl DeviceKeys {
         found.expect("256 candidates are not all out of range")
     }
 
+    /// Seals what this device keeps for itself alone.
+    pub(super) fn draft_key(&self) -> Zeroizing<[u8; 32]> {
+        derive(&*self.seed, &Label::DraftKey.bind(b""))
+    }
+
     /// Introduces this device to its person's other devices.
     pub fn card(&self) -> DeviceCard {
         let sign_key = self.signing.verifying_key();

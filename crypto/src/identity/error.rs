@@ -172,6 +172,27 @@ pub enum PukError {
     Entropy(#[from] EntropyError),
 }
 
+/// Why a draft is not sealed or does not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DraftError {
+    /// Not the bytes of a draft.
+    #[error("this is not a stored draft")]
+    Malformed,
+    /// A version that this build does not read.
+    #[error("draft version {0} is not known to this program; a newer one may read it")]
+    UnknownVersion(u8),
+    /// The draft or its name is too long.
+    #[error("this is too long for a draft")]
+    TooLong,
+    /// The draft does not open.
+    #[error("the draft does not open: it is another device's, another draft, or was altered")]
+    Refused,
+    /// The operating system gave no random bytes.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+}
+
 /// Why an invite is not redeemed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -46,6 +46,8 @@ pub enum Label {
     ReportBody,
     /// cobblestone: contact or relationship.
     ContactBody,
+    /// aead: local draft.
+    DraftBody,
     /// cobblestone: attachment.
     AttachmentBody,
     /// cobblestone: voicemail or recording.
@@ -120,6 +122,8 @@ pub enum Label {
     SafetyNumber,
     /// sign: redemption of an invite (origin, code, chain).
     InviteProof,
+    /// hkdf: device seed -> key of local drafts.
+    DraftKey,
     /// hkdf: hub key -> what its members recognise it by.
     HubKeyCommitment,
     /// aead: search root under the hub key.
@@ -157,6 +161,7 @@ impl Label {
             Self::TranscriptBody => "hl/v1/record/transcript-body",
             Self::ReportBody => "hl/v1/record/report-body",
             Self::ContactBody => "hl/v1/record/contact-body",
+            Self::DraftBody => "hl/v1/record/draft-body",
             Self::AttachmentBody => "hl/v1/record/attachment-body",
             Self::VoicemailBody => "hl/v1/record/voicemail-body",
             Self::RecordKeyWrap => "hl/v1/record/record-key-wrap",
@@ -194,6 +199,7 @@ impl Label {
             Self::ProvisionMessage => "hl/v1/vault/provision-message",
             Self::SafetyNumber => "hl/v1/sigchain/safety-number",
             Self::InviteProof => "hl/v1/device/invite-proof",
+            Self::DraftKey => "hl/v1/device/draft-key",
             Self::HubKeyCommitment => "hl/v1/hub/hub-key-commitment",
             Self::HubSearchRoot => "hl/v1/hub/hub-search-root",
             Self::CallKeyOffer => "hl/v1/realtime/call-key-offer",

@@ -18,7 +18,7 @@ pub const MAX_RECORD_BYTES: usize = 1 << 20;
 pub const MAX_ATTACHMENT_BYTES: u64 = 1 << 30;
 
 /// The length in front of the plaintext.
-const LENGTH_BYTES: usize = 4;
+pub(super) const LENGTH_BYTES: usize = 4;
 /// Nothing is padded to less: short notes all look alike.
 const LEAST_PADDED_BYTES: u64 = 256;
 /// Salt, before the commitment.
@@ -27,7 +27,7 @@ const SALT_BYTES: usize = 24;
 /// The plaintext bytes of a body that holds `length` bytes: the PADMÉ of length
 /// and text (Nikitin et al., *Reducing Metadata Leakage from Encrypted Files*,
 /// 2019), which is at most 12 % more and leaks as little as O(log log n) bits.
-fn padded_bytes(length: u64) -> u64 {
+pub(super) fn padded_bytes(length: u64) -> u64 {
     let whole = (length + LENGTH_BYTES as u64).max(LEAST_PADDED_BYTES);
     let exponent = whole.ilog2();
     let kept = exponent.ilog2() + 1;

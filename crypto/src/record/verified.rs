@@ -11,6 +11,7 @@ use super::context::{RecordContext, RecordPlace};
 use super::error::RecordError;
 use super::header::{KnownDevice, RecordAuthor};
 use super::manifest::Manifest;
+use super::pieces::BodyOpener;
 use super::sealed::{Position, RecordFront, SealedRecord};
 use super::wrap::{ManifestEntry, OpeningKey, WrapContext};
 use super::writer::RecordWriter;
@@ -132,6 +133,20 @@ impl<'a> VerifiedFront<'a> {
             &self.front.manifest.commitment,
             self.front.header.body_hash(),
         )
+    }
+
+    /// Opens a body of any length from front to back, as it arrives.
+    ///
+    /// # Errors
+    /// [`RecordError::NotAReader`], [`RecordError::OtherKeyNeeded`] or
+    /// [`RecordError::WrapRefused`].
+    pub fn open_pieces(&self, key: &OpeningKey<'_>) -> Result<BodyOpener, RecordError> {
+        Ok(BodyOpener::new(
+            self.content_key(key)?,
+            &self.context().body_context(),
+            &self.front.manifest.commitment,
+            self.front.header.body_hash(),
+        ))
     }
 
     /// Seals the next revision, with a key of its own.

@@ -86,7 +86,7 @@ impl<'a> RecordWriter<'a> {
         length: u64,
         readers: &[Reader],
         entropy: &mut (impl Entropy + ?Sized),
-    ) -> Result<(BodyWriter<'a>, [u8; PREFIX_BYTES]), RecordError> {
+    ) -> Result<(BodyWriter, [u8; PREFIX_BYTES]), RecordError> {
         self.start_context(self.first_context(place), length, readers, entropy)
     }
 
@@ -119,7 +119,7 @@ impl<'a> RecordWriter<'a> {
         let (mut writer, prefix) = self.start_context(context, length, readers, entropy)?;
         let mut body = prefix.to_vec();
         body.extend(writer.push(plaintext)?);
-        let (front, end) = writer.finish()?;
+        let (front, end) = writer.finish(self)?;
         body.extend(end);
         Ok(SealedRecord { front, body })
     }
@@ -130,7 +130,7 @@ impl<'a> RecordWriter<'a> {
         length: u64,
         readers: &[Reader],
         entropy: &mut (impl Entropy + ?Sized),
-    ) -> Result<(BodyWriter<'a>, [u8; PREFIX_BYTES]), RecordError> {
+    ) -> Result<(BodyWriter, [u8; PREFIX_BYTES]), RecordError> {
         if context.place.kind == RecordKind::Voicemail {
             return Err(RecordError::VoicemailIsIngest);
         }
@@ -156,7 +156,6 @@ impl<'a> RecordWriter<'a> {
             sealer,
             context,
             manifest,
-            key: self.key,
         };
         Ok((writer, prefix))
     }
@@ -186,15 +185,15 @@ impl<'a> RecordWriter<'a> {
     }
 }
 
-/// Seals a file from front to back. Does no input or output.
-pub struct BodyWriter<'a> {
+/// Seals a file from front to back. Does no input or output, and has none of
+/// its author's keys.
+pub struct BodyWriter {
     sealer: BodySealer,
     context: RecordContext,
     manifest: Manifest,
-    key: &'a SigningKey,
 }
 
-impl BodyWriter<'_> {
+impl BodyWriter {
     /// Takes more of the file; returns sealed bytes to append to the body.
     ///
     /// # Errors
@@ -203,21 +202,26 @@ impl BodyWriter<'_> {
         self.sealer.push(plain)
     }
 
-    /// Ends the file: the signed front, and the last bytes of the body.
+    /// Ends the file: the front, signed by the writer that started it, and the
+    /// last bytes of the body.
     ///
     /// # Errors
+    /// [`RecordError::OtherAuthor`] for another writer,
     /// [`RecordError::LengthChanged`] for fewer bytes than were announced.
-    pub fn finish(self) -> Result<(RecordFront, Vec<u8>), RecordError> {
+    pub fn finish(self, author: &RecordWriter<'_>) -> Result<(RecordFront, Vec<u8>), RecordError> {
+        if (author.author, author.device) != (self.context.author(), self.context.device()) {
+            return Err(RecordError::OtherAuthor);
+        }
         let (end, body_hash) = self.sealer.finish()?;
         let front = RecordFront {
-            header: RecordHeader::sign(self.context, body_hash, self.key),
+            header: RecordHeader::sign(self.context, body_hash, author.key),
             manifest: self.manifest,
         };
         Ok((front, end))
     }
 }
 
-impl fmt::Debug for BodyWriter<'_> {
+impl fmt::Debug for BodyWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BodyWriter")
             .field("context", &self.context)

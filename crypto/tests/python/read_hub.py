@@ -218,7 +218,7 @@ def open_settings(roster: Roster, epoch: int, scope: bytes, key: bytes, data: by
         raise Refused("settings of another epoch")
     padded = unbox(key, HUB_SETTINGS_BODY, scope + u32(revision), data[source.at :])
     length = int.from_bytes(padded[:4], "big")
-    if len(padded) != max(1, -(-(length + 4) // 1024)) * 1024 or any(padded[4 + length :]):
+    if len(padded) != -(-(length + 4) // 1024) * 1024 or any(padded[4 + length :]):
         raise Refused("wrong padding")
     return padded[4 : 4 + length]
 

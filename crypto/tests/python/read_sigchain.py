@@ -34,6 +34,8 @@ DEVICE_HPKE_IKM = "hl/v1/device/device-hpke-ikm"
 DEVICE_NOSTR_KEY = "hl/v1/device/device-nostr-key"
 DEVICE_SUBKEY_ATTEST = "hl/v1/device/device-subkey-attest"
 AUTH_CHALLENGE = "hl/v1/device/auth-challenge"
+DRAFT_KEY = "hl/v1/device/draft-key"
+DRAFT_BODY = "hl/v1/record/draft-body"
 INVITE_PROOF = "hl/v1/device/invite-proof"
 REQUEST_POP = "hl/v1/device/request-pop"
 SIGCHAIN_LINK = "hl/v1/sigchain/sigchain-link"
@@ -272,6 +274,17 @@ def check_request(sign_key: bytes, proof: bytes, facts: dict) -> int:
     return int.from_bytes(time, "big")
 
 
+def open_draft(seed: bytes, user: bytes, device: bytes, name: str, sealed: bytes) -> str:
+    source = Input(sealed)
+    source.front(b"HLDR")
+    context = user + device + vector(name.encode())
+    padded = unbox(derive(seed, DRAFT_KEY, b""), DRAFT_BODY, context, sealed[source.at :])
+    length = int.from_bytes(padded[:4], "big")
+    if len(padded) != -(-(length + 4) // 1024) * 1024 or any(padded[4 + length :]):
+        raise Refused("wrong padding")
+    return padded[4 : 4 + length].decode()
+
+
 def check_invite(chain: Chain, proof: bytes, origin: str, code: str) -> str:
     source = Input(proof)
     source.front(b"HLIP")
@@ -317,6 +330,9 @@ def main() -> None:
         context += vector(part["commitment"])
         content_key = unbox(items_key, ITEMS_CEK_WRAP, context, part["content_key_wrap"])
         answer["content_key_hash"] = hashlib.sha256(content_key).hexdigest()
+        answer["draft"] = open_draft(
+            seed, chain.user, device, given["draft_name"], part["draft"]
+        )
         scalar = transport_scalar(seed, part["hub"], given["epoch"])
         answer["transport_key"] = x_only(scalar).hex()
         answer["login"] = check_login(chain.devices[device].sign_key, part["login"])

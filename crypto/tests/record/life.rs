@@ -230,7 +230,7 @@ fn a_file_is_sealed_as_it_is_read_and_any_part_of_it_opens() {
     for piece in file.chunks(999) {
         body.extend(sealing.push(piece).unwrap());
     }
-    let (front, end) = sealing.finish().unwrap();
+    let (front, end) = sealing.finish(&writer).unwrap();
     body.extend(end);
     let front = RecordFront::decode(&front.encode()).unwrap();
     let expected = crypto::record::Expected {
@@ -262,6 +262,63 @@ fn a_file_is_sealed_as_it_is_read_and_any_part_of_it_opens() {
     ));
     assert!(matches!(reader.check_all(), Err(RecordError::BodyAltered)));
     assert!(reader.read_chunk(1).is_ok());
+}
+
+#[test]
+fn a_file_opens_as_it_arrives_and_is_whole_only_at_its_end() {
+    let hotline = Hotline::new();
+    let place = RecordPlace {
+        kind: RecordKind::Attachment,
+        ..NOTE
+    };
+    let expected = crypto::record::Expected {
+        place,
+        ..hotline.expected()
+    };
+    let writer = hotline.author.writer();
+    let readers = [hotline.admin.reader()];
+    let key = hotline.admin.key();
+    // An empty file, one of part of a chunk, and one whose padding has chunks of its own.
+    for length in [0_usize, 5_000, 16_380, 16_381, 1_100_000] {
+        let file: Vec<u8> = (0..length).map(|place| (place / 7) as u8).collect();
+        let started = writer.start(place, length as u64, &readers, &mut OsEntropy);
+        let (mut sealing, prefix) = started.unwrap();
+        let mut body = prefix.to_vec();
+        body.extend(sealing.push(&file).unwrap());
+        let (front, end) = sealing.finish(&writer).unwrap();
+        body.extend(end);
+        let verified = front.verify(&expected).unwrap();
+        let open = |body: &[u8], piece: usize| {
+            let mut opening = verified.open_pieces(&key)?;
+            let mut text = Vec::new();
+            for piece in body.chunks(piece) {
+                text.extend_from_slice(&opening.push(piece)?);
+            }
+            text.extend_from_slice(&opening.finish()?);
+            Ok::<_, RecordError>(text)
+        };
+        for piece in [1_000, 16_400, usize::MAX] {
+            assert!(open(&body, piece).unwrap() == file, "{length} bytes");
+        }
+        let cut = open(&body[..body.len() - 1], 999);
+        let cut_off = matches!(cut, Err(RecordError::BodyAltered | RecordError::BodyCutOff));
+        assert!(cut_off, "{cut:?}");
+        for changed in [3, 30, 60, body.len() - 1] {
+            let mut altered = body.clone();
+            altered[changed] ^= 1;
+            assert!(open(&altered, 4_000).is_err(), "byte {changed}");
+        }
+    }
+}
+
+#[test]
+fn only_who_started_a_file_can_sign_it() {
+    let hotline = Hotline::new();
+    let readers = [hotline.admin.reader()];
+    let started = hotline.author.writer();
+    let started = started.start(NOTE, 0, &readers, &mut OsEntropy).unwrap();
+    let refused = started.0.finish(&hotline.admin.writer());
+    assert!(matches!(refused, Err(RecordError::OtherAuthor)));
 }
 
 #[test]

@@ -302,7 +302,7 @@ fn a_file_sealed_as_a_stream_is_a_record_like_any_other() {
         .unwrap();
     let mut body = prefix.to_vec();
     body.extend(sealing.push(&file).unwrap());
-    let (front, end) = sealing.finish().unwrap();
+    let (front, end) = sealing.finish(&writer).unwrap();
     body.extend(end);
     assert_eq!(front.header().body_hash()[..], Sha256::digest(&body)[..]);
     let sealed = [front.encode(), body].concat();
