@@ -94,9 +94,9 @@ impl Scoped<'_> {
         self.query(sql, &args, state).await
     }
 
-    /// At most `length` bytes of a whole file from the one numbered `from`, and no more than
-    /// [`MAX_ATTACHMENT_READ_BYTES`]; `None` when it is not there, not whole, or not for this
-    /// person.
+    /// At most `length` bytes of a file from the one numbered `from`, and no more than
+    /// [`MAX_ATTACHMENT_READ_BYTES`]; `None` when it is not there, pieces are missing, or it is
+    /// not for this person. Before it is completed, it is for who uploads it.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -107,7 +107,10 @@ impl Scoped<'_> {
         length: u32,
     ) -> Result<Option<Vec<u8>>, StoreError> {
         let found = self.attachment(record).await?;
-        let Some(found) = found.filter(|found| found.complete) else {
+        let chunk = ATTACHMENT_CHUNK_BYTES as u64;
+        let is_here =
+            |found: &AttachmentState| u64::from(found.chunks) == found.row.size.div_ceil(chunk);
+        let Some(found) = found.filter(is_here) else {
             return Ok(None);
         };
         let end = found
@@ -117,7 +120,6 @@ impl Scoped<'_> {
         if from >= end {
             return Ok(Some(Vec::new()));
         }
-        let chunk = ATTACHMENT_CHUNK_BYTES as u64;
         let (first, last) = (from / chunk, (end - 1) / chunk);
         let sql = "SELECT body FROM attachment_chunk WHERE hub = $1 AND record = $2 \
                    AND position BETWEEN $3 AND $4 ORDER BY position";

@@ -174,6 +174,10 @@ kinds! {
     VaultShareDestroyed = 218, "vault-share-destroyed";
     /// A step in the custody of evidence was recorded.
     CustodyRecorded = 219, "custody-recorded";
+    /// A hub's key was sealed to a member who came later, or to a member's new key.
+    HubKeyShared = 220, "hub-key-shared";
+    /// A hub's settings were changed: names, templates, questions.
+    HubSettingsChanged = 221, "hub-settings-changed";
 }
 
 #[cfg(test)]
