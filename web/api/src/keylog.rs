@@ -140,6 +140,11 @@ impl KeyLog {
         leaves.copied().collect()
     }
 
+    /// The newest head of a chain that the log has.
+    pub(crate) async fn head_of(&self, subject: Subject) -> Option<ChainHead> {
+        self.state.lock().await.heads.get(&subject).copied()
+    }
+
     /// That the leaf numbered `place` is in the log of `size`.
     pub(crate) async fn prove_inclusion(&self, place: u64, size: u64) -> Option<Proof> {
         self.state.lock().await.log.prove_inclusion(place, size)
@@ -186,5 +191,135 @@ async fn newest(store: &Store, log: &Log) -> Result<Option<SignedCheckpoint>, Ke
     match *signed.checkpoint() == log.checkpoint() {
         true => Ok(Some(signed)),
         false => Err(KeyLogError::Forked),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use crypto::{SigningKey, UserId};
+    use store::{HubId, HubRow, StoreOptions};
+
+    use super::*;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let name = format!("centralita-keylog-{}-{name}", std::process::id());
+            Self(std::env::temp_dir().join(name))
+        }
+
+        async fn store(&self) -> Store {
+            Store::open_with(StoreOptions::sqlite(&self.0))
+                .await
+                .unwrap()
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn signer() -> LogSigner {
+        let name = NoteName::new("hotline.example/log").unwrap();
+        LogSigner::new(name, SigningKey::from_seed(&[7; 32]))
+    }
+
+    fn leaf(user: u8, seqno: u64) -> Leaf {
+        let mut head = [user; ChainHead::BYTES];
+        head[..8].copy_from_slice(&seqno.to_be_bytes());
+        Leaf {
+            subject: Subject::User(UserId::from_bytes([user; 16])),
+            head: ChainHead::decode(&head),
+        }
+    }
+
+    fn hub(id: u8) -> Changes {
+        let row = HubRow {
+            id: HubId([id; 16]),
+            name: "norte".to_owned(),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        store::Change::from(VaultChange::HubAdded(row)).into()
+    }
+
+    fn size(log: &KeyLog) -> u64 {
+        let newest = log.newest();
+        newest
+            .borrow()
+            .as_ref()
+            .map_or(0, |signed| signed.checkpoint().size)
+    }
+
+    #[tokio::test]
+    async fn a_head_is_entered_once_and_survives_a_restart() {
+        let folder = Folder::new("restart");
+        let store = folder.store().await;
+        let log = KeyLog::open(&store, signer()).await.unwrap();
+        assert!(log.newest().borrow().is_none());
+        log.commit(&store, hub(1), &[leaf(1, 1), leaf(2, 1)])
+            .await
+            .unwrap();
+        log.commit(&store, Changes::new(), &[leaf(1, 1)])
+            .await
+            .unwrap();
+        log.commit(&store, Changes::new(), &[leaf(1, 2)])
+            .await
+            .unwrap();
+        let newest = log.newest().borrow().clone();
+        drop(log);
+        store.close().await;
+        let store = folder.store().await;
+        let log = KeyLog::open(&store, signer()).await.unwrap();
+        assert_eq!(*log.newest().borrow(), newest);
+        let leaves = log.leaves(0, 10).await;
+        assert_eq!(leaves, [leaf(1, 1), leaf(2, 1), leaf(1, 2)]);
+        assert_eq!(log.leaves(2, 10).await.len(), 1);
+        assert!(log.prove_consistency(2, 3).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_is_not_in_the_log() {
+        let folder = Folder::new("refused");
+        let store = folder.store().await;
+        let log = KeyLog::open(&store, signer()).await.unwrap();
+        log.commit(&store, hub(1), &[leaf(1, 1)]).await.unwrap();
+        // Another hub of the same name.
+        let refused = log.commit(&store, hub(2), &[leaf(1, 2)]).await;
+        assert!(matches!(
+            refused,
+            Err(KeyLogError::Store(StoreError::Conflict { .. }))
+        ));
+        assert_eq!(size(&log), 1);
+        log.commit(&store, Changes::new(), &[leaf(1, 2)])
+            .await
+            .unwrap();
+        assert_eq!(size(&log), 2);
+        assert_eq!(log.leaves(0, 10).await, [leaf(1, 1), leaf(1, 2)]);
+    }
+
+    #[tokio::test]
+    async fn a_log_that_lost_an_entry_is_refused() {
+        let folder = Folder::new("forked");
+        let store = folder.store().await;
+        let log = KeyLog::open(&store, signer()).await.unwrap();
+        log.commit(&store, Changes::new(), &[leaf(1, 1)])
+            .await
+            .unwrap();
+        // Somebody adds an entry that the key did not sign.
+        let change = VaultChange::LogExtended {
+            position: 1,
+            leaf: leaf(9, 1).encode().to_vec(),
+        };
+        store
+            .commit(store::Change::from(change).into())
+            .await
+            .unwrap();
+        let opened = KeyLog::open(&store, signer()).await;
+        assert!(matches!(opened, Err(KeyLogError::Forked)));
     }
 }
