@@ -6,10 +6,12 @@
 //! program can act on and a sentence for the person.
 //!
 //! Three things that a person or a server must have do come out, and are named
-//! for it: the recovery key ([`RecoverySheet`]), the text of a pairing code
+//! for it: recovery key and backup codes ([`RecoverySheet`], [`BackupSheet`]), the text of a pairing code
 //! ([`NewPairing::invitation`]), and what the server keeps of a vault
 //! ([`ServerPart`]). No seed and no content key does.
 
+mod files;
+mod hotline;
 mod names;
 mod notes;
 mod pairing;
@@ -17,16 +19,22 @@ mod people;
 mod recovery;
 mod refusal;
 mod session;
+mod transparency;
 mod unlock;
+mod voicemail;
 
+pub use files::{OpeningFile, SealedFile, SealingFile};
+pub use hotline::NewHubKey;
 pub use names::{device_named, hub_named, kind_named, record_named, user_named};
-pub use notes::{Expectation, OpenedNote, SealedNote};
+pub use notes::{Author, Expectation, OpenedNote, SealedNote};
 pub use pairing::{NewPairing, OldPairing};
 pub use people::People;
-pub use recovery::RecoverySheet;
+pub use recovery::{BackupSheet, RecoverySheet};
 pub use refusal::{Code, Refusal};
 pub use session::Session;
+pub use transparency::LogFollower;
 pub use unlock::{NewVault, ServerPart, Unlocking, VaultShares};
+pub use voicemail::{ServerKey, SignedRecording, Voicemail};
 
 use crypto::Entropy;
 

@@ -14,6 +14,22 @@ use zeroize::Zeroizing;
 use crate::people::People;
 use crate::refusal::{Code, Refusal};
 use crate::session::{Open, Session};
+use crate::voicemail::ServerKey;
+
+/// Whom a record is shown as being by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Author {
+    /// A person wrote it on one of their devices.
+    Person(UserId),
+    /// The server sealed it as it came in: who called, a text message.
+    Server(ServerKey),
+}
+
+impl From<UserId> for Author {
+    fn from(user: UserId) -> Self {
+        Self::Person(user)
+    }
+}
 
 /// What the app knows of a record that it asked the server for. A record that
 /// differs is refused.
@@ -22,7 +38,7 @@ pub struct Expectation {
     /// The record that was asked for.
     pub place: RecordPlace,
     /// Whom it is shown as being by.
-    pub author: UserId,
+    pub author: Author,
     /// The newest state seen so far; [`Position::START`] when there is none.
     pub at_least: Position,
     /// Who may read it, by the hub's verified roster.
@@ -190,7 +206,7 @@ impl From<SealedRecord> for SealedNote {
 }
 
 impl Open {
-    fn writer(&self) -> RecordWriter<'_> {
+    pub(crate) fn writer(&self) -> RecordWriter<'_> {
         let writer = RecordWriter::person(&self.keys);
         match self.newest_items_key() {
             Some(items) => writer.with_items_key(items),
@@ -199,14 +215,18 @@ impl Open {
     }
 
     /// The readers with their newest keys; the author is always one of them.
-    fn sealed_to(&self, readers: &[UserId], people: &People) -> Result<Vec<Reader>, Refusal> {
+    pub(crate) fn sealed_to(
+        &self,
+        readers: &[UserId],
+        people: &People,
+    ) -> Result<Vec<Reader>, Refusal> {
         let own = self.person()?.ring.current().reader();
         let others = readers.iter().filter(|user| **user != own.user);
         let others = others.map(|user| self.reader(*user, people));
         std::iter::once(Ok(own)).chain(others).collect()
     }
 
-    fn reader(&self, user: UserId, people: &People) -> Result<Reader, Refusal> {
+    pub(crate) fn reader(&self, user: UserId, people: &People) -> Result<Reader, Refusal> {
         let reader = self.chain_of(user, people)?.state().reader();
         reader.ok_or_else(|| {
             let sentence = format!("{user} has no key yet, so nothing can be sealed to them");
@@ -214,7 +234,11 @@ impl Open {
         })
     }
 
-    fn chain_of<'a>(&'a self, user: UserId, people: &'a People) -> Result<&'a Sigchain, Refusal> {
+    pub(crate) fn chain_of<'a>(
+        &'a self,
+        user: UserId,
+        people: &'a People,
+    ) -> Result<&'a Sigchain, Refusal> {
         let own = self.person.as_ref().filter(|_| user == self.keys.user());
         let chain = own.map(|person| &person.chain);
         chain.or_else(|| people.chain(user)).ok_or_else(|| {
@@ -224,54 +248,72 @@ impl Open {
     }
 }
 
+impl Open {
+    /// The device that claims to have written, and whether it was revoked.
+    fn known_author(
+        &self,
+        user: UserId,
+        front: &RecordFront,
+        people: &People,
+    ) -> Result<(RecordAuthor, bool), Refusal> {
+        let device = front.context().device();
+        let known = self.chain_of(user, people)?.state().device(device);
+        // A device of somebody else, or of nobody.
+        let known = known.ok_or(RecordError::OtherAuthor)?;
+        let author = RecordAuthor::Person(KnownDevice {
+            user,
+            device,
+            key: known.sign_key,
+        });
+        Ok((author, !known.is_live()))
+    }
+}
+
 /// What the verified device lists say about a record's author and readers.
-struct Believed<'a> {
+pub(crate) struct Believed<'a> {
     open: &'a Open,
     front: &'a RecordFront,
-    author: KnownDevice,
+    author: RecordAuthor,
     author_revoked: bool,
     signers: Vec<KnownDevice>,
 }
 
 impl<'a> Believed<'a> {
-    fn new(
+    pub(crate) fn new(
         open: &'a Open,
         front: &'a RecordFront,
         expectation: &Expectation,
         people: &People,
     ) -> Result<Self, Refusal> {
-        let claimed = front.context().device();
-        let author = open.chain_of(expectation.author, people)?;
-        let device = author.state().device(claimed);
-        // A device of somebody else, or of nobody.
-        let device = device.ok_or(RecordError::OtherAuthor)?;
+        let (author, author_revoked) = match expectation.author {
+            Author::Person(user) => open.known_author(user, front, people)?,
+            Author::Server(ServerKey { id, key }) => {
+                (RecordAuthor::Ingest { server: id, key }, false)
+            }
+        };
         let readers = expectation.readers.iter();
         let chains = readers.filter_map(|user| open.chain_of(*user, people).ok());
         Ok(Self {
             open,
             front,
-            author: KnownDevice {
-                user: expectation.author,
-                device: claimed,
-                key: device.sign_key,
-            },
-            author_revoked: !device.is_live(),
+            author,
+            author_revoked,
             signers: chains.flat_map(live_devices).collect(),
         })
     }
 
-    fn expected<'b>(&'b self, expectation: &'b Expectation) -> Expected<'b> {
+    pub(crate) fn expected<'b>(&'b self, expectation: &'b Expectation) -> Expected<'b> {
         Expected {
             place: expectation.place,
             at_least: expectation.at_least,
-            author: RecordAuthor::Person(self.author),
+            author: self.author,
             manifest_signers: &self.signers,
             allowed_readers: &expectation.readers,
         }
     }
 
     /// Of this person's keys the one that the record is sealed to.
-    fn opening_key(&self) -> Result<OpeningKey<'a>, Refusal> {
+    pub(crate) fn opening_key(&self) -> Result<OpeningKey<'a>, Refusal> {
         let person = self.open.person()?;
         let user = self.open.keys.user();
         let entry = self.front.manifest().entry(user);

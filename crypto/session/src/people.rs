@@ -37,6 +37,10 @@ impl People {
         Ok(head)
     }
 
+    pub(crate) fn chains(&self) -> &BTreeMap<UserId, Sigchain> {
+        &self.chains
+    }
+
     pub(crate) fn chain(&self, user: UserId) -> Option<&Sigchain> {
         self.chains.get(&user)
     }

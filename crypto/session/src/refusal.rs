@@ -1,10 +1,12 @@
 //! Why something was not done: a code for the program, a sentence for the person.
 
-use crypto::EntropyError;
-use crypto::identity::{LoginError, PukError, SigchainError};
+use crypto::hub::{HubError, RosterError};
+use crypto::identity::{DraftError, InviteError, LoginError, PukError, SigchainError};
 use crypto::provisioning::ProvisionError;
 use crypto::record::RecordError;
+use crypto::transparency::{CheckpointRefused, FormatError, LogAltered, OwnChainAltered};
 use crypto::vault::{CodeTextError, PasscodeRefused, VaultError};
+use crypto::{EntropyError, Error};
 
 /// What a program can do something about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +52,16 @@ pub enum Code {
     OutOfTurn,
     /// A limit of the format.
     Limit,
-    /// A rule of the device list does not allow it.
+    /// A rule of the device list or of the hotline does not allow it.
     NotAllowed,
+    /// Too few witnesses have confirmed the key log lately.
+    Unconfirmed,
+    /// The key log does not have somebody's device list, or a member list.
+    Unlogged,
+    /// The key log has keys under this person's name that they did not make.
+    ForeignKeys,
+    /// The key log and this device disagree about the person's newest change.
+    Withheld,
 }
 
 impl Code {
@@ -79,6 +89,10 @@ impl Code {
             Self::OutOfTurn => "out-of-turn",
             Self::Limit => "limit",
             Self::NotAllowed => "not-allowed",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Unlogged => "unlogged",
+            Self::ForeignKeys => "foreign-keys",
+            Self::Withheld => "withheld",
         }
     }
 }
@@ -210,9 +224,11 @@ impl From<RecordError> for Refusal {
         use RecordError as E;
         let code = match error {
             E::Entropy(_) => Code::NoRandomness,
-            E::NoReaders | E::TooManyReaders { .. } | E::TooLong { .. } | E::NoMoreRevisions => {
-                Code::Limit
-            }
+            E::LengthChanged { .. }
+            | E::NoReaders
+            | E::TooManyReaders { .. }
+            | E::TooLong { .. }
+            | E::NoMoreRevisions => Code::Limit,
             E::NotThis(_) | E::CutOff | E::Malformed(_) | E::Io(_) | E::VoicemailIsIngest => {
                 Code::Malformed
             }
@@ -223,6 +239,129 @@ impl From<RecordError> for Refusal {
             E::NotAReader => Code::NotForYou,
             E::OtherKeyNeeded { .. } => Code::KeyNeeded,
             _ => Code::Altered,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<RosterError> for Refusal {
+    fn from(error: RosterError) -> Self {
+        use RosterError as E;
+        let code = match error {
+            E::UnknownVersion(_) => Code::TooNew,
+            E::NotRoster | E::Malformed(_) | E::Empty => Code::Malformed,
+            E::TooLong | E::TooMany => Code::Limit,
+            E::Rollback => Code::Rollback,
+            E::Fork | E::OtherHub { .. } => Code::Moved,
+            E::SigchainMissing(_) | E::NoReader(_) => Code::UnknownPerson,
+            E::Sigchain { reason, .. } => Self::from(reason).code,
+            E::NotAdmin { .. }
+            | E::NoBootstrap
+            | E::NoAdminLeft
+            | E::NotMember(_)
+            | E::AlreadyMember(_)
+            | E::NoSuchRole(_) => Code::NotAllowed,
+            _ => Code::Altered,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<HubError> for Refusal {
+    fn from(error: HubError) -> Self {
+        use HubError as E;
+        let code = match error {
+            E::Entropy(_) => Code::NoRandomness,
+            E::UnknownVersion(_) => Code::TooNew,
+            E::Malformed => Code::Malformed,
+            E::NotForThisKey => Code::NotForYou,
+            E::SettingsOutdated { .. } => Code::Rollback,
+            E::OtherEpoch(_) => Code::KeyNeeded,
+            E::EventTooLong | E::SettingsTooLong | E::TermLength | E::FieldTooShort => Code::Limit,
+            _ => Code::Altered,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<InviteError> for Refusal {
+    fn from(error: InviteError) -> Self {
+        let code = match error {
+            InviteError::UnknownVersion(_) => Code::TooNew,
+            InviteError::Malformed => Code::Malformed,
+            InviteError::NotOfChain => Code::NotAllowed,
+            _ => Code::Altered,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<DraftError> for Refusal {
+    fn from(error: DraftError) -> Self {
+        let code = match error {
+            DraftError::Entropy(_) => Code::NoRandomness,
+            DraftError::UnknownVersion(_) => Code::TooNew,
+            DraftError::Malformed => Code::Malformed,
+            DraftError::TooLong => Code::Limit,
+            _ => Code::Altered,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// Of voicemail; records have errors of their own.
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        let code = match error {
+            Error::Entropy(_) => Code::NoRandomness,
+            Error::UnknownVersion(_) | Error::UnknownSuite(_) => Code::TooNew,
+            Error::Io(_)
+            | Error::NotVoicemail
+            | Error::HeaderTruncated
+            | Error::HeaderMalformed(_)
+            | Error::NoSuchChunk { .. } => Code::Malformed,
+            Error::NotARecipient => Code::NotForYou,
+            _ => Code::Altered,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<FormatError> for Refusal {
+    fn from(error: FormatError) -> Self {
+        Self::new(Code::Malformed, error.to_string())
+    }
+}
+
+impl From<CheckpointRefused> for Refusal {
+    fn from(error: CheckpointRefused) -> Self {
+        use CheckpointRefused as E;
+        let code = match error {
+            E::Format(_) => Code::Malformed,
+            E::TooFewWitnesses { .. } | E::Stale { .. } => Code::Unconfirmed,
+            E::Rollback => Code::Rollback,
+            E::Fork | E::OtherLog => Code::Moved,
+            _ => Code::Altered,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<LogAltered> for Refusal {
+    fn from(error: LogAltered) -> Self {
+        let code = match error {
+            LogAltered::NoCheckpoint => Code::KeyNeeded,
+            _ => Code::Altered,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<OwnChainAltered> for Refusal {
+    fn from(error: OwnChainAltered) -> Self {
+        let code = match error {
+            OwnChainAltered::Foreign { .. } => Code::ForeignKeys,
+            _ => Code::Withheld,
         };
         Self::new(code, error.to_string())
     }

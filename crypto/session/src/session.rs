@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crypto::identity::{
-    ChainHead, DeviceKeys, ItemsKey, LoginChallenge, PukRing, RequestFacts, Sigchain,
+    ChainHead, DeviceKeys, InviteProof, ItemsKey, LoginChallenge, PukRing, RequestFacts, Sigchain,
 };
 use crypto::vault::VaultId;
-use crypto::{DeviceId, Entropy, OsEntropy, ReaderSecretKey, UserId};
+use crypto::{DeviceId, Entropy, HubId, OsEntropy, ReaderSecretKey, UserId};
 use zeroize::Zeroizing;
 
 use crate::SharedEntropy;
+use crate::hotline::Hotline;
 use crate::people;
 use crate::refusal::{Code, Refusal};
 
@@ -37,6 +38,7 @@ pub(crate) struct Open {
     pub(crate) person: Option<Person>,
     /// By generation of the per-user key.
     pub(crate) items: BTreeMap<u32, ItemsKey>,
+    pub(crate) hubs: BTreeMap<HubId, Hotline>,
 }
 
 /// The person's own chain and what this device opens of it.
@@ -87,6 +89,7 @@ impl Session {
             promised: None,
             person: None,
             items: BTreeMap::new(),
+            hubs: BTreeMap::new(),
         };
         Self {
             user,
@@ -234,6 +237,19 @@ impl Session {
         let keys = &self.opened()?.keys;
         let challenge = LoginChallenge::decode(challenge)?;
         Ok(challenge.answer(keys, origin, now_ms)?.encode())
+    }
+
+    /// Signs that this device redeems an invite for its person's sigchain,
+    /// which is sent along. `origin` is the server that this device is
+    /// connected to, by what TLS says.
+    ///
+    /// # Errors
+    /// [`Code::Locked`], [`Code::KeyNeeded`] before there is a chain,
+    /// [`Code::Malformed`].
+    pub fn redeem_invite(&self, code: &str, origin: &str) -> Result<Vec<u8>, Refusal> {
+        let open = self.opened()?;
+        let chain = &open.person()?.chain;
+        Ok(InviteProof::new(&open.keys, chain, origin, code.as_bytes())?.encode())
     }
 
     /// Signs one request; `path` with its query exactly as sent.

@@ -2,17 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
+mod people;
+
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use crypto::provisioning::InvitationKind;
 use crypto::record::{Position, RecordKind, RecordPlace};
+use crypto::vault::{AuthSecret, BackupSet};
 use crypto::{HubId, OsEntropy, RecordId, UserId};
 use crypto_session::{
     Code, Expectation, NewPairing, OldPairing, People, Refusal, Session, Unlocking, VaultShares,
 };
+use people::{NOW_MS, code, knowing, person};
 
-const NOW_MS: u64 = 1_763_690_000_000;
 const PIN: &str = "493027";
 const SHARE: [u8; 32] = [7; 32];
 const DEVICE_SHARE: VaultShares<'static> = VaultShares {
@@ -20,21 +23,6 @@ const DEVICE_SHARE: VaultShares<'static> = VaultShares {
     server: false,
     prf: None,
 };
-
-fn person() -> Session {
-    let mut session = Session::create(None).unwrap();
-    session.begin_sigchain(NOW_MS).unwrap();
-    session
-}
-
-fn knowing(sessions: &[&Session]) -> People {
-    let mut people = People::default();
-    for session in sessions {
-        let chain = session.sigchain().unwrap();
-        people.add(session.user(), &chain, None).unwrap();
-    }
-    people
-}
 
 fn place() -> RecordPlace {
     RecordPlace {
@@ -48,14 +36,10 @@ fn expected(place: RecordPlace, author: &Session, readers: &[&Session]) -> Expec
     let readers: BTreeSet<UserId> = readers.iter().map(|session| session.user()).collect();
     Expectation {
         place,
-        author: author.user(),
+        author: author.user().into(),
         at_least: Position::START,
         readers,
     }
-}
-
-fn code<T: std::fmt::Debug>(result: Result<T, Refusal>) -> Code {
-    result.unwrap_err().code()
 }
 
 #[test]
@@ -253,6 +237,88 @@ fn the_paper_brings_a_person_back_to_their_notes() {
     let expectation = expected(place, &lost, &[&lost]);
     let opened = fresh.open_note(&note.record, &expectation, &people);
     assert_eq!(*opened.unwrap().plaintext, b"kept");
+}
+
+#[test]
+fn each_backup_code_brings_a_person_back_once() {
+    let mut lost = person();
+    let user = lost.user();
+    let sheet = lost.make_backup_codes(NOW_MS).unwrap();
+    let chain = lost.sigchain().unwrap();
+    let mut kept = BackupSet::decode(&sheet.set).unwrap();
+    let codes: Vec<&str> = sheet.reveal().collect();
+    assert_eq!((codes.len(), kept.remaining()), (8, 8));
+    let typed = codes[3].to_lowercase();
+    let proof = Session::backup_proof(user, &typed).unwrap();
+    let escrow = kept
+        .redeem(&AuthSecret::from_bytes(&proof))
+        .unwrap()
+        .encode();
+    assert!(kept.redeem(&AuthSecret::from_bytes(&proof)).is_err());
+    let other = Session::recover_with_code(user, &escrow, codes[4]);
+    assert_eq!(code(other), Code::WrongCode);
+    let mut paper = Session::recover_with_code(user, &escrow, &typed).unwrap();
+    assert_eq!(paper.device(), sheet.device);
+    paper.follow_sigchain(&chain, None).unwrap();
+    let mut fresh = Session::create(Some(user)).unwrap();
+    paper.adopt(&mut fresh, NOW_MS).unwrap();
+    assert_eq!(fresh.sigchain().unwrap(), paper.sigchain().unwrap());
+}
+
+#[test]
+fn a_file_goes_through_in_pieces() {
+    let (mut ana, ben) = (person(), person());
+    let people = knowing(&[&ana, &ben]);
+    let place = RecordPlace {
+        kind: RecordKind::Attachment,
+        ..place()
+    };
+    let file: Vec<u8> = (0..100_000).map(|place: u32| (place / 3) as u8).collect();
+    let readers = [ben.user()];
+    let mut sealing = ana.seal_file(place, 100_000, &readers, &people).unwrap();
+    let mut body = Vec::new();
+    for piece in file.chunks(3_000) {
+        body.extend(sealing.push(piece).unwrap());
+    }
+    assert_eq!(code(sealing.push(b"more")), Code::Limit);
+    let sealed = ana.finish_file(sealing).unwrap();
+    body.extend(sealed.end);
+    let expectation = expected(place, &ana, &[&ana, &ben]);
+    let open = |body: &[u8]| {
+        let mut opening = ben.open_file(&sealed.front.record, &expectation, &people)?;
+        let mut plain = Vec::new();
+        for piece in body.chunks(5_000) {
+            plain.extend_from_slice(&opening.push(piece)?);
+        }
+        plain.extend_from_slice(&opening.finish()?);
+        Ok(plain)
+    };
+    assert!(open(&body).unwrap() == file);
+    *body.last_mut().unwrap() ^= 1;
+    assert_eq!(code(open(&body)), Code::Altered);
+
+    let empty = ana.seal_file(place, 0, &readers, &people).unwrap();
+    let empty = ana.finish_file(empty).unwrap();
+    let opening = ben.open_file(&empty.front.record, &expectation, &people);
+    let mut opening = opening.unwrap();
+    assert_eq!(*opening.push(&empty.end).unwrap(), b"");
+    assert_eq!(*opening.finish().unwrap(), b"");
+    // What is begun before the lock cannot be signed after it.
+    let late = ana.seal_file(place, 0, &readers, &people).unwrap();
+    ana.lock();
+    assert_eq!(code(ana.finish_file(late)), Code::Locked);
+}
+
+#[test]
+fn a_draft_stays_on_its_device() {
+    let mut ana = person();
+    let draft = ana.seal_draft("note", b"half a sen").unwrap();
+    assert_eq!(*ana.open_draft("note", &draft).unwrap(), b"half a sen");
+    assert_eq!(code(ana.open_draft("reply", &draft)), Code::Altered);
+    let other = Session::create(Some(ana.user())).unwrap();
+    assert_eq!(code(other.open_draft("note", &draft)), Code::Altered);
+    ana.lock();
+    assert_eq!(code(ana.open_draft("note", &draft)), Code::Locked);
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl Expectation {
             readers.iter().map(|user| core::user_named(user)).collect();
         Ok(Self(core::Expectation {
             place: place.0,
-            author: core::user_named(author)?,
+            author: core::user_named(author)?.into(),
             at_least: Position::START,
             readers: readers?,
         }))
