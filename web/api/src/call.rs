@@ -1,5 +1,6 @@
 //! One request on its way to its handler, and the forms of what goes in and out.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -10,7 +11,10 @@ use jiff::Timestamp;
 use protocol::Id;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use store::{DeviceId, HubId, HubRow, Permissions, Scoped, SecretHash, UserId};
+use store::{
+    AuditChain, AuditEntry, AuditKind, AuditSubject, DeviceId, HubId, HubRow, Permissions, Scoped,
+    SecretHash, SessionId, UserId,
+};
 use utoipa::ToSchema;
 
 use crate::refusal::Refusal;
@@ -23,6 +27,8 @@ pub struct Caller {
     pub user: UserId,
     /// With which device.
     pub device: DeviceId,
+    /// In which session.
+    pub session: SessionId,
     /// What the server keeps of the token.
     pub token: SecretHash,
     /// Whether they run the installation.
@@ -33,6 +39,8 @@ pub struct Caller {
 pub struct Call {
     pub(crate) shared: Arc<Shared>,
     pub(crate) now: Timestamp,
+    /// From where.
+    pub(crate) peer: IpAddr,
     /// `None` on open routes only.
     pub(crate) caller: Option<Caller>,
     /// The hub of the path and what the caller may do there, on routes of a hub.
@@ -71,6 +79,51 @@ impl Call {
 
     pub(crate) fn id(&self, name: &str) -> Result<[u8; 16], Refusal> {
         self.part::<Id>(name).map(|id| id.0)
+    }
+
+    /// That the caller did this, for the trail of the installation.
+    pub(crate) fn noted(
+        &self,
+        kind: AuditKind,
+        subject: AuditSubject,
+    ) -> Result<AuditEntry, Refusal> {
+        Ok(self.noted_of(self.caller()?.user, kind, subject))
+    }
+
+    /// That the caller did this, for the trail of the path's hub.
+    pub(crate) fn noted_in_hub(
+        &self,
+        kind: AuditKind,
+        subject: AuditSubject,
+    ) -> Result<AuditEntry, Refusal> {
+        Ok(AuditEntry {
+            chain: AuditChain::Hub(self.hub()?.id),
+            ..self.noted(kind, subject)?
+        })
+    }
+
+    /// That `actor`, who is just coming in, did this, for the trail of the installation.
+    pub(crate) fn noted_of(
+        &self,
+        actor: UserId,
+        kind: AuditKind,
+        subject: AuditSubject,
+    ) -> AuditEntry {
+        AuditEntry {
+            actor: Some(actor),
+            ..self.noted_by_nobody(kind, subject)
+        }
+    }
+
+    /// That a stranger did this, for the trail of the installation.
+    pub(crate) fn noted_by_nobody(&self, kind: AuditKind, subject: AuditSubject) -> AuditEntry {
+        AuditEntry {
+            chain: AuditChain::Installation,
+            at: self.now,
+            kind,
+            actor: None,
+            subject,
+        }
     }
 
     pub(crate) fn now_ms(&self) -> u64 {

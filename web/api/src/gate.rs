@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{RawPathParams, Request};
 use axum::http::HeaderMap;
@@ -12,15 +13,19 @@ use crypto::identity::{LoginError, RequestFacts, RequestProof};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
 use protocol::{Blob, Code, Id, PROOF_HEADER};
-use store::{HubId, HubRow, Permissions, SessionRow};
+use store::{Changes, HubId, HubRow, LoginChange, Permissions, SessionRow};
 
+use crate::activity::Use;
 use crate::call::{Call, Caller};
 use crate::refusal::Refusal;
 use crate::route::Access;
 use crate::shared::{Shared, hash, unix_ms};
+use crate::watch::Ended;
 
 /// The part of a path that names its hub.
 const HUB: &str = "hub";
+/// How long a body may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A request that may be handled.
 pub(crate) struct Passed {
@@ -59,7 +64,7 @@ pub(crate) async fn pass(
                 headers: &head.headers,
                 body: &body,
             };
-            Some(identify(&shared, &asked, now).await?)
+            Some(identify(&shared, access, &asked, now).await?)
         }
     };
     let path: Vec<(String, String)> = path
@@ -70,6 +75,7 @@ pub(crate) async fn pass(
     let call = Call {
         shared,
         now,
+        peer: peer.ip(),
         caller,
         hub,
         path,
@@ -78,7 +84,11 @@ pub(crate) async fn pass(
 }
 
 async fn read(body: axum::body::Body, max_bytes: usize) -> Result<Bytes, Refusal> {
-    match Limited::new(body, max_bytes).collect().await {
+    let body = Limited::new(body, max_bytes).collect();
+    let Ok(body) = tokio::time::timeout(BODY_TIMEOUT, body).await else {
+        return Err(Refusal::malformed("the body came too slowly"));
+    };
+    match body {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Refusal::new(
             Code::TooLarge,
@@ -97,24 +107,88 @@ struct Asked<'a> {
 }
 
 /// Who asks: the token names the session, and the session's device has signed this request.
-async fn identify(shared: &Shared, asked: &Asked<'_>, now: Timestamp) -> Result<Caller, Refusal> {
+async fn identify(
+    shared: &Shared,
+    access: Access,
+    asked: &Asked<'_>,
+    now: Timestamp,
+) -> Result<Caller, Refusal> {
     let token = bearer(asked.headers).ok_or_else(Refusal::login_needed)?;
-    let session = shared.store.reader().session(hash(&token), now).await?;
-    let session = session.ok_or_else(|| {
-        Refusal::new(
-            Code::TokenExpired,
-            "this login has ended; refresh it, or log in again",
-        )
-    })?;
+    let shown = hash(&token);
+    let session = match access {
+        Access::Refresh => {
+            let session = shared.store.reader().session_of_refresh(shown).await?;
+            session.ok_or_else(Refusal::login_needed)?
+        }
+        _ => {
+            let session = shared.store.reader().session(shown, now).await?;
+            session.ok_or_else(token_expired)?
+        }
+    };
     shared.limits.account(session.user)?;
     verify(shared, asked, &token, &session, now)?;
+    note_use(shared, &session, now).await?;
     let user = shared.store.reader().user(session.user).await?;
     Ok(Caller {
         user: session.user,
         device: session.device,
-        token: session.token,
+        session: session.id,
+        token: shown,
         super_admin: user.is_some_and(|user| user.super_admin),
     })
+}
+
+fn token_expired() -> Refusal {
+    Refusal::new(
+        Code::TokenExpired,
+        "this login has ended; refresh it, or log in again",
+    )
+}
+
+/// Ends a session that was idle for too long.
+async fn note_use(shared: &Shared, session: &SessionRow, now: Timestamp) -> Result<(), Refusal> {
+    let idle_after = shared.options.idle_after;
+    let mut changes = Changes::new();
+    match shared.activity.note(session, unix_ms(now), idle_after) {
+        Use::Goes => Ok(()),
+        Use::Written => {
+            let session = session.id;
+            changes.push(LoginChange::SessionSeen { session, at: now });
+            if let Err(error) = shared.store.commit(changes).await {
+                // After a restart the session counts as idle since the last use that was kept.
+                tracing::warn!(%error, "the use of a session is not kept");
+            }
+            Ok(())
+        }
+        Use::Idle => {
+            let session = session.id;
+            changes.push(LoginChange::SessionClosed { session });
+            shared.store.commit(changes).await?;
+            shared.end(Ended::Session(session));
+            Err(Refusal::new(
+                Code::Idle,
+                "this login was not used for too long and has ended; log in again",
+            ))
+        }
+    }
+}
+
+/// The session of a token whose device has signed `GET target` without a body: for what
+/// cannot carry headers.
+pub(crate) async fn session_of(
+    shared: &Shared,
+    target: &str,
+    token: &[u8],
+    proof: &[u8],
+) -> Result<SessionRow, Refusal> {
+    let now = (shared.options.clock)();
+    let session = shared.store.reader().session(hash(token), now).await?;
+    let session = session.ok_or_else(token_expired)?;
+    shared.limits.account(session.user)?;
+    let facts = RequestFacts::new("GET", target, &[], token).map_err(bad_proof)?;
+    verify_facts(shared, proof, &facts, &session, now)?;
+    note_use(shared, &session, now).await?;
+    Ok(session)
 }
 
 fn verify(
@@ -132,17 +206,26 @@ fn verify(
             format!("the header {PROOF_HEADER} with the device's signature is missing"),
         )
     })?;
-    let proof = RequestProof::decode(&proof.0).map_err(bad_proof)?;
+    let facts = RequestFacts::new(asked.method, asked.target, asked.body, token);
+    verify_facts(shared, &proof.0, &facts.map_err(bad_proof)?, session, now)
+}
+
+fn verify_facts(
+    shared: &Shared,
+    proof: &[u8],
+    facts: &RequestFacts,
+    session: &SessionRow,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let proof = RequestProof::decode(proof).map_err(bad_proof)?;
     if *proof.device().as_bytes() != session.device.0 {
         return Err(bad_proof(LoginError::OtherDevice));
     }
-    let facts = RequestFacts::new(asked.method, asked.target, asked.body, token);
-    let facts = facts.map_err(bad_proof)?;
     let key = VerifyingKey::from_bytes(&session.sign_key).map_err(Refusal::internal)?;
     let now_ms = unix_ms(now);
     let first_time = |nonce: &[u8; 16]| shared.proofs.first_time(*nonce, now_ms);
     proof
-        .verify(&facts, &key, now_ms, first_time)
+        .verify(facts, &key, now_ms, first_time)
         .map_err(bad_proof)
 }
 
@@ -167,12 +250,12 @@ async fn authorise(
         Access::Hub(needed) => held.has(needed),
         Access::HubAny(any) => held.without(any) != held,
         Access::Member => true,
-        Access::Open | Access::LoggedIn | Access::SuperAdmin => false,
+        Access::Open | Access::Refresh | Access::LoggedIn | Access::SuperAdmin => false,
     };
     match (access, caller) {
         (Access::Open, _) => Ok(None),
         (_, None) => Err(Refusal::login_needed()),
-        (Access::LoggedIn, Some(_)) => Ok(None),
+        (Access::LoggedIn | Access::Refresh, Some(_)) => Ok(None),
         (Access::SuperAdmin, Some(caller)) if caller.super_admin => Ok(None),
         (Access::SuperAdmin, Some(_)) => Err(Refusal::not_allowed()),
         (Access::Hub(_) | Access::HubAny(_) | Access::Member, Some(caller)) => {

@@ -6,26 +6,42 @@
 //! `store::Scoped` and write through `store::Store::commit`; what has a meaning is sealed by
 //! clients, verified by `crypto` and passed on.
 
+mod activity;
 mod call;
+mod chains;
+mod code;
 mod endpoints;
+mod feed;
 mod gate;
 mod keylog;
 mod limit;
+mod listen;
+mod mirror;
+mod newcomer;
 mod refusal;
+mod role;
+mod rooms;
 mod route;
+mod sealed;
 mod shared;
+mod sight;
 mod spent;
+mod tls;
+mod watch;
 
 pub use call::{Call, Caller};
 pub use keylog::KeyLogError;
+pub use listen::{ListenError, Serving, WebServer};
 pub use refusal::Refusal;
 pub use route::{Access, RouteFacts};
-pub use shared::{Shared, WebOptions};
+pub use shared::{BootstrapError, Shared, WebOptions};
+pub use tls::{Tls, TlsError, TlsSource};
 
 /// The API as one service, to be put behind a listener. Every request must carry its peer's
 /// address as an extension ([`std::net::SocketAddr`]).
 pub fn service(shared: std::sync::Arc<Shared>) -> axum::Router {
-    endpoints::table().into_router(shared)
+    let feed = feed::route(std::sync::Arc::clone(&shared));
+    endpoints::table().into_router(shared).merge(feed)
 }
 
 /// Every route, with who may use it.

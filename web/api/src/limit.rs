@@ -18,6 +18,8 @@ const OPEN_PER_ADDRESS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not 
 /// Requests of one person, from all devices.
 const PER_ACCOUNT_PER_S: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 const PER_ACCOUNT_BURST: NonZeroU32 = NonZeroU32::new(300).expect("not zero");
+/// Failed logins of one device that the audit trail tells; those of unknown devices count as one.
+const FAILURES_PER_DEVICE_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 /// Bits of an IPv6 address that one customer of a provider has to choose from at least.
 const IPV6_CUSTOMER_BITS: u32 = 64;
 /// Keys that are kept before those at rest are forgotten.
@@ -29,6 +31,7 @@ pub(crate) struct Limits {
     addresses: Keyed<u128>,
     open: Keyed<u128>,
     accounts: Keyed<[u8; 16]>,
+    failures: Keyed<[u8; 16]>,
     clock: DefaultClock,
 }
 
@@ -40,6 +43,7 @@ impl Limits {
             addresses: RateLimiter::dashmap(address),
             open: RateLimiter::dashmap(Quota::per_minute(OPEN_PER_ADDRESS_PER_MINUTE)),
             accounts: RateLimiter::dashmap(account),
+            failures: RateLimiter::dashmap(Quota::per_minute(FAILURES_PER_DEVICE_PER_MINUTE)),
             clock: DefaultClock::default(),
         }
     }
@@ -59,6 +63,12 @@ impl Limits {
         self.check(&self.accounts, &user.0)
     }
 
+    /// One more failed login with `device`; `false` when the trail has told enough of them. It
+    /// never keeps the device's owner from logging in.
+    pub(crate) fn failure(&self, device: [u8; 16]) -> bool {
+        self.check(&self.failures, &device).is_ok()
+    }
+
     fn check<K: std::hash::Hash + Eq + Clone>(
         &self,
         limiter: &Keyed<K>,
@@ -75,7 +85,7 @@ impl Limits {
 }
 
 /// Who an address belongs to, as far as it tells.
-fn customer(address: IpAddr) -> u128 {
+pub(crate) fn customer(address: IpAddr) -> u128 {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
         IpAddr::V6(address) => address.to_bits() >> (128 - IPV6_CUSTOMER_BITS),

@@ -35,6 +35,8 @@ const SECURITY_SCHEME: &str = "device";
 pub enum Access {
     /// Anybody; its handler asks for a proof of its own.
     Open,
+    /// Whoever has the refresh token of a session, spent ones included, and its device's key.
+    Refresh,
     /// Whoever is logged in; its handler answers about themselves only.
     LoggedIn,
     /// Who runs the installation.

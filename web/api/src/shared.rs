@@ -1,22 +1,44 @@
 //! What all requests share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crypto::transparency::{Leaf, LogSigner, SignedCheckpoint};
-use crypto::{Entropy, OsEntropy};
-use jiff::Timestamp;
+use crypto::{Entropy, EntropyError, OsEntropy};
+use jiff::{SignedDuration, Timestamp};
+use protocol::Topic;
 use sha2::{Digest, Sha256};
-use store::{Changes, SecretHash, Store};
-use tokio::sync::watch;
+use store::{Changes, HubId, LoginChange, SecretHash, Store, StoreError};
+use tokio::sync::{Mutex, watch};
+use zeroize::Zeroizing;
 
+use crate::activity::Activity;
+use crate::chains::Chains;
+use crate::code;
 use crate::keylog::{KeyLog, KeyLogError};
 use crate::limit::Limits;
 use crate::refusal::Refusal;
+use crate::rooms::Rooms;
 use crate::spent::{GivenOut, SeenOnce};
+use crate::watch::{Ended, Event, Watch};
 
 /// Bytes of a token.
 pub(crate) const TOKEN_BYTES: usize = 32;
+
+/// How long a code for the first admin is good.
+const BOOTSTRAP_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+
+/// Why there is no code for the first admin.
+#[derive(Debug, thiserror::Error)]
+pub enum BootstrapError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system gives no randomness.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+}
 
 /// How the API behaves.
 #[derive(Clone, Debug)]
@@ -31,6 +53,8 @@ pub struct WebOptions {
     pub idle_after: Duration,
     /// The clock; tests have their own.
     pub clock: fn() -> Timestamp,
+    /// The folder that the files of messages are below; without it, none are served.
+    pub data: Option<PathBuf>,
 }
 
 impl WebOptions {
@@ -43,6 +67,7 @@ impl WebOptions {
             refresh_lifetime: Duration::from_secs(7 * 24 * 60 * 60),
             idle_after: Duration::from_secs(60 * 60),
             clock: Timestamp::now,
+            data: None,
         }
     }
 }
@@ -53,10 +78,20 @@ pub struct Shared {
     pub(crate) options: WebOptions,
     pub(crate) limits: Limits,
     pub(crate) keylog: KeyLog,
+    /// Sigchains and rosters that were verified.
+    pub(crate) chains: Chains,
     /// Nonces of login challenges that wait for their answer.
     pub(crate) challenges: GivenOut,
     /// Nonces of requests that were served.
     pub(crate) proofs: SeenOnce,
+    /// When sessions were last used.
+    pub(crate) activity: Activity,
+    /// What open feeds hear.
+    pub(crate) watch: Watch,
+    /// Whoever asks for the share of a vault or leaves one.
+    pub(crate) shares: Mutex<()>,
+    /// Where two devices of a person meet.
+    pub(crate) rooms: Rooms,
 }
 
 impl Shared {
@@ -75,8 +110,13 @@ impl Shared {
             store,
             options,
             limits: Limits::new(),
+            chains: Chains::default(),
             challenges: GivenOut::new(),
             proofs: SeenOnce::new(),
+            activity: Activity::new(),
+            watch: Watch::new(),
+            shares: Mutex::new(()),
+            rooms: Rooms::new(),
         })
     }
 
@@ -108,6 +148,38 @@ impl Shared {
     /// See [`KeyLogError`]; lines that are no signatures are refused.
     pub async fn add_cosignatures(&self, size: u64, lines: &str) -> Result<(), KeyLogError> {
         self.keylog.add_cosignatures(&self.store, size, lines).await
+    }
+
+    /// The code with which the first admin comes in, to be printed; `None` when there is an
+    /// admin. Each call makes the codes before it void; a code is good for a day.
+    ///
+    /// # Errors
+    /// The system has no randomness, or see [`store::StoreError`].
+    pub async fn bootstrap_code(&self) -> Result<Option<Zeroizing<String>>, BootstrapError> {
+        if self.store.reader().has_super_admin().await? {
+            return Ok(None);
+        }
+        let code = code::generate(&mut OsEntropy)?;
+        let created_at = (self.options.clock)();
+        let change = LoginChange::BootstrapCodeSet {
+            code: hash(code.as_bytes()),
+            created_at,
+            expires_at: created_at + BOOTSTRAP_LIFETIME,
+        };
+        self.store
+            .commit(store::Change::from(change).into())
+            .await?;
+        Ok(Some(code))
+    }
+
+    /// Tells the members of a hub that something there is new. To be called after the commit.
+    pub(crate) fn notify(&self, hub: HubId, topic: Topic) {
+        self.watch.tell(Event::Changed(hub, topic));
+    }
+
+    /// Ends the open feeds of sessions that have ended. To be called after the commit.
+    pub(crate) fn end(&self, ended: Ended) {
+        self.watch.tell(Event::Ended(ended));
     }
 
     /// A new secret, and what the server keeps of it.

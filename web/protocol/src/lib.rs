@@ -8,15 +8,69 @@
 //! Times are Unix milliseconds, in UTC. What is called "sealed" is ciphertext in one of the
 //! formats of `docs/protocol/`; the server passes it on and does not look inside.
 
+mod audit;
+mod call;
+mod device;
+mod feed;
+mod hub;
+mod invite;
 mod login;
+mod pairing;
 mod problem;
+mod record;
+mod role;
+mod session;
 mod text;
+mod transparency;
+mod vault;
 
-pub use login::{
-    BootstrapRequest, ChallengeAnswer, ChallengeRequest, LoginRequest, RefreshRequest, Tokens,
+pub use audit::{
+    AuditEntry, AuditHead, AuditKept, AuditPage, AuditQuery, AuditSubject, AuditVerification,
+    MAX_AUDIT_PER_PAGE,
 };
+pub use call::{
+    BanList, BanView, CallEndView, CallOutcome, CallPage, CallQuery, CallView, CallerErasure,
+    CallerView, MAX_CALLS_PER_PAGE, NewBan, RungView, VoicemailList, VoicemailView,
+};
+pub use device::SigchainUpdate;
+pub use feed::{
+    FEED_CLOSE_NOT_LOGGED_IN, FEED_CLOSE_SESSION_ENDED, FEED_CLOSE_TOO_MANY, FEED_LOGIN_S,
+    FEED_MESSAGE_MAX_BYTES, FEED_MESSAGES_PER_S, FEED_PATH, FeedLogin, Notice, Topic,
+};
+pub use hub::{
+    Account, AccountLink, AccountList, ActiveChange, EpochSearchRoot, Group, GroupKind, GroupList,
+    HubKey, HubKeyWraps, HubKeys, HubList, HubSettings, HubSummary, MAX_LINKS_PER_REQUEST, Member,
+    MemberList, PersonSigchain, Profile, ProfileChange, ProfileList, ROSTER_ROLE_HUB_ADMIN,
+    ROSTER_ROLE_REPORTER, ROSTER_ROLE_REVIEWER, ROSTER_ROLE_VOLUNTEER, RosterExtension, RosterHead,
+    RosterPage, RosterQuery, Shift, ShiftList, SigchainsPage, SigchainsQuery, SuperAdminChange,
+};
+pub use invite::{
+    INVITE_LIFETIME_MAX_MS, InviteCode, InviteFacts, InviteMade, InviteOffer, InviteRedemption,
+    InviteRequest, Invites,
+};
+pub use login::{
+    BootstrapRequest, ChallengeAnswer, ChallengeRequest, LoginRequest, Tokens, Welcome,
+};
+pub use pairing::{RoomEntry, RoomHeard, RoomMessage, RoomReading};
 pub use problem::{Code, Problem};
+pub use record::{
+    BytesQuery, ExportQuery, FILE_PIECE_BYTES, FileAnnouncement, FileCompletion, FileList,
+    FileState, IndexToken, MAX_FOUND, MAX_READ_BYTES, MAX_RECORDS_PER_PAGE, MAX_TOKENS_PER_RECORD,
+    MAX_TOKENS_PER_SEARCH, NewReaders, NewRecord, RecordErasure, RecordHistory, RecordKind,
+    RecordPage, RecordQuery, RecordRevision, SearchAnswer, SearchRequest, Visibility,
+};
+pub use role::{Permission, Role};
+pub use session::{Me, MyHub, SessionFacts, Sessions};
 pub use text::{Blob, Id, NotText};
+pub use transparency::{
+    CheckpointAnswer, ConsistencyQuery, InclusionQuery, LeavesPage, LeavesQuery,
+    MAX_LEAVES_PER_PAGE, ProofAnswer,
+};
+
+pub use vault::{
+    BACKUP_CODES, BackupCode, BackupCodeUse, BackupCodes, EscrowAnswer, EscrowRequest,
+    ItemsKeyAdded, ItemsKeys, RecoveryFacts, ShareAnswer, ShareProposal, ShareRequest,
+};
 
 /// Where every path of the API begins.
 pub const API_ROOT: &str = "/api/v1";

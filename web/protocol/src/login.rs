@@ -39,7 +39,8 @@ pub struct Tokens {
     pub access: Blob,
     /// When the access token ends.
     pub access_expires_at_ms: u64,
-    /// Good for one exchange against new tokens.
+    /// Good for one exchange against new tokens: that request carries it in place of the access
+    /// token, and is signed over it.
     pub refresh: Blob,
     /// When the refresh token ends.
     pub refresh_expires_at_ms: u64,
@@ -47,26 +48,23 @@ pub struct Tokens {
     pub idle_after_s: u32,
 }
 
-/// New tokens for old ones. The request is signed as every other, with the refresh token in
-/// place of the access token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RefreshRequest {
-    /// The refresh token.
-    pub refresh: Blob,
-}
-
 /// The first admin's keys, against the code that the server printed at its start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BootstrapRequest {
-    /// The printed code.
+    /// The printed code: upper case, groups of four with dashes.
     pub code: String,
-    /// The new person's sigchain: the links, from the first.
+    /// The new person's whole sigchain.
     pub sigchain: Blob,
-    /// Name and languages, sealed by the person for themselves and later for the admins.
+    /// Name and languages, sealed.
     pub profile: Blob,
-    /// The proof that the device of the sigchain asks for this
-    /// (`docs/protocol/sigchain-v1.md`, "Invitations").
+    /// `InviteProof` over the code (`docs/protocol/sigchain-v1.md`, "Redeeming an invite").
     pub proof: Blob,
+}
+
+/// Who somebody is from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Welcome {
+    /// The person of the sigchain. A login with its device works now.
+    pub user: Id,
 }

@@ -1,12 +1,14 @@
-//! Login with a device key, and its end.
+//! Login with a device key.
 
 use std::time::Duration;
 
 use axum::http::Method;
-use crypto::OsEntropy;
-use crypto::identity::LoginChallenge;
-use protocol::{Blob, ChallengeAnswer, ChallengeRequest};
+use crypto::identity::{LoginChallenge, LoginError, LoginProof};
+use crypto::{OsEntropy, VerifyingKey};
+use protocol::{Blob, ChallengeAnswer, ChallengeRequest, Code, LoginRequest, Tokens};
+use store::{AuditKind, AuditSubject, Changes, DeviceId, DeviceRow, UserStatus};
 
+use super::session;
 use crate::call::{Call, Json};
 use crate::refusal::Refusal;
 use crate::route::{Access, Routes};
@@ -15,15 +17,30 @@ use crate::route::{Access, Routes};
 const CHALLENGE_MS: u64 = 60_000;
 /// What a device is told to wait when too many others log in.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
+/// A key for which nobody has the secret in use here (the base point of RFC 8032 section 5.1):
+/// what an unknown device signed is checked as long as what a known one did.
+const NOBODY: [u8; 32] = {
+    let mut key = [0x66; 32];
+    key[0] = 0x58;
+    key
+};
 
 pub(crate) fn routes() -> Routes {
-    Routes::default().add(
-        Method::POST,
-        "/login/challenge",
-        Access::Open,
-        "Ask for something to sign",
-        challenge,
-    )
+    Routes::default()
+        .add(
+            Method::POST,
+            "/login/challenge",
+            Access::Open,
+            "Ask for something to sign",
+            challenge,
+        )
+        .add(
+            Method::POST,
+            "/login",
+            Access::Open,
+            "Log in with the signed challenge",
+            login,
+        )
 }
 
 async fn challenge(
@@ -47,4 +64,58 @@ async fn challenge(
     Ok(Json(ChallengeAnswer {
         challenge: Blob(challenge.encode()),
     }))
+}
+
+async fn login(call: Call, Json(request): Json<LoginRequest>) -> Result<Json<Tokens>, Refusal> {
+    let proof = LoginProof::decode(&request.proof.0).map_err(Refusal::malformed)?;
+    let device = DeviceId(*proof.device().as_bytes());
+    let known = live_device(&call, device).await?;
+    let key = known.as_ref().map_or(NOBODY, |device| device.sign_key);
+    let key = VerifyingKey::from_bytes(&key).map_err(Refusal::internal)?;
+    let (shared, now_ms) = (&call.shared, call.now_ms());
+    let verified = proof.verify(&key, &shared.options.origin, now_ms, |nonce| {
+        shared.challenges.spend(nonce)
+    });
+    match (verified, known) {
+        (Ok(()), Some(device)) => session::open(&call, &device, AuditKind::KeyLogin).await,
+        (Err(error @ (LoginError::Expired | LoginError::OtherOrigin)), _) => {
+            // Said before any key is looked at, to whoever asks.
+            Err(Refusal::new(Code::BadProof, error.to_string()))
+        }
+        (_, known) => {
+            failed(&call, known.map(|device| device.id)).await;
+            Err(Refusal::new(
+                Code::BadProof,
+                "this device cannot log in here, or its challenge was used before",
+            ))
+        }
+    }
+}
+
+/// The device, if its person may log in with it.
+pub(super) async fn live_device(call: &Call, id: DeviceId) -> Result<Option<DeviceRow>, Refusal> {
+    let reader = call.shared.store.reader();
+    let device = reader.device(id).await?;
+    // Asked for an unknown device too, so that both take as long.
+    let user = device
+        .as_ref()
+        .map_or(store::UserId([0; 16]), |known| known.user);
+    let user = reader.user(user).await?;
+    let active = user.is_some_and(|user| user.status == UserStatus::Active);
+    Ok(device.filter(|device| active && device.revoked_at.is_none()))
+}
+
+/// Notes that a login failed. What strangers can make the trail grow by is limited.
+pub(super) async fn failed(call: &Call, device: Option<DeviceId>) {
+    let subject = device.map_or(AuditSubject::Whole, AuditSubject::Device);
+    let counted = device.map_or([0; 16], |device| device.0);
+    if !call.shared.limits.failure(counted) {
+        return;
+    }
+    let noted = call.noted_by_nobody(AuditKind::LoginFailed, subject);
+    let mut changes = Changes::new();
+    changes.push(noted);
+    if let Err(error) = call.shared.store.commit(changes).await {
+        tracing::error!(%error, "a failed login is not in the trail");
+    }
 }

@@ -1,0 +1,44 @@
+//! Who hears what happens in the server: open feeds.
+
+use protocol::Topic;
+use store::{DeviceId, HubId, SessionId, UserId};
+use tokio::sync::broadcast;
+
+/// Notices that wait for the slowest feed; a feed that lags more is told that it missed some.
+const MAX_WAITING: usize = 256;
+
+/// Sessions that have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// One of them.
+    Session(SessionId),
+    /// All of a device: it was revoked.
+    Device(DeviceId),
+    /// All of a person, but for this one.
+    User(UserId, Option<SessionId>),
+}
+
+/// Something that open feeds act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Ended(Ended),
+    Changed(HubId, Topic),
+}
+
+/// Tells all open feeds.
+pub(crate) struct Watch(broadcast::Sender<Event>);
+
+impl Watch {
+    pub(crate) fn new() -> Self {
+        Self(broadcast::Sender::new(MAX_WAITING))
+    }
+
+    pub(crate) fn tell(&self, event: Event) {
+        // Nobody may be listening.
+        let _ = self.0.send(event);
+    }
+
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Event> {
+        self.0.subscribe()
+    }
+}
