@@ -1,0 +1,96 @@
+//! Invitations into a hub.
+//!
+//! The server makes nobody a member: who redeems an invitation can log in, and belongs to the
+//! hub when one of its admins has entered them in the signed roster.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Blob, Id, Role};
+
+/// How long an invitation is good at most, in milliseconds: 30 days.
+pub const INVITE_LIFETIME_MAX_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
+
+/// Somebody is invited.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InviteRequest {
+    /// As what. It may do nothing that the inviter may not.
+    pub role: Role,
+    /// Until when; at most [`INVITE_LIFETIME_MAX_MS`] from now.
+    pub expires_at_ms: u64,
+}
+
+/// An invitation that was just made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InviteMade {
+    /// Which, to withdraw it.
+    pub invite: Id,
+    /// What lets somebody in, once. The server does not keep it.
+    pub code: String,
+}
+
+/// The invitations of a hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Invites {
+    /// The newest first.
+    pub invites: Vec<InviteFacts>,
+}
+
+/// An invitation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InviteFacts {
+    /// Which.
+    pub invite: Id,
+    /// As what.
+    pub role: Role,
+    /// Who invited.
+    pub invited_by: Id,
+    /// Since when.
+    pub created_at_ms: u64,
+    /// Until when.
+    pub expires_at_ms: u64,
+    /// Who used it; an admin enters them in the roster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_by: Option<Id>,
+    /// When it was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_at_ms: Option<u64>,
+}
+
+/// A code of an invitation, as somebody typed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InviteCode {
+    /// The code.
+    pub code: String,
+}
+
+/// What a code is good for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InviteOffer {
+    /// The code as it is written: these bytes are signed when it is redeemed.
+    pub code: String,
+    /// Into which hub.
+    pub hub: Id,
+    /// The hub's name.
+    pub hub_name: String,
+    /// As what.
+    pub role: Role,
+    /// Until when.
+    pub expires_at_ms: u64,
+}
+
+/// A new person comes in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InviteRedemption {
+    /// The code.
+    pub code: String,
+    /// The new person's whole sigchain.
+    pub sigchain: Blob,
+    /// Name and languages, sealed.
+    pub profile: Blob,
+    /// `InviteProof` over the code (`docs/protocol/sigchain-v1.md`, "Redeeming an invite").
+    pub proof: Blob,
+}
