@@ -1,0 +1,175 @@
+//! The rooms in which two devices of a person meet; in memory only.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crypto::provisioning::{Room, RoomPass, RoomRefused};
+use protocol::Code;
+use tokio::sync::Notify;
+
+use crate::limit::customer;
+use crate::refusal::Refusal;
+
+/// Rooms at once.
+const MAX_ROOMS: usize = 500;
+/// Rooms at once that devices of one address have opened.
+const MAX_ROOMS_PER_ADDRESS: usize = 10;
+/// How long a device is kept waiting for a message before it asks again.
+const READ_WAIT: Duration = Duration::from_secs(20);
+
+/// All rooms.
+pub(crate) struct Rooms {
+    open: Mutex<BTreeMap<[u8; 16], Kept>>,
+    /// Told of every message.
+    posted: Notify,
+}
+
+struct Kept {
+    room: Room,
+    opened_by: u128,
+}
+
+impl Rooms {
+    pub(crate) fn new() -> Self {
+        Self {
+            open: Mutex::new(BTreeMap::new()),
+            posted: Notify::new(),
+        }
+    }
+
+    /// Opens a room for a new device at `address`.
+    pub(crate) fn open(
+        &self,
+        id: [u8; 16],
+        pass: RoomPass,
+        address: IpAddr,
+        now_ms: u64,
+    ) -> Result<(), Refusal> {
+        let opened_by = customer(address);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|_, kept| now_ms < kept.room.expires_at_ms());
+        if open.contains_key(&id) {
+            return Err(Refusal::conflict("there is such a room; start again"));
+        }
+        let of_address = open.values().filter(|kept| kept.opened_by == opened_by);
+        if open.len() >= MAX_ROOMS || of_address.count() >= MAX_ROOMS_PER_ADDRESS {
+            return Err(Refusal::too_many(READ_WAIT));
+        }
+        let room = Room::open(pass, now_ms);
+        open.insert(id, Kept { room, opened_by });
+        Ok(())
+    }
+
+    /// Lets the old device in.
+    pub(crate) fn join(&self, id: [u8; 16], pass: RoomPass, now_ms: u64) -> Result<(), Refusal> {
+        self.with(id, |room| room.join(pass, now_ms))
+    }
+
+    /// Takes a message of one device for the other.
+    pub(crate) fn post(
+        &self,
+        id: [u8; 16],
+        pass: &RoomPass,
+        message: Vec<u8>,
+        now_ms: u64,
+    ) -> Result<(), Refusal> {
+        self.with(id, |room| room.post(pass, message, now_ms))?;
+        self.posted.notify_waiters();
+        Ok(())
+    }
+
+    /// The message at `place`; waits for it for a while.
+    pub(crate) async fn read(
+        &self,
+        id: [u8; 16],
+        pass: &RoomPass,
+        place: usize,
+        now_ms: u64,
+    ) -> Result<Option<Vec<u8>>, Refusal> {
+        let wait = async {
+            loop {
+                // Waited for before it is looked for: no message is missed between the two.
+                let posted = self.posted.notified();
+                let message = self.with(id, |room| {
+                    let message = room.read(pass, place, now_ms)?;
+                    Ok(message.map(<[u8]>::to_vec))
+                })?;
+                if message.is_some() {
+                    return Ok(message);
+                }
+                posted.await;
+            }
+        };
+        tokio::time::timeout(READ_WAIT, wait)
+            .await
+            .unwrap_or(Ok(None))
+    }
+
+    fn with<T>(
+        &self,
+        id: [u8; 16],
+        act: impl FnOnce(&mut Room) -> Result<T, RoomRefused>,
+    ) -> Result<T, Refusal> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = open.get_mut(&id).ok_or_else(Refusal::not_found)?;
+        act(&mut kept.room).map_err(refused)
+    }
+}
+
+fn refused(error: RoomRefused) -> Refusal {
+    let code = match error {
+        RoomRefused::Expired => Code::Spent,
+        RoomRefused::Stranger => Code::NotAllowed,
+        RoomRefused::Length => Code::Malformed,
+        _ => Code::Conflict,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: u64 = 1_763_690_000_000;
+
+    fn pass(byte: u8) -> RoomPass {
+        RoomPass::from_bytes([byte; 16])
+    }
+
+    #[test]
+    fn an_address_cannot_take_all_rooms() {
+        let rooms = Rooms::new();
+        let (one, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        for room in 0..10 {
+            rooms.open([room; 16], pass(1), one, NOW_MS).unwrap();
+        }
+        let refused = rooms.open([10; 16], pass(1), one, NOW_MS).unwrap_err();
+        assert_eq!(refused.status(), 429);
+        rooms.open([11; 16], pass(1), other, NOW_MS).unwrap();
+        let later_ms = NOW_MS + 5 * 60_000;
+        rooms.open([10; 16], pass(1), one, later_ms).unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_waits_hears_the_message_when_it_comes() {
+        let rooms = Rooms::new();
+        let id = [7; 16];
+        rooms
+            .open(id, pass(1), IpAddr::from([192, 0, 2, 1]), NOW_MS)
+            .unwrap();
+        rooms.join(id, pass(2), NOW_MS).unwrap();
+        let new_pass = pass(1);
+        let waiting = rooms.read(id, &new_pass, 0, NOW_MS);
+        let speaking = async {
+            tokio::task::yield_now().await;
+            rooms.post(id, &pass(2), b"commit".to_vec(), NOW_MS)
+        };
+        let (heard, said) = tokio::join!(waiting, speaking);
+        said.unwrap();
+        assert_eq!(heard.unwrap().as_deref(), Some(&b"commit"[..]));
+        let stranger = rooms.read(id, &pass(3), 0, NOW_MS).await.unwrap_err();
+        assert_eq!(stranger.status(), 403);
+    }
+}
