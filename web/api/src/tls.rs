@@ -1,0 +1,398 @@
+//! TLS 1.3 and nothing older (SEC-01): with a certificate of the server's own making, or a given
+//! one.
+//!
+//! Who has no name on the Internet cannot get a certificate from anybody: the server then is its
+//! own authority. The authority is made once and installed on the devices of the hotline; what
+//! the server shows is signed by it, short-lived, made anew at each start, and never on a disk.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// How long the authority is good, in years.
+const AUTHORITY_YEARS: i64 = 10;
+/// How long what it signs is good, in days.
+const LEAF_DAYS: i64 = 30;
+/// When a running server makes the next one, in days.
+const LEAF_RENEWED_AFTER_DAYS: i32 = 10;
+/// Clocks of devices may be behind by so much, in days.
+const CLOCK_SLACK_DAYS: i64 = 1;
+const AUTHORITY_FILE: &str = "authority.pem";
+const AUTHORITY_KEY_FILE: &str = "authority.key";
+
+/// Where the certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsSource {
+    /// An authority of the server's own, kept in a folder, and certificates by it.
+    Local {
+        /// The folder; it is made when it is missing, readable by its owner only.
+        folder: PathBuf,
+        /// Host names and addresses by which browsers reach the server.
+        names: Vec<String>,
+    },
+    /// Files in PEM that somebody else keeps up to date; they are read anew every hour.
+    Files {
+        /// The certificate, then those between it and its authority.
+        certificate: PathBuf,
+        /// Its key.
+        key: PathBuf,
+    },
+}
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read or written.
+    #[error("cannot use {}: {error}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("{} does not hold {what}", .path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What it should hold.
+        what: &'static str,
+    },
+    /// One of the two files of the authority is missing.
+    #[error("{} is missing. Put it back, or remove {} to make a new authority; every device then needs that one", .missing.display(), .present.display())]
+    HalfAuthority {
+        /// What is missing.
+        missing: PathBuf,
+        /// What is there.
+        present: PathBuf,
+    },
+    /// A name is neither a host name nor an address.
+    #[error("no certificate can be made for these names ({0})")]
+    Names(rcgen::Error),
+    /// A certificate cannot be made.
+    #[error("a certificate cannot be made ({0})")]
+    Making(#[from] rcgen::Error),
+    /// Certificate and key do not go together, or are of an unknown kind.
+    #[error("the certificate cannot be used ({0})")]
+    Refused(#[from] rustls::Error),
+}
+
+/// The certificate that the server shows, and how it is renewed.
+pub struct Tls {
+    source: Source,
+    current: Arc<Current>,
+    config: Arc<ServerConfig>,
+    provider: Arc<CryptoProvider>,
+}
+
+enum Source {
+    Local {
+        authority: Authority,
+        names: Vec<String>,
+    },
+    Files {
+        certificate: PathBuf,
+        key: PathBuf,
+    },
+}
+
+impl Tls {
+    /// Reads or makes what is needed, at `now`.
+    ///
+    /// # Errors
+    /// See [`TlsError`].
+    pub fn open(source: TlsSource, now: Timestamp) -> Result<Self, TlsError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let today = day_of(now);
+        let source = match source {
+            TlsSource::Local { folder, names } => Source::Local {
+                authority: Authority::open(&folder, today)?,
+                names,
+            },
+            TlsSource::Files { certificate, key } => Source::Files { certificate, key },
+        };
+        let shown = source.certificate(&provider, today)?;
+        let current = Arc::new(Current(RwLock::new(Shown { shown, today })));
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            source,
+            current,
+            config: Arc::new(config),
+            provider,
+        })
+    }
+
+    /// SHA-256 of the authority that devices are to install, or of the given certificate, as
+    /// browsers show it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        match &self.source {
+            Source::Local { authority, .. } => fingerprint(&authority.certificate),
+            Source::Files { .. } => {
+                let current = self
+                    .current
+                    .0
+                    .read()
+                    .unwrap_or_else(PoisonError::into_inner);
+                current
+                    .shown
+                    .end_entity_cert()
+                    .map(fingerprint)
+                    .unwrap_or_default()
+            }
+        }
+    }
+
+    /// The authority that devices are to install, in PEM; `None` with given files.
+    #[must_use]
+    pub fn authority_pem(&self) -> Option<&str> {
+        match &self.source {
+            Source::Local { authority, .. } => Some(&authority.pem),
+            Source::Files { .. } => None,
+        }
+    }
+
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+
+    /// Renews what is shown from now on, where that is due.
+    pub(crate) fn renew(&self, now: Timestamp) -> Result<(), TlsError> {
+        let today = day_of(now);
+        let made = self
+            .current
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .today;
+        let due = match self.source {
+            // Also when the clock was wrong at the start, and is right now.
+            Source::Local { .. } => (today - made).get_days().abs() >= LEAF_RENEWED_AFTER_DAYS,
+            Source::Files { .. } => true,
+        };
+        if due {
+            let shown = self.source.certificate(&self.provider, today)?;
+            let mut current = self
+                .current
+                .0
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            *current = Shown { shown, today };
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tls({})", self.fingerprint())
+    }
+}
+
+impl Source {
+    fn certificate(
+        &self,
+        provider: &CryptoProvider,
+        today: Date,
+    ) -> Result<Arc<CertifiedKey>, TlsError> {
+        let (chain, key) = match self {
+            Self::Local { authority, names } => authority.sign(names, today)?,
+            Self::Files { certificate, key } => (read_chain(certificate)?, read_key(key)?),
+        };
+        Ok(Arc::new(CertifiedKey::from_der(chain, key, provider)?))
+    }
+}
+
+/// What is shown now.
+#[derive(Debug)]
+struct Current(RwLock<Shown>);
+
+#[derive(Debug)]
+struct Shown {
+    shown: Arc<CertifiedKey>,
+    /// When it was made or read.
+    today: Date,
+}
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let current = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(&current.shown))
+    }
+}
+
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: CertificateDer<'static>,
+    pem: String,
+}
+
+impl Authority {
+    fn open(folder: &Path, today: Date) -> Result<Self, TlsError> {
+        let (path, key_path) = (folder.join(AUTHORITY_FILE), folder.join(AUTHORITY_KEY_FILE));
+        let half = |missing: &Path, present: &Path| TlsError::HalfAuthority {
+            missing: missing.to_owned(),
+            present: present.to_owned(),
+        };
+        match (path.exists(), key_path.exists()) {
+            (true, true) => {}
+            (true, false) => return Err(half(&key_path, &path)),
+            (false, true) => return Err(half(&path, &key_path)),
+            (false, false) => make_authority(folder, &path, &key_path, today)?,
+        }
+        let pem = read(&path)?;
+        let key_pem = Zeroizing::new(read(&key_path)?);
+        let unreadable = |path: &Path, what| TlsError::Unreadable {
+            path: path.to_owned(),
+            what,
+        };
+        let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
+            .map_err(|_| unreadable(&path, "a certificate"))?;
+        let key = KeyPair::from_pem(&key_pem).map_err(|_| unreadable(&key_path, "a key"))?;
+        let issuer = Issuer::from_ca_cert_der(&certificate, key)
+            .map_err(|_| unreadable(&path, "the certificate of an authority"))?;
+        Ok(Self {
+            issuer,
+            certificate,
+            pem,
+        })
+    }
+
+    /// A new key and a certificate for it.
+    fn sign(
+        &self,
+        names: &[String],
+        today: Date,
+    ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
+        let mut params = CertificateParams::new(names).map_err(TlsError::Names)?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Centralita");
+        set_validity(
+            &mut params,
+            today.saturating_sub(CLOCK_SLACK_DAYS.days()),
+            today.saturating_add(LEAF_DAYS.days()),
+        );
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate()?;
+        let leaf = params.signed_by(&key, &self.issuer)?;
+        let chain = vec![leaf.der().clone(), self.certificate.clone()];
+        let key = PrivateKeyDer::try_from(key.serialize_der())
+            .map_err(|_| TlsError::Making(rcgen::Error::CouldNotParseKeyPair))?;
+        Ok((chain, key))
+    }
+}
+
+fn make_authority(
+    folder: &Path,
+    path: &Path,
+    key_path: &Path,
+    today: Date,
+) -> Result<(), TlsError> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Centralita of this hotline");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    set_validity(
+        &mut params,
+        today.saturating_sub(CLOCK_SLACK_DAYS.days()),
+        today.saturating_add(AUTHORITY_YEARS.years()),
+    );
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let key = KeyPair::generate()?;
+    let certificate = params.self_signed(&key)?;
+    let failed = |error| TlsError::File {
+        path: folder.to_owned(),
+        error,
+    };
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(folder).map_err(failed)?;
+    write_new(key_path, &Zeroizing::new(key.serialize_pem()))?;
+    write_new(path, &certificate.pem())
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), TlsError> {
+    let failed = |error| TlsError::File {
+        path: path.to_owned(),
+        error,
+    };
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    file.sync_all().map_err(failed)
+}
+
+fn read(path: &Path) -> Result<String, TlsError> {
+    fs::read_to_string(path).map_err(|error| TlsError::File {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let pem = read(path)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    match chain {
+        Ok(chain) if !chain.is_empty() => Ok(chain),
+        _ => Err(TlsError::Unreadable {
+            path: path.to_owned(),
+            what: "certificates in PEM",
+        }),
+    }
+}
+
+fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let pem = Zeroizing::new(read(path)?);
+    PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| TlsError::Unreadable {
+        path: path.to_owned(),
+        what: "a key in PEM",
+    })
+}
+
+fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    let hash = Sha256::digest(certificate);
+    let pairs: Vec<String> = hash.iter().map(|byte| format!("{byte:02X}")).collect();
+    pairs.join(":")
+}
+
+fn day_of(now: Timestamp) -> Date {
+    now.to_zoned(TimeZone::UTC).date()
+}
+
+/// Good from midnight to midnight, in UTC.
+fn set_validity(params: &mut CertificateParams, from: Date, until: Date) {
+    // Months and days of a date are small and not negative.
+    let midnight = |day: Date| {
+        let (month, day_of_month) = (day.month().unsigned_abs(), day.day().unsigned_abs());
+        date_time_ymd(i32::from(day.year()), month, day_of_month)
+    };
+    params.not_before = midnight(from);
+    params.not_after = midnight(until);
+}
