@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 
 use routing::PromptKind;
 
-use super::model::{Hotline, Hub, Network, PromptSource, Shift, Trunk, Volunteer, Weekday};
+use super::model::{Hotline, Hub, Network, PromptSource, Shift, Trunk, Volunteer, Web, Weekday};
 
 /// What happens to a thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +51,7 @@ pub fn diff(old: Option<&Hotline>, new: &Hotline) -> Vec<Change> {
             let (old_s, new_s) = (old.limits.media_timeout_s, new.limits.media_timeout_s);
             limits.value("media_timeout", &old_s, &new_s);
             lines.changed("limits", limits);
+            lines.changed("web", web(&old.web, &new.web));
         }
     }
     let hubs = old.map(|old| &old.hubs);
@@ -175,6 +176,15 @@ fn network(old: &Network, new: &Network) -> Fields {
         format!("{}-{}", range.first, range.last)
     });
     fields.shown("metrics", &old.metrics, &new.metrics, or_none);
+    fields
+}
+
+fn web(old: &Web, new: &Web) -> Fields {
+    let mut fields = Fields::default();
+    fields.shown("listen", &old.listen, &new.listen, |listen| {
+        listen.map_or_else(|| "off".to_owned(), |listen| listen.to_string())
+    });
+    fields.shown("origin", &old.origin, &new.origin, or_none);
     fields
 }
 

@@ -1,7 +1,7 @@
 //! The hotline as it is stored: checked, without phone passwords, in a stable order.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use jiff::civil::Time;
@@ -19,6 +19,9 @@ pub struct Hotline {
     pub network: Network,
     /// What the box takes on at most.
     pub limits: Limits,
+    /// The web server for volunteers and admins.
+    #[serde(default)]
+    pub web: Web,
     /// The hubs, by id.
     pub hubs: BTreeMap<String, Hub>,
     /// The volunteers, by id.
@@ -123,6 +126,51 @@ pub struct Limits {
     pub calls: u32,
     /// A party that sends no audio for this long, though it should, is gone; seconds.
     pub media_timeout_s: u32,
+}
+
+/// The web server for volunteers and admins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Web {
+    /// Where HTTPS is taken; `None` for nowhere.
+    pub listen: Option<SocketAddr>,
+    /// What browsers show, where that is not the address: scheme, host, and port unless it is 443.
+    pub origin: Option<String>,
+}
+
+impl Web {
+    /// The port of the panel, unless the file names another one.
+    pub const DEFAULT_PORT: u16 = 8443;
+
+    /// What browsers show, and what devices sign; `None` without a web server.
+    #[must_use]
+    pub fn origin(&self) -> Option<String> {
+        let listen = self.listen?;
+        let by_address = || match listen.port() {
+            443 => format!("https://{}", host(listen.ip())),
+            port => format!("https://{}:{port}", host(listen.ip())),
+        };
+        Some(self.origin.clone().unwrap_or_else(by_address))
+    }
+}
+
+impl Default for Web {
+    /// For this machine only.
+    fn default() -> Self {
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Self {
+            listen: Some(SocketAddr::new(here, Self::DEFAULT_PORT)),
+            origin: None,
+        }
+    }
+}
+
+/// An address as it stands in a URL.
+fn host(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
 }
 
 /// One hotline with its own numbers, people and settings.

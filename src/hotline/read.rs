@@ -5,6 +5,7 @@ mod network;
 mod people;
 mod shifts;
 mod trunks;
+mod web;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -162,6 +163,7 @@ impl Names {
 fn whole(mut root: Section<'_>, names: &mut Names, p: &mut Problems) -> Hotline {
     let network = network::network(&mut root, p);
     let limits = network::limits(&mut root, &network, p);
+    let web = web::web(&mut root, &network, p);
     let hubs = hubs::hubs(&mut root, names, p);
     let volunteers = people::volunteers(&mut root, &network.realm, names, p);
     let groups = people::groups(&mut root, &volunteers, names, p);
@@ -170,6 +172,7 @@ fn whole(mut root: Section<'_>, names: &mut Names, p: &mut Problems) -> Hotline 
         shifts: shifts::shifts(&mut root, &names.hubs, &volunteers, &groups, p),
         network,
         limits,
+        web,
         hubs,
         volunteers,
         groups,

@@ -91,6 +91,7 @@ fn the_example_tells_the_truth_about_defaults() {
         "port = 5060",
         "transport = \"udp\"",
         "expires = 300",
+        "listen = \"127.0.0.1:8443\"",
     ] {
         let comment = format!("# {default}\n");
         assert_eq!(text.matches(&comment).count(), 1, "{default}");
@@ -113,6 +114,30 @@ fn every_mistake_has_its_line_and_a_sentence() {
             "[limits]\ncolour = 1",
             "colour",
             "Known are: calls, media_timeout.",
+        ),
+        (
+            "# listen = \"127.0.0.1:8443\"",
+            "listen = \"192.0.2.10:5060\" # web",
+            "\"192.0.2.10:5060\" # web",
+            "listened on in [network] already",
+        ),
+        (
+            "# listen = \"127.0.0.1:8443\"",
+            "listen = \"on\"",
+            "\"on\"",
+            "or `\"off\"`",
+        ),
+        (
+            "# listen = \"127.0.0.1:8443\"",
+            "listen = \"0.0.0.0\"",
+            "[web]",
+            "Add `origin = ",
+        ),
+        (
+            "# origin = \"https://panel.hotline.example\"",
+            "origin = \"https://panel.hotline.example/\"",
+            "\"https://panel.hotline.example/\"",
+            "what browsers show before the path",
         ),
         (
             "# queue_timeout = 90",
@@ -516,4 +541,30 @@ fn scratch(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(name);
     std::fs::create_dir_all(&path).unwrap();
     path
+}
+
+#[test]
+fn the_panel_is_where_browsers_look_for_it() {
+    let with = |lines: &str| {
+        let text = example().replacen("[web]\n", &format!("[web]\n{lines}\n"), 1);
+        parsed(&text).web.origin()
+    };
+    assert_eq!(with("").as_deref(), Some("https://127.0.0.1:8443"));
+    assert_eq!(
+        with("listen = \"[2001:db8::1]:443\"").as_deref(),
+        Some("https://[2001:db8::1]")
+    );
+    let named = "listen = \"0.0.0.0:443\"\norigin = \"https://panel.example:8443\"";
+    assert_eq!(with(named).as_deref(), Some("https://panel.example:8443"));
+    assert_eq!(with("listen = \"off\""), None);
+}
+
+/// A hotline that was applied before there was a panel.
+#[test]
+fn a_stored_hotline_without_a_web_section_gets_the_default() {
+    let hotline = parsed(&example());
+    let mut stored: serde_json::Value = serde_json::from_str(&hotline.to_canonical()).unwrap();
+    assert!(stored.as_object_mut().unwrap().remove("web").is_some());
+    let read = Hotline::from_canonical(&stored.to_string()).unwrap();
+    assert!(read == hotline);
 }

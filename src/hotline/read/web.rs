@@ -1,0 +1,96 @@
+//! `[web]`.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::hotline::model::{Network, Web};
+use crate::hotline::problem::Problems;
+use crate::hotline::section::{Section, Text};
+
+/// Instead of an address: no web server.
+const OFF: &str = "off";
+const SCHEME: &str = "https://";
+/// Most characters of an origin: a host name has at most 253.
+const MAX_ORIGIN_CHARS: usize = 253 + SCHEME.len() + ":65535".len();
+
+pub(super) fn web(root: &mut Section<'_>, network: &Network, p: &mut Problems) -> Web {
+    let mut web = Web::default();
+    let Some(mut section) = root.section("web", "[web]", p) else {
+        return web;
+    };
+    if let Some(text) = section.text("listen", p) {
+        web.listen = listen(&text, network, p);
+    }
+    if let Some(text) = section.text("origin", p) {
+        web.origin = origin(&text, p);
+    }
+    if web.origin.is_none()
+        && let Some(listen) = web.listen.filter(|listen| listen.ip().is_unspecified())
+    {
+        p.error(
+            section.span.clone(),
+            format!(
+                "`listen` is an address that means \"all of this machine\" ({listen}), but browsers need a name. \
+                 Add `origin = \"https://…\"` with what they will show."
+            ),
+        );
+    }
+    section.finish(p);
+    web
+}
+
+fn listen(text: &Text<'_>, network: &Network, p: &mut Problems) -> Option<SocketAddr> {
+    if text.value == OFF {
+        return None;
+    }
+    let with_port = text.value.parse::<SocketAddr>().ok();
+    let bare = || text.value.parse::<IpAddr>().ok();
+    let address = with_port.or_else(|| Some(SocketAddr::new(bare()?, Web::DEFAULT_PORT)));
+    let Some(address) = address.filter(|address| address.port() != 0) else {
+        p.error(
+            text.span.clone(),
+            "`listen` must be an IP address and a port of this machine, for example `\"192.0.2.10:8443\"`, or `\"off\"`.",
+        );
+        return None;
+    };
+    let taken = network.tcp.iter().chain(&network.metrics);
+    if taken.into_iter().any(|taken| *taken == address) {
+        p.error(
+            text.span.clone(),
+            format!("{address} is listened on in [network] already. Use another port."),
+        );
+    }
+    Some(address)
+}
+
+/// Scheme, host and port, as a browser writes them.
+fn origin(text: &Text<'_>, p: &mut Problems) -> Option<String> {
+    let fits = |rest: &str| {
+        let (host, port) = match rest.rsplit_once(':') {
+            Some((host, port)) if !rest.ends_with(']') => (host, Some(port)),
+            _ => (rest, None),
+        };
+        let bracketed = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+        let host_fits = match bracketed {
+            Some(host) => host.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => !host.is_empty() && host.chars().all(plain),
+        };
+        let port_fits = port.is_none_or(|port| {
+            // 443 is never written.
+            port.parse::<u16>()
+                .is_ok_and(|number| number != 443 && number.to_string() == port)
+        });
+        host_fits && port_fits
+    };
+    let rest = text.value.strip_prefix(SCHEME).filter(|rest| fits(rest));
+    if rest.is_none() || text.value.len() > MAX_ORIGIN_CHARS {
+        p.error(
+            text.span.clone(),
+            "`origin` must be what browsers show before the path, in lower case, for example `\"https://panel.hotline.example\"`.",
+        );
+        return None;
+    }
+    Some(text.value.to_owned())
+}
