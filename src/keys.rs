@@ -1,12 +1,13 @@
 //! Key files in the data folder, apart from the database, so that a copy of the database alone
 //! turns no tag back into a number.
 
+use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crypto::{CallerIdKey, CallerIdTag};
+use crypto::{CallerIdKey, CallerIdTag, DeviceId, Entropy, OsEntropy, SigningKey};
 use routing::{CallerHash, CallerHasher, PhoneNumber};
 use zeroize::Zeroizing;
 
@@ -14,6 +15,9 @@ use crate::private_file;
 
 /// The key under which callers' numbers are tagged.
 const CALLER_ID_KEY_FILE: &str = "caller-id.key";
+/// The key that signs what the server seals.
+const INGEST_KEY_FILE: &str = "ingest.key";
+const SEED_BYTES: usize = 32;
 /// More than any key takes.
 const MAX_KEY_FILE_BYTES: u64 = 1_024;
 
@@ -37,12 +41,14 @@ pub enum KeyFileError {
         error: std::io::Error,
     },
     /// It does not hold a key.
-    #[error("the key file {} is damaged: {reason}. Restore it from a backup; with a new key no ban would match any more", .path.display())]
+    #[error("the key file {} is damaged: {reason}. Restore it from a backup; {loss}", .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         reason: String,
+        /// What a new key would cost.
+        loss: &'static str,
     },
     /// Others than its owner can read it.
     #[error("the key file {} can be read by others (mode {mode:o}). Run `chmod 600` on it, and think about who may have seen it", .path.display())]
@@ -62,10 +68,12 @@ pub enum KeyFileError {
 /// # Errors
 /// See [`KeyFileError`]. A key that is there but cannot be used is never replaced.
 pub fn caller_id_key(data: &Path) -> Result<CallerIdKey, KeyFileError> {
-    match existing_caller_id_key(data)? {
-        Some(key) => Ok(key),
-        None => make_key(&data.join(CALLER_ID_KEY_FILE)),
+    if let Some(key) = existing_caller_id_key(data)? {
+        return Ok(key);
     }
+    let key = CallerIdKey::generate()?;
+    make(&data.join(CALLER_ID_KEY_FILE), &key.reveal())?;
+    Ok(key)
 }
 
 /// Reads the key for callers' numbers; `None` before the first start.
@@ -73,24 +81,85 @@ pub fn caller_id_key(data: &Path) -> Result<CallerIdKey, KeyFileError> {
 /// # Errors
 /// See [`KeyFileError`].
 pub fn existing_caller_id_key(data: &Path) -> Result<Option<CallerIdKey>, KeyFileError> {
+    const LOSS: &str = "with a new key no ban would match any more";
     let path = data.join(CALLER_ID_KEY_FILE);
-    match File::open(&path) {
-        Ok(file) => read_key(file, &path).map(Some),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(KeyFileError::Unreadable { path, error }),
-    }
+    let Some(text) = read(&path, LOSS)? else {
+        return Ok(None);
+    };
+    let key = text.trim().parse();
+    key.map(Some)
+        .map_err(|error: crypto::KeyTextError| KeyFileError::Damaged {
+            path,
+            reason: error.to_string(),
+            loss: LOSS,
+        })
 }
 
-fn read_key(file: File, path: &Path) -> Result<CallerIdKey, KeyFileError> {
+/// Reads the key that signs what the server seals; at the first start it is made.
+///
+/// # Errors
+/// See [`KeyFileError`]. A key that is there but cannot be used is never replaced.
+pub fn ingest_key(data: &Path) -> Result<IngestKey, KeyFileError> {
+    let path = data.join(INGEST_KEY_FILE);
+    signing_key(
+        &path,
+        "with a new key people could no longer tell which callers' numbers this server sealed",
+    )
+    .map(IngestKey)
+}
+
+/// A key for signatures, as 64 hexadecimal digits of its seed; made when the file is missing.
+fn signing_key(path: &Path, loss: &'static str) -> Result<SigningKey, KeyFileError> {
+    let mut seed = Zeroizing::new([0; SEED_BYTES]);
+    match read(path, loss)? {
+        Some(text) => {
+            decode_hex(text.trim(), &mut seed).ok_or_else(|| KeyFileError::Damaged {
+                path: path.to_path_buf(),
+                reason: format!("it does not hold {} hexadecimal digits", 2 * SEED_BYTES),
+                loss,
+            })?;
+        }
+        None => {
+            OsEntropy.fill(&mut *seed)?;
+            // Room for all of it from the start: no copy stays behind.
+            let mut text = Zeroizing::new(String::with_capacity(2 * SEED_BYTES));
+            for byte in &*seed {
+                let _ = write!(text, "{byte:02x}");
+            }
+            make(path, &text)?;
+        }
+    }
+    Ok(SigningKey::from_seed(&seed))
+}
+
+fn decode_hex(text: &str, bytes: &mut [u8; SEED_BYTES]) -> Option<()> {
+    if text.len() != 2 * SEED_BYTES || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let pair = std::str::from_utf8(pair).ok()?;
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    Some(())
+}
+
+/// The text of a key file; `None` when there is no file.
+fn read(path: &Path, loss: &'static str) -> Result<Option<Zeroizing<String>>, KeyFileError> {
     let unreadable = |error| KeyFileError::Unreadable {
         path: path.to_path_buf(),
         error,
+    };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
     };
     let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(KeyFileError::Damaged {
             path: path.to_path_buf(),
             reason: "it is no file".to_owned(),
+            loss,
         });
     }
     let mode = metadata.mode() & 0o777;
@@ -102,19 +171,13 @@ fn read_key(file: File, path: &Path) -> Result<CallerIdKey, KeyFileError> {
     file.take(MAX_KEY_FILE_BYTES)
         .read_to_string(&mut text)
         .map_err(unreadable)?;
-    text.trim()
-        .parse()
-        .map_err(|error: crypto::KeyTextError| KeyFileError::Damaged {
-            path: path.to_path_buf(),
-            reason: error.to_string(),
-        })
+    Ok(Some(text))
 }
 
 /// The file is there whole or not at all, so that a crash leaves no half key.
-fn make_key(path: &Path) -> Result<CallerIdKey, KeyFileError> {
-    let key = CallerIdKey::generate()?;
+fn make(path: &Path, key: &str) -> Result<(), KeyFileError> {
     let unfinished = path.with_extension("part");
-    let text = Zeroizing::new(format!("{}\n", *key.reveal()));
+    let text = Zeroizing::new(format!("{key}\n"));
     let write = || {
         match std::fs::remove_file(&unfinished) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
@@ -126,8 +189,30 @@ fn make_key(path: &Path) -> Result<CallerIdKey, KeyFileError> {
     write().map_err(|error| KeyFileError::Unwritable {
         path: path.to_path_buf(),
         error,
-    })?;
-    Ok(key)
+    })
+}
+
+/// Signs what the server seals, so that nobody else's is taken for it.
+#[derive(Clone, Debug)]
+pub struct IngestKey(SigningKey);
+
+impl IngestKey {
+    /// Names the key: the first half of its public half.
+    #[must_use]
+    pub fn id(&self) -> DeviceId {
+        let public = self.0.verifying_key();
+        let (half, _) = public
+            .as_bytes()
+            .split_first_chunk()
+            .expect("a public key has 32 bytes");
+        DeviceId::from_bytes(*half)
+    }
+
+    /// The key itself.
+    #[must_use]
+    pub fn signing_key(&self) -> &SigningKey {
+        &self.0
+    }
 }
 
 /// Tags callers' numbers for the router and the ban list.
@@ -161,6 +246,29 @@ mod tests {
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
         path
+    }
+
+    #[test]
+    fn the_server_signs_with_the_same_key_after_a_restart() {
+        let data = folder("ingest");
+        let first = ingest_key(&data).unwrap();
+        let again = ingest_key(&data).unwrap();
+        assert_eq!(first.id(), again.id());
+        let key = |key: &IngestKey| *key.signing_key().verifying_key().as_bytes();
+        assert_eq!(key(&first), key(&again));
+        assert_eq!(first.id().as_bytes()[..], key(&first)[..16]);
+        let path = data.join(INGEST_KEY_FILE);
+        let text = std::fs::read_to_string(&path).unwrap();
+        for damaged in ["", &text[1..], &text.replacen(&text[..1], "x", 1)] {
+            std::fs::write(&path, damaged).unwrap();
+            let refused = ingest_key(&data).unwrap_err();
+            assert!(
+                refused.to_string().contains("64 hexadecimal digits"),
+                "{refused}"
+            );
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), damaged);
+        }
+        std::fs::remove_dir_all(data).unwrap();
     }
 
     fn tag(key: CallerIdKey) -> CallerHash {

@@ -2,8 +2,11 @@
 //!
 //! The binary is a thin shell around this library so that tests can look inside.
 
+mod applied;
+pub mod backup;
 pub mod cli;
 pub mod control;
+pub mod database;
 mod demo;
 pub mod doctor;
 pub mod hotline;
@@ -11,4 +14,5 @@ pub mod keys;
 mod private_file;
 pub mod prompts;
 pub mod serve;
+mod trail;
 pub mod witness;

@@ -2,10 +2,12 @@
 
 mod admin;
 mod bindings;
+mod callers;
 mod compose;
 mod datagrams;
 mod entropy;
 mod health;
+mod ingest;
 mod metrics;
 mod records;
 mod streams;
@@ -28,11 +30,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::hotline::Hotline;
-use crate::keys;
+use crate::{applied, database, keys};
 use metrics::Metrics;
 use voice::{Order, VoiceConfig, VoiceLoop};
 
-pub use compose::{applied, prompt_cache, sentences};
+pub use compose::{prompt_cache, sentences};
 pub use voicemail::relative_path as voicemail_path;
 
 /// Things that come in from tasks and threads and wait for the voice loop.
@@ -106,7 +108,7 @@ impl ServeError {
 /// One clear sentence about what keeps it from running.
 pub async fn run(data: &Path, demo_if_empty: bool) -> Result<(), ServeError> {
     start_logging();
-    let store = Arc::new(Store::open(data).await?);
+    let store = Arc::new(database::open(data).await?);
     let crashed = store.close_crashed_calls(Timestamp::now()).await?;
     if !crashed.is_empty() {
         tracing::warn!(
@@ -119,6 +121,8 @@ pub async fn run(data: &Path, demo_if_empty: bool) -> Result<(), ServeError> {
         None if demo_if_empty => compose::set_up_demo(data, &store).await?,
         None => return Err(ServeError::NothingConfigured(data.to_owned())),
     };
+    let lacking = applied::caught_up(&store, &hotline).await;
+    store.commit(lacking.map_err(ServeError::other)?).await?;
     let metrics = Arc::new(Metrics::new());
     if let Some(address) = hotline.network.metrics {
         health::listen(address, Arc::clone(&metrics))
@@ -258,6 +262,7 @@ async fn put_together(parts: Parts) -> Result<VoiceLoop, ServeError> {
     let first_call = CallId(store.allocate_call_ids(CALL_IDS_PER_START).await?);
     let key = keys::caller_id_key(&data).map_err(ServeError::other)?;
     let hasher = Box::new(keys::KeyedHasher::new(key));
+    let ingest_key = keys::ingest_key(&data).map_err(ServeError::other)?;
     let mut router = Router::new(config.router, hasher, first_call, now);
     router.set_wall_clock(Timestamp::now(), now);
     router.set_max_calls(config.max_calls);
@@ -274,7 +279,8 @@ async fn put_together(parts: Parts) -> Result<VoiceLoop, ServeError> {
         keeper,
         announcer,
         stored,
-        readers: config.readers,
+        ingest: config.ingest,
+        callers: callers::CallerSealer::new(ingest_key),
         trunks: std::collections::BTreeMap::default(),
         metrics,
     })

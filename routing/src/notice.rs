@@ -53,6 +53,8 @@ pub enum Notice {
     CallAnswered {
         /// The call.
         call: CallId,
+        /// Its hub.
+        hub: HubId,
         /// The volunteer.
         volunteer: VolunteerId,
     },

@@ -22,6 +22,7 @@ impl Router {
             return;
         };
         let volunteer = ringing.volunteer;
+        let hub = call.hub.clone();
         call.answer(&mut self.out, now);
         call.history.talk_began(&volunteer, now);
         call.stage = Stage::Bridged(Talk {
@@ -39,6 +40,7 @@ impl Router {
         self.stop_all_ringing(id, HangupReason::AnsweredElsewhere, now);
         self.out.notice(Notice::CallAnswered {
             call: id,
+            hub,
             volunteer,
         });
     }

@@ -6,13 +6,13 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use routing::PhoneNumber;
-use store::{BanRow, CallerHash, Change, Store};
+use store::{AuditEntry, AuditKind, BanRow, CallerHash, Change, Changes, Store, StoreError};
 
 use super::say;
 use crate::control::{self, Request, Response, Status};
 use crate::hotline::{self, Hotline};
 use crate::prompts::{self, OnFailure, Workshop};
-use crate::{keys, serve};
+use crate::{applied, database, keys, serve, trail};
 
 /// `centralita apply`.
 pub(super) async fn apply(data: &Path, file: &Path, dry_run: bool) -> Result<(), String> {
@@ -39,9 +39,11 @@ pub(super) async fn apply(data: &Path, file: &Path, dry_run: bool) -> Result<(),
     )?;
     show_diff(old.as_ref(), &read.hotline)?;
     if old.as_ref() != Some(&read.hotline) {
-        let change = serve::applied(&read.hotline);
+        let changes = applied::changes(&store, &read.hotline)
+            .await
+            .map_err(|error| error.to_string())?;
         store
-            .commit(change.into())
+            .commit(changes)
             .await
             .map_err(|error| error.to_string())?;
         say("applied; it takes effect when the server starts");
@@ -69,7 +71,7 @@ fn make_prompts(data: &Path, read: &hotline::Read) -> Result<(), String> {
 async fn stored_hotline(data: &Path) -> Result<Option<Hotline>, String> {
     let reader = match store::Reader::open(data).await {
         Ok(reader) => reader,
-        Err(store::StoreError::Missing { .. }) => return Ok(None),
+        Err(StoreError::Missing { .. }) => return Ok(None),
         Err(error) => return Err(error.to_string()),
     };
     parse_stored(reader.hotline().await.map_err(|error| error.to_string())?)
@@ -124,23 +126,27 @@ pub(super) async fn ban(
     if let Some(response) = ask(data, &request).await? {
         return show(response);
     }
+    let offline = Offline::open(data).await?;
+    if !offline.hotline.hubs.contains_key(&hub) {
+        return Err(format!("there is no hub {hub}"));
+    }
+    let kind = match banned {
+        true => AuditKind::NumberBanned,
+        false => AuditKind::NumberUnbanned,
+    };
+    let told = trail::of_ban(&offline.store, &hub, kind).await;
     let change = if banned {
-        let created_at = Timestamp::now();
         Change::BanAdded(BanRow {
-            hub: hub.clone(),
+            hub,
             caller,
-            created_at,
+            created_at: Timestamp::now(),
             expires_at: None,
             reason: None,
         })
     } else {
-        Change::BanRemoved {
-            hub: hub.clone(),
-            caller,
-        }
+        Change::BanRemoved { hub, caller }
     };
-    let known = |hotline: &Hotline| hotline.hubs.contains_key(&hub);
-    commit_offline(data, change, known, &format!("there is no hub {hub}")).await
+    offline.commit(change, told).await
 }
 
 /// `centralita break`.
@@ -152,51 +158,58 @@ pub(super) async fn declare_break(data: &Path, volunteer: String, on: bool) -> R
     if let Some(response) = ask(data, &request).await? {
         return show(response);
     }
+    let offline = Offline::open(data).await?;
+    if !offline.hotline.volunteers.contains_key(&volunteer) {
+        return Err(format!("there is no volunteer {volunteer}"));
+    }
+    let told = trail::of_break(&offline.store, &offline.hotline, &volunteer, on).await;
     let since = on.then(Timestamp::now);
-    let change = Change::BreakChanged {
-        volunteer: volunteer.clone(),
-        since,
-    };
-    let known = |hotline: &Hotline| hotline.volunteers.contains_key(&volunteer);
-    commit_offline(
-        data,
-        change,
-        known,
-        &format!("there is no volunteer {volunteer}"),
-    )
-    .await
+    offline
+        .commit(Change::BreakChanged { volunteer, since }, told)
+        .await
 }
 
-async fn commit_offline(
-    data: &Path,
-    change: Change,
-    known: impl Fn(&Hotline) -> bool,
-    otherwise: &str,
-) -> Result<(), String> {
-    let store = open_alone(data).await?;
-    let hotline = parse_stored(
-        store
-            .reader()
-            .hotline()
-            .await
-            .map_err(|error| error.to_string())?,
-    )?;
-    if !hotline.as_ref().is_some_and(known) {
-        return Err(otherwise.to_owned());
+/// The data folder while no server has it.
+struct Offline {
+    store: Store,
+    hotline: Hotline,
+}
+
+impl Offline {
+    async fn open(data: &Path) -> Result<Self, String> {
+        let store = open_alone(data).await?;
+        let row = store.reader().hotline().await;
+        let hotline = parse_stored(row.map_err(|error| error.to_string())?)?.ok_or_else(|| {
+            format!(
+                "nothing is configured in {0}: run `centralita apply hotline.toml --data {0}` first",
+                data.display()
+            )
+        })?;
+        Ok(Self { store, hotline })
     }
-    store
-        .commit(change.into())
-        .await
-        .map_err(|error| error.to_string())?;
-    store.close().await;
-    say("done; it takes effect when the server starts");
-    Ok(())
+
+    /// Keeps a change together with what the trail tells of it.
+    async fn commit(
+        self,
+        change: Change,
+        told: Result<Vec<AuditEntry>, StoreError>,
+    ) -> Result<(), String> {
+        let mut changes = Changes::from(change);
+        for entry in told.map_err(|error| error.to_string())? {
+            changes.push(entry);
+        }
+        let kept = self.store.commit(changes).await;
+        kept.map_err(|error| error.to_string())?;
+        self.store.close().await;
+        say("done; it takes effect when the server starts");
+        Ok(())
+    }
 }
 
 /// Opens the store for writing when no server answered on the control socket.
 async fn open_alone(data: &Path) -> Result<Store, String> {
-    Store::open(data).await.map_err(|error| match error {
-        store::StoreError::InUse { .. } => {
+    database::open(data).await.map_err(|error| match error {
+        StoreError::InUse { .. } => {
             "the server is just starting or stopping; try again in a moment".to_owned()
         }
         error => error.to_string(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use store::{BanRow, CallerHash, Change, Store};
+use store::{AuditEntry, AuditKind, BanRow, CallerHash, Change, Changes, Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::compose::Composer;
@@ -16,6 +16,7 @@ use crate::control::{
     VolunteerStatus,
 };
 use crate::hotline::{self, Hotline, Trunk};
+use crate::{applied, trail};
 
 /// Requests that wait for their turn.
 const MAX_QUEUED_REQUESTS: usize = 16;
@@ -31,6 +32,19 @@ struct Admin {
     configured_at: Instant,
 }
 
+/// To be told when a sigchain, a roster or a phone account has changed: whom what comes in is
+/// for is then read anew.
+#[derive(Clone, Debug)]
+pub struct PeopleChanged(mpsc::Sender<()>);
+
+impl PeopleChanged {
+    /// Says so. Several at once count as one.
+    pub fn tell(&self) {
+        // A full queue means that it will be read anew anyway.
+        let _ = self.0.try_send(());
+    }
+}
+
 /// Serves the control socket until the process ends.
 ///
 /// # Errors
@@ -42,8 +56,9 @@ pub fn start(
     hotline: Hotline,
     orders: mpsc::Sender<Order>,
     metrics: Arc<Metrics>,
-) -> std::io::Result<()> {
+) -> std::io::Result<PeopleChanged> {
     let (asked, mut requests) = mpsc::channel::<Asked>(MAX_QUEUED_REQUESTS);
+    let (tell, mut changed) = mpsc::channel(1);
     control::listen(data, asked)?;
     let started = Instant::now();
     let mut admin = Admin {
@@ -56,16 +71,22 @@ pub fn start(
         configured_at: started,
     };
     tokio::spawn(async move {
-        while let Some(Asked { request, reply }) = requests.recv().await {
-            let response = admin
-                .answer(request)
-                .await
-                .unwrap_or_else(Response::Refused);
-            // Whoever asked may have gone.
-            let _ = reply.send(response);
+        loop {
+            tokio::select! {
+                Some(Asked { request, reply }) = requests.recv() => {
+                    let response = admin
+                        .answer(request)
+                        .await
+                        .unwrap_or_else(Response::Refused);
+                    // Whoever asked may have gone.
+                    let _ = reply.send(response);
+                }
+                Some(()) = changed.recv() => admin.people_changed().await,
+                else => return,
+            }
         }
     });
-    Ok(())
+    Ok(PeopleChanged(tell))
 }
 
 impl Admin {
@@ -78,19 +99,22 @@ impl Admin {
                 self.check_hub(&hub)?;
                 let created_at = Timestamp::now();
                 let ban = BanRow {
-                    hub,
+                    hub: hub.clone(),
                     caller,
                     created_at,
                     expires_at: None,
                     reason: None,
                 };
-                self.change(Change::BanAdded(ban)).await?;
+                let told = trail::of_ban(&self.store, &hub, AuditKind::NumberBanned).await;
+                self.change(Change::BanAdded(ban), told).await?;
                 Ok(Response::Done(vec!["banned, from the next call on".into()]))
             }
             Request::Unban { hub, hash } => {
                 let caller = parse_hash(&hash)?;
                 self.check_hub(&hub)?;
-                self.change(Change::BanRemoved { hub, caller }).await?;
+                let told = trail::of_ban(&self.store, &hub, AuditKind::NumberUnbanned).await;
+                self.change(Change::BanRemoved { hub, caller }, told)
+                    .await?;
                 Ok(Response::Done(vec![
                     "no longer banned, from the next call on".into(),
                 ]))
@@ -106,7 +130,8 @@ impl Admin {
                     "back from the break"
                 };
                 let done = format!("{volunteer} is {line}");
-                self.change(Change::BreakChanged { volunteer, since })
+                let told = trail::of_break(&self.store, &self.hotline, &volunteer, on).await;
+                self.change(Change::BreakChanged { volunteer, since }, told)
                     .await?;
                 Ok(Response::Done(vec![done]))
             }
@@ -124,13 +149,31 @@ impl Admin {
         ))
     }
 
-    /// Keeps a change and lets it take effect.
-    async fn change(&mut self, change: Change) -> Result<(), String> {
+    /// Keeps a change together with what the trail tells of it, and lets it take effect.
+    async fn change(
+        &mut self,
+        change: Change,
+        told: Result<Vec<AuditEntry>, StoreError>,
+    ) -> Result<(), String> {
+        let mut changes = Changes::from(change);
+        for entry in told.map_err(|error| error.to_string())? {
+            changes.push(entry);
+        }
         self.store
-            .commit(change.into())
+            .commit(changes)
             .await
             .map_err(|error| error.to_string())?;
         self.reconfigure().await
+    }
+
+    async fn people_changed(&self) {
+        match self.composer.ingest(&self.hotline).await {
+            // A loop that is gone needs no readers.
+            Ok(ingest) => drop(self.send(Order::SealTo(Box::new(ingest))).await),
+            Err(error) => {
+                tracing::error!(%error, "who may open what comes in could not be read anew");
+            }
+        }
     }
 
     async fn apply(&mut self, canonical: &str) -> Result<Response, String> {
@@ -143,15 +186,23 @@ impl Admin {
         if lines.is_empty() {
             return Ok(Response::Done(vec!["nothing to change".into()]));
         }
-        // Everything that can fail comes before the commit.
-        let config = self
+        // Prompts that cannot be made are told before anything is kept.
+        let mut config = self
             .composer
             .compose(&new)
             .await
             .map_err(|error| error.to_string())?;
-        let applied = super::compose::applied(&new);
+        let changes = applied::changes(&self.store, &new)
+            .await
+            .map_err(|error| error.to_string())?;
         self.store
-            .commit(applied.into())
+            .commit(changes)
+            .await
+            .map_err(|error| error.to_string())?;
+        // Anew, because hubs have got their ids.
+        config.ingest = self
+            .composer
+            .ingest(&new)
             .await
             .map_err(|error| error.to_string())?;
         let moved = self.hotline.network != new.network;

@@ -7,10 +7,12 @@ use std::time::Duration;
 use exchange::ExchangeConfig;
 use jiff::Timestamp;
 use media::codec::Codec;
-use store::{BanRow, Change, HotlineBody, Store, StoreError};
+use store::{BanRow, Store, StoreError};
 
 use super::ServeError;
+use super::ingest::{self, Ingest};
 use super::voice::VoiceConfig;
+use crate::applied;
 use crate::hotline::{self, Hotline};
 use crate::prompts::{self, OnFailure, Workshop};
 
@@ -73,9 +75,17 @@ impl Composer {
                 back_end: BACK_END,
             },
             router,
-            readers: hotline.readers(),
+            ingest: self.ingest(hotline).await?,
             clips: ready.clips(),
         })
+    }
+
+    /// Whom what comes in is for, as the database has it now.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn ingest(&self, hotline: &Hotline) -> Result<Ingest, StoreError> {
+        ingest::load(&self.store, hotline).await
     }
 
     async fn bans(&self, hotline: &Hotline) -> Result<Vec<BanRow>, StoreError> {
@@ -90,15 +100,6 @@ impl Composer {
 /// Where rendered prompts are kept, below the data folder.
 pub fn prompt_cache(data: &Path) -> PathBuf {
     data.join("prompts")
-}
-
-/// The change that makes a hotline the stored one.
-pub fn applied(hotline: &Hotline) -> Change {
-    Change::HotlineApplied {
-        hash: hotline.hash(),
-        body: HotlineBody(hotline.to_canonical()),
-        applied_at: Timestamp::now(),
-    }
 }
 
 /// What keeps prompts from being made, one line each.
@@ -120,7 +121,10 @@ pub async fn set_up_demo(data: &Path, store: &Store) -> Result<Hotline, ServeErr
     let file = data.join("demo-hotline.toml");
     crate::private_file::create(&file, demo.text.reveal().as_bytes()).map_err(ServeError::other)?;
     let read = hotline::parse(demo.text.reveal(), &file).map_err(ServeError::other)?;
-    store.commit(applied(&read.hotline).into()).await?;
+    let changes = applied::changes(store, &read.hotline)
+        .await
+        .map_err(ServeError::other)?;
+    store.commit(changes).await?;
     welcome(data, &demo, ports);
     Ok(read.hotline)
 }

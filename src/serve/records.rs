@@ -4,15 +4,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use routing::{CallRecord, CallerTag, Notice};
+use routing::{CallRecord, CallerTag, Notice, Outcome};
 use store::{
-    CallEnd, CallStart, Caller, CallerHash, Change, Changes, OutcomeClass, RungRow, Store,
+    AuditEntry, AuditKind, AuditSubject, CallEnd, CallStart, Caller, CallerHash, Change, Changes,
+    OutcomeClass, RungRow, Sealed, Store, StoreError, VaultChange, VoicemailStart,
 };
-use store::{StoreError, VoicemailStart};
 use tokio::sync::mpsc;
 
+use super::ingest::Ingest;
 use super::metrics::{Metrics, fail_name, outcome_names};
 use super::voicemail;
+
+/// Changes that are kept together: something that happened, and what the trail tells of it.
+pub type Fact = Vec<Change>;
 
 /// Facts on their way to the database task.
 const MAX_QUEUED_FACTS: usize = 1_024;
@@ -30,8 +34,8 @@ const MAX_TRIES_WHEN_STOPPING: u32 = 10;
 
 /// The voice loop's end.
 pub struct Keeper {
-    waiting: VecDeque<Change>,
-    queue: mpsc::Sender<Change>,
+    waiting: VecDeque<Fact>,
+    queue: mpsc::Sender<Fact>,
     metrics: Arc<Metrics>,
 }
 
@@ -51,22 +55,22 @@ impl Keeper {
     }
 
     /// Keeps one fact.
-    pub fn keep(&mut self, change: Change) {
+    pub fn keep(&mut self, fact: impl Into<Fact>) {
         if self.waiting.len() >= MAX_WAITING_FACTS {
             tracing::error!("a fact is lost: the database has taken no writes for too long");
             return;
         }
-        self.waiting.push_back(change);
+        self.waiting.push_back(fact.into());
         self.flush();
     }
 
     /// Passes on what the database task has room for.
     pub fn flush(&mut self) {
         while let Ok(permit) = self.queue.try_reserve() {
-            let Some(change) = self.waiting.pop_front() else {
+            let Some(fact) = self.waiting.pop_front() else {
                 break;
             };
-            permit.send(change);
+            permit.send(fact);
         }
         let waiting = i64::try_from(self.waiting.len()).unwrap_or(i64::MAX);
         self.metrics.facts_waiting.set(waiting);
@@ -74,41 +78,106 @@ impl Keeper {
 
     /// Passes on everything, waiting as long as it takes, and closes the queue.
     pub async fn finish(mut self) {
-        while let Some(change) = self.waiting.pop_front() {
-            if self.queue.send(change).await.is_err() {
+        while let Some(fact) = self.waiting.pop_front() {
+            if self.queue.send(fact).await.is_err() {
                 return;
             }
         }
     }
 }
 
-/// The row that a notice becomes, if it is one to keep.
-pub fn change_of(notice: &Notice, at: jiff::Timestamp) -> Option<Change> {
+/// What is kept of a notice; nothing for most. `caller` is the sealed number of a call that starts.
+pub fn fact_of(
+    notice: &Notice,
+    caller: Option<Sealed>,
+    ingest: &Ingest,
+    at: jiff::Timestamp,
+) -> Fact {
     match notice {
         Notice::CallStarted {
             call,
             hub,
             trunk,
-            caller,
+            caller: tag,
             at,
-        } => Some(Change::CallStarted(CallStart {
-            call: call.0,
-            hub: hub.as_ref().map(ToString::to_string),
-            trunk: trunk.as_ref().map(ToString::to_string),
-            caller: caller_row(*caller),
-            started_at: *at,
-        })),
+        } => {
+            let start = Change::CallStarted(CallStart {
+                call: call.0,
+                hub: hub.as_ref().map(ToString::to_string),
+                trunk: trunk.as_ref().map(ToString::to_string),
+                caller: caller_row(*tag),
+                started_at: *at,
+            });
+            let sealed = caller.map(|sealed| VaultChange::CallerSealed {
+                call: call.0,
+                sealed,
+            });
+            std::iter::once(start)
+                .chain(sealed.map(Change::from))
+                .collect()
+        }
+        Notice::CallAnswered {
+            call,
+            hub,
+            volunteer,
+        } => vec![Change::from(AuditEntry {
+            chain: ingest.trail(Some(hub)),
+            at,
+            kind: AuditKind::CallAnswered,
+            actor: ingest.people.get(volunteer).copied(),
+            subject: AuditSubject::Call(call.0),
+        })],
         Notice::VoicemailStarted { recording, hub, .. } => {
-            Some(Change::VoicemailStarted(VoicemailStart {
+            let start = Change::VoicemailStarted(VoicemailStart {
                 recording: recording.0,
                 hub: hub.to_string(),
                 path: voicemail::relative_path(recording.0),
                 created_at: at,
-            }))
+            });
+            let readers = ingest.hubs.get(hub).into_iter();
+            let readers = readers.flat_map(|hub| &hub.hear).map(|reader| {
+                Change::from(VaultChange::VoicemailReaderSet {
+                    recording: recording.0,
+                    user: store::UserId(*reader.user.as_bytes()),
+                    wrap: None,
+                })
+            });
+            std::iter::once(start).chain(readers).collect()
         }
-        Notice::CallEnded(record) => Some(Change::CallEnded(Box::new(end_row(record, at)))),
-        _ => None,
+        Notice::CallEnded(record) => {
+            let end = Change::CallEnded(Box::new(end_row(record, at)));
+            let told = told_of_the_end(record, ingest, at).map(Change::from);
+            std::iter::once(end).chain(told).collect()
+        }
+        _ => Fact::new(),
     }
+}
+
+/// What the trail tells of a call that is over.
+fn told_of_the_end(
+    record: &CallRecord,
+    ingest: &Ingest,
+    at: jiff::Timestamp,
+) -> impl Iterator<Item = AuditEntry> {
+    let chain = ingest.trail(record.hub.as_ref());
+    let entry = move |kind, subject| AuditEntry {
+        chain,
+        at,
+        kind,
+        actor: None,
+        subject,
+    };
+    let kind = match record.outcome {
+        Outcome::Answered | Outcome::Rejected(_) => AuditKind::CallEnded,
+        Outcome::Abandoned | Outcome::Voicemail | Outcome::Failed(_) => AuditKind::CallMissed,
+    };
+    let message = record.voicemail.map(|(recording, _)| {
+        entry(
+            AuditKind::VoicemailReceived,
+            AuditSubject::Recording(recording.0),
+        )
+    });
+    std::iter::once(entry(kind, AuditSubject::Call(record.call.0))).chain(message)
 }
 
 fn caller_row(caller: CallerTag) -> Caller {
@@ -151,7 +220,7 @@ fn end_row(record: &CallRecord, ended_at: jiff::Timestamp) -> CallEnd {
     }
 }
 
-async fn write_all(store: Arc<Store>, mut facts: mpsc::Receiver<Change>, metrics: Arc<Metrics>) {
+async fn write_all(store: Arc<Store>, mut facts: mpsc::Receiver<Fact>, metrics: Arc<Metrics>) {
     let mut batch = Vec::new();
     while facts.recv_many(&mut batch, MAX_BATCH).await > 0 {
         if !facts.is_closed() && batch.len() < MAX_BATCH {
@@ -182,27 +251,46 @@ async fn write_all(store: Arc<Store>, mut facts: mpsc::Receiver<Change>, metrics
     }
 }
 
-async fn commit(store: &Store, batch: &[Change]) -> Result<(), StoreError> {
-    let mut changes = Changes::new();
-    batch
-        .iter()
-        .cloned()
-        .for_each(|change| changes.push(change));
-    match store.commit(changes).await {
-        Err(StoreError::AlreadyEnded { .. }) => one_by_one(store, batch).await,
+async fn commit(store: &Store, batch: &[Fact]) -> Result<(), StoreError> {
+    match store.commit(all(batch.iter().flatten())).await {
+        Err(error) if contradicts(&error) => one_by_one(store, batch).await,
         result => result,
     }
 }
 
-/// A contradiction in one fact must not hold up the others.
-async fn one_by_one(store: &Store, batch: &[Change]) -> Result<(), StoreError> {
-    for change in batch {
-        match store.commit(change.clone().into()).await {
-            Err(error @ StoreError::AlreadyEnded { .. }) => {
-                tracing::error!(%error, "a fact contradicts an earlier one and is left out");
+fn all<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Changes {
+    changes.into_iter().cloned().collect()
+}
+
+/// Whether what is kept already stands against a change, today and tomorrow.
+fn contradicts(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::AlreadyEnded { .. } | StoreError::Conflict { .. }
+    )
+}
+
+/// A contradiction in one fact must not hold up the others, nor, within it, what it tells of.
+async fn one_by_one(store: &Store, batch: &[Fact]) -> Result<(), StoreError> {
+    for fact in batch {
+        match store.commit(all(fact)).await {
+            Err(error) if contradicts(&error) => {}
+            result => {
+                result?;
+                continue;
             }
-            result => result?,
+        }
+        for change in fact {
+            match store.commit(change.clone().into()).await {
+                Err(error) if contradicts(&error) => {
+                    tracing::error!(%error, "a fact contradicts an earlier one and is left out");
+                }
+                result => result?,
+            }
         }
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,18 +7,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crypto::{ReaderPublicKey, VoicemailMeta};
+use crypto::VoicemailMeta;
 use engine::EngineHandle;
 use exchange::{BindingChange, Exchange, ExchangeConfig};
 use jiff::Timestamp;
 use media::control::ClipId;
 use media::prompt::Prompt;
-use routing::{HubId, Notice, Router, RouterConfig};
+use routing::{Event, Notice, PhoneNumber, Router, RouterConfig};
 use store::Change;
 use telephony::{Input, Output, Telephony};
 use tokio::sync::{mpsc, oneshot};
 
+use super::callers::CallerSealer;
 use super::datagrams::Datagrams;
+use super::ingest::Ingest;
 use super::metrics::Metrics;
 use super::records::{self, Keeper};
 use super::streams::Streams;
@@ -39,8 +41,8 @@ pub struct VoiceConfig {
     pub router: RouterConfig,
     /// For the exchange.
     pub exchange: ExchangeConfig,
-    /// Whose keys a hub's messages are sealed to.
-    pub readers: BTreeMap<HubId, Vec<ReaderPublicKey>>,
+    /// Whom what comes in is for.
+    pub ingest: Ingest,
     /// The prompts to load.
     pub clips: Vec<(ClipId, Arc<Prompt>)>,
 }
@@ -49,6 +51,8 @@ pub struct VoiceConfig {
 pub enum Order {
     /// Use these settings from now on.
     Configure(Box<VoiceConfig>),
+    /// Seal what comes in to these from now on.
+    SealTo(Box<Ingest>),
     /// Tell what is going on.
     Status(oneshot::Sender<VoiceStatus>),
     /// Take no new calls; end when the last one is over. A second time: end now.
@@ -98,8 +102,10 @@ pub struct VoiceLoop {
     pub announcer: voicemail::Announcer,
     /// What became of messages.
     pub stored: mpsc::Receiver<voicemail::Stored>,
-    /// Whose keys a hub's messages are sealed to.
-    pub readers: BTreeMap<HubId, Vec<ReaderPublicKey>>,
+    /// Whom what comes in is for.
+    pub ingest: Ingest,
+    /// Seals callers' numbers.
+    pub callers: CallerSealer,
     /// Last known trunk states.
     pub trunks: BTreeMap<String, TrunkState>,
     /// Counters.
@@ -163,9 +169,7 @@ impl VoiceLoop {
         self.router.handle_timeout(now);
         loop {
             let mut moved = self.pass_events(now);
-            while let Some(notice) = self.router.poll_notice() {
-                self.on_notice(&notice);
-            }
+            self.pass_notices(None);
             while let Some(command) = self.router.poll_command() {
                 self.exchange.handle_command(command, now);
                 moved = true;
@@ -179,8 +183,8 @@ impl VoiceLoop {
         }
         while let Some(change) = self.exchange.poll_binding() {
             self.keeper.keep(match change {
-                BindingChange::Upserted(binding) => bindings::to_change(&binding, now),
-                BindingChange::Removed { id, .. } => Change::BindingRemoved { id: id.0 },
+                BindingChange::Upserted(binding) => [bindings::to_change(&binding, now)],
+                BindingChange::Removed { id, .. } => [Change::BindingRemoved { id: id.0 }],
             });
         }
         while let Some(state) = self.exchange.poll_trunk_state() {
@@ -201,10 +205,29 @@ impl VoiceLoop {
     fn pass_events(&mut self, now: Instant) -> bool {
         let mut any = false;
         while let Some(event) = self.exchange.poll_event() {
-            self.router.handle_event(event, now);
             any = true;
+            let Event::CallOffered {
+                caller: Some(number),
+                ..
+            } = &event
+            else {
+                self.router.handle_event(event, now);
+                continue;
+            };
+            // What is told between here and there is of this call.
+            let number = number.clone();
+            self.pass_notices(None);
+            self.router.handle_event(event, now);
+            self.pass_notices(Some(&number));
         }
         any
+    }
+
+    /// `caller` is the number of the call that has just been offered.
+    fn pass_notices(&mut self, caller: Option<&PhoneNumber>) {
+        while let Some(notice) = self.router.poll_notice() {
+            self.on_notice(&notice, caller);
+        }
     }
 
     fn carry_out(&mut self, output: Output) {
@@ -239,8 +262,18 @@ impl VoiceLoop {
         }
     }
 
-    fn on_notice(&mut self, notice: &Notice) {
+    fn on_notice(&mut self, notice: &Notice, caller: Option<&PhoneNumber>) {
+        let mut sealed = None;
         match notice {
+            Notice::CallStarted {
+                call,
+                hub: Some(hub),
+                ..
+            } => {
+                sealed = caller
+                    .zip(self.ingest.hubs.get(hub))
+                    .and_then(|(number, hub)| self.callers.seal(*call, number, hub));
+            }
             // Before the engine hears of the recording: its sink looks for the announcement.
             Notice::VoicemailStarted { recording, hub, .. } => {
                 let meta = VoicemailMeta {
@@ -249,14 +282,16 @@ impl VoiceLoop {
                     created_at_ms: wall_ms(),
                     sample_rate_hz: RECORDING_RATE_HZ,
                 };
-                let readers = self.readers.get(hub).cloned().unwrap_or_default();
-                self.announcer.announce(recording.0, meta, readers);
+                let readers = self.ingest.hubs.get(hub);
+                let readers = readers.map(|hub| hub.voicemail.clone());
+                self.announcer
+                    .announce(recording.0, meta, readers.unwrap_or_default());
             }
             Notice::VoicemailDiscarded { recording, .. } => {
                 self.announcer.discard(recording.0);
-                self.keeper.keep(Change::VoicemailRemoved {
+                self.keeper.keep([Change::VoicemailRemoved {
                     recording: recording.0,
-                });
+                }]);
             }
             Notice::CallEnded(record) => {
                 self.metrics
@@ -264,13 +299,16 @@ impl VoiceLoop {
                 let (outcome, reason) = super::metrics::outcome_names(record.outcome);
                 tracing::info!(call = %record.call, outcome, reason, "call ended");
             }
-            Notice::CallAnswered { call, volunteer } => {
+            Notice::CallAnswered {
+                call, volunteer, ..
+            } => {
                 tracing::info!(%call, %volunteer, "call answered");
             }
             _ => {}
         }
-        if let Some(change) = records::change_of(notice, Timestamp::now()) {
-            self.keeper.keep(change);
+        let fact = records::fact_of(notice, sealed, &self.ingest, Timestamp::now());
+        if !fact.is_empty() {
+            self.keeper.keep(fact);
         }
     }
 
@@ -278,7 +316,7 @@ impl VoiceLoop {
         match stored {
             voicemail::Stored::Complete { recording, length } => {
                 self.keeper
-                    .keep(Change::VoicemailCompleted { recording, length });
+                    .keep([Change::VoicemailCompleted { recording, length }]);
             }
             voicemail::Stored::Failed { recording, error } => {
                 tracing::error!(recording, %error, "a message could not be written whole");
@@ -292,11 +330,12 @@ impl VoiceLoop {
         match order {
             Order::Configure(config) => {
                 load_clips(&self.engine, config.clips);
-                self.readers = config.readers;
+                self.ingest = config.ingest;
                 self.exchange.configure(config.exchange, now);
                 self.router.set_max_calls(config.max_calls);
                 self.router.configure(config.router, now);
             }
+            Order::SealTo(ingest) => self.ingest = *ingest,
             Order::Status(reply) => {
                 let status = VoiceStatus {
                     router: self.router.snapshot(now),

@@ -16,6 +16,7 @@ mod decode;
 mod engine;
 mod error;
 mod id;
+mod ingest;
 mod login;
 mod open;
 mod people;

@@ -1,0 +1,248 @@
+//! What applying a hotline file changes in the database.
+
+use std::collections::BTreeSet;
+
+use crypto::OsEntropy;
+use jiff::Timestamp;
+use jiff::civil::Time;
+use store::{
+    AuditChain, AuditEntry, AuditKind, AuditSubject, Change, Changes, GroupKind, GroupRow,
+    HotlineBody, HotlinePlan, HubId, HubPlan, HubRow, ShiftRow, Store, StoreError, VaultChange,
+};
+
+use crate::hotline::{Hotline, Hub, Shift};
+
+/// What listings call the volunteers who are rung when nobody is on duty.
+const FALLBACK_GROUP: &str = "fallback";
+
+/// Why a hotline cannot be put into the database.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system gives no random bytes.
+    #[error("no id can be made for a hub: {0}")]
+    Entropy(#[from] crypto::EntropyError),
+}
+
+/// All that makes `hotline` the stored one: the file, its plan as rows, an id for each hub that
+/// has none yet, and what the audit trail tells of it.
+///
+/// # Errors
+/// See [`ApplyError`].
+pub async fn changes(store: &Store, hotline: &Hotline) -> Result<Changes, ApplyError> {
+    let at = Timestamp::now();
+    let mut changes = Changes::from(Change::HotlineApplied {
+        hash: hotline.hash(),
+        body: HotlineBody(hotline.to_canonical()),
+        applied_at: at,
+    });
+    changes.push(Change::HotlinePlanned(Box::new(plan(hotline))));
+    changes.push(told(at, AuditKind::HotlineApplied, AuditSubject::Whole));
+    add_hubs(&mut changes, store, hotline, at).await?;
+    Ok(changes)
+}
+
+/// What the database lacks of the stored `hotline`, because an earlier version of the program
+/// applied it.
+///
+/// # Errors
+/// See [`ApplyError`].
+pub async fn caught_up(store: &Store, hotline: &Hotline) -> Result<Changes, ApplyError> {
+    let mut changes = Changes::from(Change::HotlinePlanned(Box::new(plan(hotline))));
+    add_hubs(&mut changes, store, hotline, Timestamp::now()).await?;
+    Ok(changes)
+}
+
+async fn add_hubs(
+    changes: &mut Changes,
+    store: &Store,
+    hotline: &Hotline,
+    at: Timestamp,
+) -> Result<(), ApplyError> {
+    let known = store.reader().hubs().await?;
+    let known: BTreeSet<String> = known.into_iter().map(|hub| hub.name).collect();
+    for name in hotline.hubs.keys().filter(|name| !known.contains(*name)) {
+        let id = HubId(*crypto::HubId::generate(&mut OsEntropy)?.as_bytes());
+        changes.push(VaultChange::HubAdded(HubRow {
+            id,
+            name: name.clone(),
+            created_at: at,
+        }));
+        changes.push(told(at, AuditKind::HubAdded, AuditSubject::Thing(id.0)));
+    }
+    Ok(())
+}
+
+fn plan(hotline: &Hotline) -> HotlinePlan {
+    let hub_plan = |(name, hub): (&String, &Hub)| {
+        let shifts = hotline.shifts.iter().filter(|shift| shift.hub == *name);
+        let shifts: Vec<&Shift> = shifts.collect();
+        HubPlan {
+            hub: name.clone(),
+            groups: groups(hotline, hub, &shifts),
+            shifts: shifts.into_iter().map(shift_row).collect(),
+        }
+    };
+    HotlinePlan {
+        hubs: hotline.hubs.iter().map(hub_plan).collect(),
+        volunteers: hotline.volunteers.keys().cloned().collect(),
+    }
+}
+
+fn shift_row(shift: &Shift) -> ShiftRow {
+    let minute = |time: Time| {
+        u16::from(time.hour().unsigned_abs()) * 60 + u16::from(time.minute().unsigned_abs())
+    };
+    ShiftRow {
+        // The file gives shifts no names.
+        name: format!(
+            "{}-{}",
+            shift.from.strftime("%H:%M"),
+            shift.to.strftime("%H:%M")
+        ),
+        days: shift
+            .days
+            .iter()
+            .fold(0, |bits, day| bits | 1 << *day as u8),
+        from_minute: minute(shift.from),
+        to_minute: minute(shift.to),
+        volunteers: shift.volunteers.iter().cloned().collect(),
+        groups: shift.groups.iter().cloned().collect(),
+    }
+}
+
+/// The groups that a hub uses, and its fallback with its groups spelled out.
+fn groups(hotline: &Hotline, hub: &Hub, shifts: &[&Shift]) -> Vec<GroupRow> {
+    let on_shifts = shifts.iter().flat_map(|shift| &shift.groups);
+    let in_fallback = hub.fallback.iter();
+    let used: BTreeSet<&String> = on_shifts
+        .chain(in_fallback.filter(|name| hotline.groups.contains_key(*name)))
+        .collect();
+    let members = |name: &String| hotline.groups.get(name).into_iter().flatten().cloned();
+    let mut rows: Vec<GroupRow> = used
+        .into_iter()
+        .map(|name| GroupRow {
+            name: name.clone(),
+            kind: GroupKind::Ring,
+            volunteers: members(name).collect(),
+        })
+        .collect();
+    let mut fallback = BTreeSet::new();
+    for name in &hub.fallback {
+        match hotline.groups.contains_key(name) {
+            true => fallback.extend(members(name)),
+            false => drop(fallback.insert(name.clone())),
+        }
+    }
+    rows.push(GroupRow {
+        name: FALLBACK_GROUP.to_owned(),
+        kind: GroupKind::Fallback,
+        volunteers: fallback.into_iter().collect(),
+    });
+    rows
+}
+
+/// Who works on the machine itself is nobody whom the trail could name.
+fn told(at: Timestamp, kind: AuditKind, subject: AuditSubject) -> AuditEntry {
+    AuditEntry {
+        chain: AuditChain::Installation,
+        at,
+        kind,
+        actor: None,
+        subject,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hotline;
+
+    fn folder() -> std::path::PathBuf {
+        let name = format!("centralita-applied-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&path);
+        path
+    }
+
+    fn demo() -> Hotline {
+        let key = crypto::ReaderSecretKey::generate().unwrap();
+        let demo = hotline::demo_hotline(key.public_key(), hotline::DemoPorts::default()).unwrap();
+        let file = std::path::Path::new("demo.toml");
+        hotline::parse(demo.text.reveal(), file).unwrap().hotline
+    }
+
+    #[tokio::test]
+    async fn a_hub_keeps_the_id_that_it_got_first() {
+        let data = folder();
+        let store = crate::database::open(&data).await.unwrap();
+        let hotline = demo();
+        let first = changes(&store, &hotline).await.unwrap();
+        store.commit(first).await.unwrap();
+        let hubs = store.reader().hubs().await.unwrap();
+        let names: Vec<&str> = hubs.iter().map(|hub| hub.name.as_str()).collect();
+        let wanted: Vec<&str> = hotline.hubs.keys().map(String::as_str).collect();
+        assert_eq!(names, wanted);
+
+        for again in [
+            changes(&store, &hotline).await.unwrap(),
+            caught_up(&store, &hotline).await.unwrap(),
+        ] {
+            store.commit(again).await.unwrap();
+            assert_eq!(store.reader().hubs().await.unwrap(), hubs);
+        }
+        let chain = AuditChain::Installation;
+        let told = store.reader();
+        let told = told.verify_audit(chain, crypto::audit::entry_hash, None);
+        // The file twice, the hub once.
+        assert_eq!(told.await.unwrap().unwrap().verified, 3);
+        store.close().await;
+        std::fs::remove_dir_all(data).unwrap();
+    }
+
+    #[test]
+    fn the_plan_tells_when_and_who() {
+        let mut hotline = demo();
+        let hub = hotline.hubs.keys().next().unwrap().clone();
+        let people = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        hotline.groups = [("nights".to_owned(), people(&["ben", "chris"]))].into();
+        hotline.shifts = vec![Shift {
+            hub: hub.clone(),
+            days: [hotline::Weekday::Mon, hotline::Weekday::Sun].into(),
+            from: Time::constant(20, 30, 0, 0),
+            to: Time::constant(8, 0, 0, 0),
+            volunteers: people(&["ana"]),
+            groups: people(&["nights"]),
+        }];
+        hotline.hubs.get_mut(&hub).unwrap().fallback = people(&["ana", "nights"]);
+        let plan = plan(&hotline);
+        assert_eq!(plan.volunteers, ["ana", "ben", "chris"]);
+        let [planned] = &plan.hubs[..] else {
+            panic!("the demonstration has one hub");
+        };
+        let [shift] = &planned.shifts[..] else {
+            panic!("one shift was given");
+        };
+        assert_eq!(shift.days, 0b100_0001);
+        assert_eq!((shift.from_minute, shift.to_minute), (20 * 60 + 30, 8 * 60));
+        assert_eq!(shift.name, "20:30-08:00");
+        assert_eq!(
+            (&shift.volunteers[..], &shift.groups[..]),
+            (&["ana".to_owned()][..], &["nights".to_owned()][..])
+        );
+        let groups: Vec<(&str, GroupKind, usize)> = planned
+            .groups
+            .iter()
+            .map(|group| (group.name.as_str(), group.kind, group.volunteers.len()))
+            .collect();
+        assert_eq!(
+            groups,
+            [
+                ("nights", GroupKind::Ring, 2),
+                ("fallback", GroupKind::Fallback, 3)
+            ]
+        );
+    }
+}

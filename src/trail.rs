@@ -1,0 +1,85 @@
+//! What the audit trail tells of commands on the machine itself. Who gives them is nobody whom it
+//! could name.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use store::{AuditChain, AuditEntry, AuditKind, AuditSubject, HubId, Store, StoreError};
+
+use crate::hotline::Hotline;
+
+/// The entry for a ban or its end. The number's hash stays out of the trail: it would outlive
+/// the erasure of the caller.
+///
+/// # Errors
+/// The database cannot be read.
+pub async fn of_ban(
+    store: &Store,
+    hub: &str,
+    kind: AuditKind,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    let hubs = store.reader().hubs().await?.into_iter();
+    let hub = hubs.filter(|known| known.name == hub).map(|hub| hub.id);
+    Ok(entries(hub, kind, AuditSubject::Whole))
+}
+
+/// The entries for a break or its end, at every hub where the volunteer may be rung.
+///
+/// # Errors
+/// The database cannot be read.
+pub async fn of_break(
+    store: &Store,
+    hotline: &Hotline,
+    volunteer: &str,
+    on: bool,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    let accounts = store.reader().phone_accounts().await?.into_iter();
+    let mut person = accounts.filter(|account| account.volunteer == volunteer);
+    let person = person.next().and_then(|account| account.user);
+    let serves = hubs_of(hotline, volunteer);
+    let hubs = store.reader().hubs().await?.into_iter();
+    let hubs = hubs.filter(|hub| serves.contains(hub.name.as_str()));
+    let kind = match on {
+        true => AuditKind::VolunteerOnBreak,
+        false => AuditKind::VolunteerAvailable,
+    };
+    let subject = person.map_or(AuditSubject::Whole, AuditSubject::User);
+    Ok(entries(hubs.map(|hub| hub.id), kind, subject))
+}
+
+/// The hubs whose shifts or fallback name the volunteer.
+fn hubs_of<'a>(hotline: &'a Hotline, volunteer: &str) -> BTreeSet<&'a str> {
+    let has = |names: &BTreeSet<String>| names.contains(volunteer);
+    let in_groups = |names: &BTreeSet<String>| {
+        names
+            .iter()
+            .any(|name| hotline.groups.get(name).is_some_and(has))
+    };
+    let on_shifts = hotline
+        .shifts
+        .iter()
+        .filter(|shift| has(&shift.volunteers) || in_groups(&shift.groups))
+        .map(|shift| shift.hub.as_str());
+    let in_fallbacks = hotline
+        .hubs
+        .iter()
+        .filter(|(_, hub)| has(&hub.fallback) || in_groups(&hub.fallback))
+        .map(|(name, _)| name.as_str());
+    on_shifts.chain(in_fallbacks).collect()
+}
+
+fn entries(
+    hubs: impl Iterator<Item = HubId>,
+    kind: AuditKind,
+    subject: AuditSubject,
+) -> Vec<AuditEntry> {
+    let at = Timestamp::now();
+    let entry = |hub| AuditEntry {
+        chain: AuditChain::Hub(hub),
+        at,
+        kind,
+        actor: None,
+        subject,
+    };
+    hubs.map(entry).collect()
+}
