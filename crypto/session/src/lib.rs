@@ -14,6 +14,7 @@ mod files;
 mod hotline;
 mod names;
 mod notes;
+mod own_data;
 mod pairing;
 mod people;
 mod recovery;

@@ -7,8 +7,24 @@
 //! are verified from their first link and must continue what was seen, both must agree with the
 //! key-transparency log, and a record must be by whom and for whom the roster says.
 
+mod chain_file;
+mod client;
+mod devices;
 mod failure;
+mod folder;
+mod hub;
+mod line;
+mod log;
+mod people;
+mod record;
+mod voicemail;
 mod wire;
 
+pub use client::Client;
+pub use devices::NewDevice;
 pub use failure::Failure;
+pub use folder::{Folder, Invitation, Server};
+pub use hub::Hub;
+pub use line::Line;
+pub use record::{Sort, Taken, TakenRevision};
 pub use wire::{Answer, Wire};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::Problem;
+use protocol::{API_ROOT, Problem};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
 use ureq::http::Request;
@@ -54,6 +55,15 @@ impl Wire {
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// Sends a request that nobody signs to `path` below the root of the API.
+    ///
+    /// # Errors
+    /// As of [`Wire::send`].
+    pub fn open(&self, path: &str, body: &impl Serialize) -> Result<Answer, Failure> {
+        let body = serde_json::to_vec(body).expect("the API's types are JSON");
+        self.send("POST", &format!("{API_ROOT}{path}"), &[], &body)
     }
 
     /// Sends a request as it is.

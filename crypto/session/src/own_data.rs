@@ -1,0 +1,69 @@
+//! A person's own records: erased, or taken away in one file.
+
+use crypto::record::{Erasure, Export, ExportFacts, OpeningKey, RecordError, SealedRecord};
+use crypto::{HubId, RecordId};
+use zeroize::Zeroizing;
+
+use crate::refusal::Refusal;
+use crate::session::Session;
+
+impl Session {
+    /// Signs that `record`, with all revisions up to this one, is to be erased.
+    ///
+    /// # Errors
+    /// [`Code::Locked`](crate::Code::Locked), or what is wrong with the record.
+    pub fn sign_erasure(&self, record: &[u8], now_ms: u64) -> Result<Vec<u8>, Refusal> {
+        let keys = &self.opened()?.keys;
+        let last = SealedRecord::decode(record)?;
+        Ok(Erasure::sign(last.front(), keys, now_ms).encode())
+    }
+
+    /// Seals what this person takes away from a hotline into one file, for
+    /// themselves alone.
+    ///
+    /// # Errors
+    /// [`Code::Locked`](crate::Code::Locked),
+    /// [`Code::KeyNeeded`](crate::Code::KeyNeeded),
+    /// [`Code::Limit`](crate::Code::Limit) beyond 256 MiB,
+    /// [`Code::NoRandomness`](crate::Code::NoRandomness).
+    pub fn seal_export(
+        &mut self,
+        hub: HubId,
+        plaintext: &[u8],
+        now_ms: u64,
+    ) -> Result<Vec<u8>, Refusal> {
+        let user = self.user();
+        let (open, entropy) = self.parts()?;
+        let facts = ExportFacts {
+            hub,
+            user,
+            export: RecordId::generate(entropy)?,
+            created_at_ms: now_ms,
+        };
+        let own = open.person()?.ring.current().reader();
+        Ok(Export::seal(facts, plaintext, &[own], entropy)?.encode())
+    }
+
+    /// Opens such a file, also after the person's key was rotated.
+    ///
+    /// # Errors
+    /// [`Code::Locked`](crate::Code::Locked),
+    /// [`Code::NotForYou`](crate::Code::NotForYou), or what is wrong with the
+    /// file.
+    pub fn open_export(&self, file: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+        let person = self.opened()?.person()?;
+        let export = Export::decode(file)?;
+        let user = self.user();
+        let mut entries = export.entries().iter();
+        let entry = entries.find(|entry| entry.user() == user);
+        let generation = entry.ok_or(RecordError::NotAReader)?.generation();
+        let secret = person.readers.get(&generation);
+        let secret = secret.ok_or(RecordError::NotAReader)?;
+        let key = OpeningKey::PerUserKey {
+            user,
+            generation,
+            secret,
+        };
+        Ok(export.open(&key)?)
+    }
+}

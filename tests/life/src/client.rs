@@ -1,0 +1,350 @@
+//! A person at their device: how they come in, unlock it, and log in and out.
+
+use crypto::vault::Vault;
+use crypto::{DeviceId, Entropy, OsEntropy, UserId};
+use crypto_session::{People, Refusal, Session, Unlocking, VaultShares};
+use protocol::{
+    Blob, BootstrapRequest, Id, InviteCode, InviteOffer, InviteRedemption, ItemsKeyAdded,
+    ItemsKeys, Me, PersonSigchain, ShareAnswer, ShareProposal, ShareRequest, Tokens, Welcome,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::failure::Failure;
+use crate::folder::{DeviceFile, Folder, Invitation, Seen, Server};
+use crate::line::Line;
+use crate::wire::{Answer, Wire};
+
+const SHARE_BYTES: usize = 32;
+
+/// A person at their unlocked device.
+pub struct Client {
+    /// The device's keys and its connection.
+    pub line: Line,
+    pub(crate) folder: Folder,
+    pub(crate) device: DeviceFile,
+    pub(crate) seen: Seen,
+}
+
+/// A device that has keys, and that no server knows yet.
+pub(crate) struct Fresh {
+    pub(crate) folder: Folder,
+    pub(crate) server: Server,
+    pub(crate) line: Line,
+}
+
+impl Fresh {
+    /// New keys, of a new person or of `user`.
+    pub(crate) fn new(
+        folder: Folder,
+        server: Server,
+        user: Option<UserId>,
+    ) -> Result<Self, Failure> {
+        if folder.is_taken() {
+            return Err(Failure::Misused("a device lives in this folder".to_owned()));
+        }
+        let wire = Wire::new(&server.origin, &server.ca_pem)?;
+        Ok(Self {
+            line: Line::new(wire, Session::create(user)?),
+            folder,
+            server,
+        })
+    }
+
+    /// New keys of a new person, with their first device list.
+    fn person(folder: Folder, server: Server) -> Result<Self, Failure> {
+        let mut fresh = Self::new(folder, server, None)?;
+        let now = fresh.line.now_ms();
+        fresh.line.session.begin_sigchain(now)?;
+        Ok(fresh)
+    }
+
+    /// Moves into the folder, and leaves with the server what only it and the PIN together open.
+    pub(crate) fn settle(mut self, pin: &str) -> Result<Client, Failure> {
+        let mut share = [0; SHARE_BYTES];
+        OsEntropy.fill(&mut share).map_err(Refusal::from)?;
+        let shares = VaultShares {
+            device: Some(&share),
+            ..VaultShares::default()
+        };
+        let session = &mut self.line.session;
+        let device = DeviceFile {
+            user: Id(*session.user().as_bytes()),
+            device: Id(*session.device().as_bytes()),
+            vault: Blob(session.seal_vault(pin, shares)?.vault),
+            device_share: Blob(share.to_vec()),
+            server: self.server,
+            server_share: None,
+        };
+        self.folder.keep_device(&device)?;
+        let mut client = Client {
+            seen: self.folder.seen()?,
+            folder: self.folder,
+            line: self.line,
+            device,
+        };
+        client.login()?;
+        client.change_pin(pin)?;
+        Ok(client)
+    }
+
+    fn welcomed(self, welcome: Welcome, pin: &str) -> Result<Client, Failure> {
+        if welcome.user.0 != *self.line.session.user().as_bytes() {
+            let lie = "it welcomes another person than the one who came";
+            return Err(Failure::Contradiction(lie.to_owned()));
+        }
+        let mut client = self.settle(pin)?;
+        client.keep_items_key()?;
+        Ok(client)
+    }
+}
+
+impl Client {
+    /// Becomes the first admin, with the code that the server printed.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn bootstrap(
+        folder: Folder,
+        server: Server,
+        code: &str,
+        pin: &str,
+        profile: &[u8],
+    ) -> Result<Self, Failure> {
+        let fresh = Fresh::person(folder, server)?;
+        let Line { session, wire, .. } = &fresh.line;
+        let request = BootstrapRequest {
+            code: code.to_owned(),
+            sigchain: Blob(session.sigchain()?),
+            profile: Blob::from(profile),
+            proof: Blob(session.redeem_invite(code, wire.origin())?),
+        };
+        let welcome = wire.open("/bootstrap", &request)?.json()?;
+        fresh.welcomed(welcome, pin)
+    }
+
+    /// Comes in by an invitation. An admin must then take this person in.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn redeem(
+        folder: Folder,
+        invitation: &Invitation,
+        pin: &str,
+        profile: &[u8],
+    ) -> Result<Self, Failure> {
+        let fresh = Fresh::person(folder, invitation.server.clone())?;
+        let Line { session, wire, .. } = &fresh.line;
+        let code = InviteCode {
+            code: invitation.code.clone(),
+        };
+        let offer: InviteOffer = wire.open("/invites/offer", &code)?.json()?;
+        if offer.hub != invitation.hub {
+            let lie = "the invitation is good for another hub than the inviter said";
+            return Err(Failure::Contradiction(lie.to_owned()));
+        }
+        let request = InviteRedemption {
+            sigchain: Blob(session.sigchain()?),
+            profile: Blob::from(profile),
+            proof: Blob(session.redeem_invite(&offer.code, wire.origin())?),
+            code: offer.code,
+        };
+        let welcome = wire.open("/invites/redeem", &request)?.json()?;
+        let mut client = fresh.welcomed(welcome, pin)?;
+        let head = invitation.roster_head.clone();
+        client.seen.rosters.insert(invitation.hub.to_string(), head);
+        client.keep_seen()?;
+        Ok(client)
+    }
+
+    /// Unlocks the device in `folder`.
+    ///
+    /// # Errors
+    /// [`Failure::NotBelieved`] for a wrong PIN.
+    pub fn unlock(folder: Folder, pin: &str) -> Result<Self, Failure> {
+        let device = folder.device()?;
+        let wire = Wire::new(&device.server.origin, &device.server.ca_pem)?;
+        let share = Some(&device.device_share.0[..]);
+        let unlocking = Unlocking::begin(&device.vault.0, pin, share, None)?;
+        let server = match device.server_share {
+            None => None,
+            Some(vault) => Some(server_share(&wire, vault, &unlocking)?),
+        };
+        let user = UserId::from_bytes(device.user.0);
+        let id = DeviceId::from_bytes(device.device.0);
+        let session = unlocking.finish(server.as_deref(), user, id)?;
+        let mut line = Line::new(wire, session);
+        line.tokens = folder.tokens()?;
+        Ok(Self {
+            seen: folder.seen()?,
+            folder,
+            device,
+            line,
+        })
+    }
+
+    /// Logs in, and loads this person's own keys.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn login(&mut self) -> Result<(), Failure> {
+        self.line.login()?;
+        self.resume()
+    }
+
+    /// Goes on with the login of an earlier run.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn resume(&mut self) -> Result<(), Failure> {
+        let own: PersonSigchain = self.get("/me/sigchain")?;
+        if own.user != self.user() {
+            let lie = "it gives the device list of somebody else";
+            return Err(Failure::Contradiction(lie.to_owned()));
+        }
+        self.believe(&own, &mut People::default())?;
+        let sealed: ItemsKeys = self.get("/me/items-keys")?;
+        for key in sealed.keys {
+            self.line.session.open_items_key(&key.0)?;
+        }
+        self.folder.keep_tokens(self.line.tokens.as_ref())
+    }
+
+    /// Logs out, here and at the server.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn logout(&mut self) -> Result<(), Failure> {
+        self.ask("POST", "/session/logout", &[])?.bytes()?;
+        self.keep_tokens(None)
+    }
+
+    /// Seals the device under another PIN, with a new share of the server's.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn change_pin(&mut self, pin: &str) -> Result<(), Failure> {
+        let shares = VaultShares {
+            device: Some(&self.device.device_share.0),
+            server: true,
+            prf: None,
+        };
+        let sealed = self.line.session.seal_vault(pin, shares)?;
+        let vault = Vault::decode(&sealed.vault).map_err(Refusal::from)?.id();
+        let vault = Id(*vault.as_bytes());
+        if let Some(part) = sealed.server {
+            let proposal = ShareProposal {
+                share: Blob::from(part.share()),
+                auth: Blob::from(part.proof()),
+            };
+            let path = format!("/vaults/{vault}/share");
+            self.tell("PUT", &path, &proposal)?.bytes()?;
+        }
+        self.device.vault = Blob(sealed.vault);
+        self.device.server_share = Some(vault);
+        self.folder.keep_device(&self.device)
+    }
+
+    /// Who the server takes this for.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn me(&mut self) -> Result<Me, Failure> {
+        self.get("/me")
+    }
+
+    /// This person's id.
+    #[must_use]
+    pub fn user(&self) -> Id {
+        self.device.user
+    }
+
+    /// This device's id.
+    #[must_use]
+    pub fn device_id(&self) -> Id {
+        self.device.device
+    }
+
+    /// The server that this device was told of.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.device.server
+    }
+
+    /// Takes other tokens, or none.
+    ///
+    /// # Errors
+    /// [`Failure::Folder`].
+    pub fn keep_tokens(&mut self, tokens: Option<Tokens>) -> Result<(), Failure> {
+        self.folder.keep_tokens(tokens.as_ref())?;
+        self.line.tokens = tokens;
+        Ok(())
+    }
+
+    /// As [`Line::ask`]; a renewed login is kept.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> Result<Answer, Failure> {
+        let before = self.line.tokens.clone();
+        let answer = self.line.ask(method, path, body)?;
+        if self.line.tokens != before {
+            self.folder.keep_tokens(self.line.tokens.as_ref())?;
+        }
+        Ok(answer)
+    }
+
+    /// As [`Line::tell`].
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn tell(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Answer, Failure> {
+        let body = serde_json::to_vec(body).expect("the API's types are JSON");
+        self.ask(method, path, &body)
+    }
+
+    /// As [`Line::get`].
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Failure> {
+        self.ask("GET", path, &[])?.json()
+    }
+
+    /// Leaves the newest items key with the server, for this person's other devices.
+    pub(crate) fn keep_items_key(&mut self) -> Result<(), Failure> {
+        let key = Blob(self.line.session.sealed_items_key()?);
+        self.tell("PUT", "/me/items-keys", &ItemsKeyAdded { key })?
+            .bytes()?;
+        Ok(())
+    }
+
+    pub(crate) fn keep_seen(&self) -> Result<(), Failure> {
+        self.folder.keep_seen(&self.seen)
+    }
+}
+
+/// The server's share, against the proof that the code was entered.
+fn server_share(wire: &Wire, vault: Id, unlocking: &Unlocking) -> Result<Vec<u8>, Failure> {
+    let request = ShareRequest {
+        auth: Blob::from(&unlocking.server_proof()[..]),
+    };
+    let path = format!("/vaults/{vault}/share");
+    match wire.open(&path, &request)?.json()? {
+        ShareAnswer::Given { share } => Ok(share.0),
+        ShareAnswer::Wrong { left } => Err(Failure::Misused(format!(
+            "the PIN is wrong; {left} more tries"
+        ))),
+        ShareAnswer::Wait { until_ms } => Err(Failure::Misused(format!(
+            "the next try is taken at {until_ms}"
+        ))),
+        ShareAnswer::Destroyed => Err(Failure::Misused(
+            "too many wrong tries: this device opens with a recovery key only".to_owned(),
+        )),
+    }
+}
