@@ -1,0 +1,177 @@
+//! The history of calls, and their callers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::http::Method;
+use protocol::{
+    Blob, CallEndView, CallOutcome, CallPage, CallQuery, CallView, CallerErasure, CallerView, Id,
+    MAX_CALLS_PER_PAGE, RungView, Topic,
+};
+use store::{
+    AuditKind, AuditSubject, CallEnd, CallFilter, CallRow, Caller, Changes, Erasure, OutcomeClass,
+    Permissions, RungRow, UserId,
+};
+
+use crate::call::{Call, Json, Nothing, Query};
+use crate::refusal::Refusal;
+use crate::route::{Access, Routes};
+use crate::shared::unix_ms;
+
+pub(crate) fn routes() -> Routes {
+    Routes::default()
+        .add(
+            Method::GET,
+            "/hubs/{hub}/calls",
+            Access::Hub(Permissions::READ_CALLS),
+            "The history of calls",
+            history,
+        )
+        .add(
+            Method::POST,
+            "/hubs/{hub}/calls/{call}/caller",
+            Access::Hub(Permissions::READ_CALLERS),
+            "Reveal a caller; the trail tells of it",
+            reveal,
+        )
+        .add(
+            Method::POST,
+            "/hubs/{hub}/calls/{call}/caller/erasure",
+            Access::Hub(Permissions::ERASE),
+            "Forget a caller, in all calls of the hub",
+            erase_caller,
+        )
+}
+
+/// A call of the path's hub.
+pub(super) async fn find(call: &Call, number: u64) -> Result<Option<CallRow>, Refusal> {
+    let filter = CallFilter {
+        hub: Some(call.hub()?.name.clone()),
+        before: number
+            .checked_add(1)
+            .filter(|after| *after <= i64::MAX as u64),
+        limit: 1,
+    };
+    let newest = call.shared.store.reader().calls(&filter).await?.pop();
+    Ok(newest.filter(|found| found.start().call == number))
+}
+
+/// The persons that volunteers of the hotline file are, and whether their names are shown.
+struct Names {
+    people: BTreeMap<String, UserId>,
+    shown: bool,
+}
+
+impl Names {
+    async fn of(call: &Call) -> Result<Self, Refusal> {
+        let accounts = call.shared.store.reader().phone_accounts().await?;
+        let linked = accounts
+            .into_iter()
+            .filter_map(|account| Some((account.volunteer, account.user?)));
+        Ok(Self {
+            people: linked.collect(),
+            shown: call.permissions().has(Permissions::MANAGE_MEMBERS),
+        })
+    }
+
+    fn rung(&self, row: RungRow) -> RungView {
+        RungView {
+            user: self.people.get(&row.volunteer).map(|user| Id(user.0)),
+            rang_ms: millis(row.rang),
+            answered: row.answered,
+            volunteer: Some(row.volunteer).filter(|_| self.shown),
+        }
+    }
+}
+
+async fn history(call: Call, Query(query): Query<CallQuery>) -> Result<Json<CallPage>, Refusal> {
+    let filter = CallFilter {
+        hub: None,
+        before: query.before.filter(|before| *before <= i64::MAX as u64),
+        limit: query
+            .limit
+            .unwrap_or(MAX_CALLS_PER_PAGE)
+            .clamp(1, MAX_CALLS_PER_PAGE),
+    };
+    let rows = call.scope().await?.calls(&filter).await?;
+    let names = Names::of(&call).await?;
+    let calls = rows.into_iter().map(|row| view(row, &names)).collect();
+    Ok(Json(CallPage { calls }))
+}
+
+fn view(row: CallRow, names: &Names) -> CallView {
+    let start = row.start();
+    let (call, started_at_ms) = (start.call, unix_ms(start.started_at));
+    let anonymous = start.caller == Caller::Anonymous;
+    let end = match row {
+        CallRow::Open(_) => None,
+        CallRow::Ended(end) => Some(end_view(*end, names)),
+    };
+    CallView {
+        call,
+        started_at_ms,
+        anonymous,
+        end,
+    }
+}
+
+fn end_view(end: CallEnd, names: &Names) -> CallEndView {
+    CallEndView {
+        ended_at_ms: unix_ms(end.ended_at),
+        outcome: match end.outcome {
+            OutcomeClass::Answered => CallOutcome::Answered,
+            OutcomeClass::Abandoned => CallOutcome::Abandoned,
+            OutcomeClass::Voicemail => CallOutcome::Voicemail,
+            OutcomeClass::Rejected => CallOutcome::Rejected,
+            OutcomeClass::Failed => CallOutcome::Failed,
+        },
+        reason: end.reason,
+        wait_ms: millis(end.wait),
+        talk_ms: millis(end.talk),
+        recording: end.voicemail.map(|(recording, _)| recording),
+        rung: end.rung.into_iter().map(|row| names.rung(row)).collect(),
+    }
+}
+
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+async fn reveal(call: Call, _: Nothing) -> Result<Json<CallerView>, Refusal> {
+    let number: u64 = call.part("call")?;
+    find(&call, number).await?.ok_or_else(Refusal::not_found)?;
+    // Told before it is shown: what cannot be told is not shown.
+    let told = call.noted_in_hub(AuditKind::PhoneRevealed, AuditSubject::Call(number))?;
+    call.shared
+        .store
+        .commit(store::Change::from(told).into())
+        .await?;
+    let sealed = call.scope().await?.caller_of(number).await?;
+    Ok(Json(CallerView {
+        sealed: sealed.map(|sealed| Blob(sealed.0)),
+    }))
+}
+
+async fn erase_caller(call: Call, Json(request): Json<CallerErasure>) -> Result<Nothing, Refusal> {
+    let number: u64 = call.part("call")?;
+    let found = find(&call, number).await?.ok_or_else(Refusal::not_found)?;
+    let Caller::Known(caller) = found.start().caller else {
+        return Err(Refusal::conflict(
+            "the caller of this call is not known, or was forgotten",
+        ));
+    };
+    let hub = call.hub()?;
+    let mut changes = Changes::new();
+    changes.push(Erasure::Caller {
+        caller,
+        hub: Some(hub.name.clone()),
+        keep_bans: request.keep_ban,
+    });
+    changes.push(call.noted_in_hub(AuditKind::CallerErased, AuditSubject::Call(number))?);
+    call.shared.store.commit(changes).await?;
+    call.shared.store.scrub().await?;
+    for topic in [Topic::Calls, Topic::Bans] {
+        call.shared.notify(hub.id, topic);
+    }
+    Ok(Nothing)
+}

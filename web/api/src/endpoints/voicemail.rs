@@ -1,0 +1,142 @@
+//! Messages of callers: sealed files that the exchange wrote.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
+
+use axum::http::Method;
+use bytes::Bytes;
+use protocol::{Blob, BytesQuery, MAX_READ_BYTES, Topic, VoicemailList, VoicemailView};
+use store::{AuditKind, AuditSubject, Change, Changes, Permissions, VoicemailRow};
+
+use super::call::millis;
+use crate::call::{Call, Json, Nothing, Query, Raw};
+use crate::refusal::Refusal;
+use crate::route::{Access, Routes};
+use crate::shared::{Shared, unix_ms};
+
+pub(crate) fn routes() -> Routes {
+    let hear = Access::Hub(Permissions::HEAR_VOICEMAIL);
+    Routes::default()
+        .add(
+            Method::GET,
+            "/hubs/{hub}/voicemails",
+            hear,
+            "The messages of callers",
+            list,
+        )
+        .add(
+            Method::GET,
+            "/hubs/{hub}/voicemails/{recording}/bytes",
+            hear,
+            "Bytes of a sealed message; the trail tells of the first",
+            bytes,
+        )
+        .add(
+            Method::DELETE,
+            "/hubs/{hub}/voicemails/{recording}",
+            Access::Hub(Permissions::ERASE),
+            "Delete a message",
+            delete,
+        )
+}
+
+/// Longest front of a message, where the wrapped keys and the salt are (`docs/protocol/voicemail-v1.md`).
+const MAX_FRONT_BYTES: u64 = 8 * 1024;
+
+/// Where a message lies; `None` when this server serves none.
+fn path_of(shared: &Shared, row: &VoicemailRow) -> Option<PathBuf> {
+    let below = Path::new(&row.start.path);
+    let mut parts = below.components();
+    let inside = parts.all(|part| matches!(part, Component::Normal(_)));
+    let data = shared.options.data.as_ref().filter(|_| inside)?;
+    Some(data.join(below))
+}
+
+/// Runs what waits for the disk where it holds nobody else up.
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<Option<T>, Refusal> {
+    let done = tokio::task::spawn_blocking(work).await;
+    match done.map_err(Refusal::internal)? {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Refusal::internal(error)),
+    }
+}
+
+async fn list(call: Call, _: Nothing) -> Result<Json<VoicemailList>, Refusal> {
+    let scope = call.scope().await?;
+    let mut wraps: BTreeMap<u64, _> = scope.my_voicemail().await?.into_iter().collect();
+    let rows = scope.voicemails().await?;
+    let paths: Vec<_> = rows.iter().map(|row| path_of(&call.shared, row)).collect();
+    let sizes = move || -> io::Result<Vec<Option<u64>>> {
+        let size = |path: PathBuf| path.metadata().ok().map(|facts| facts.len());
+        Ok(paths.into_iter().map(|path| path.and_then(size)).collect())
+    };
+    let sizes = on_disk(sizes).await?.unwrap_or_default();
+    let messages = rows
+        .into_iter()
+        .zip(sizes)
+        .map(|(row, size)| VoicemailView {
+            recording: row.start.recording,
+            created_at_ms: unix_ms(row.start.created_at),
+            length_ms: row.length.map(millis),
+            complete: row.complete,
+            size,
+            wrap: wraps
+                .remove(&row.start.recording)
+                .flatten()
+                .map(|wrap| Blob(wrap.0)),
+        });
+    Ok(Json(VoicemailList {
+        messages: messages.collect(),
+    }))
+}
+
+/// The message of the path, of the hub of the path.
+async fn found(call: &Call) -> Result<VoicemailRow, Refusal> {
+    let recording: u64 = call.part("recording")?;
+    let hub = &call.hub()?.name;
+    let rows = call.shared.store.reader().voicemails(Some(hub)).await?;
+    let mut rows = rows.into_iter();
+    let row = rows.find(|row| row.start.recording == recording);
+    row.ok_or_else(Refusal::not_found)
+}
+
+async fn bytes(call: Call, Query(query): Query<BytesQuery>) -> Result<Raw, Refusal> {
+    let row = found(&call).await?;
+    let path = path_of(&call.shared, &row).ok_or_else(Refusal::not_found)?;
+    let length = u64::from(query.length.min(MAX_READ_BYTES));
+    let read = move || {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(query.from))?;
+        let mut piece = Vec::new();
+        file.take(length).read_to_end(&mut piece)?;
+        Ok(piece)
+    };
+    let piece = on_disk(read).await?.ok_or_else(Refusal::not_found)?;
+    // Nobody opens a message without its front.
+    if query.from < MAX_FRONT_BYTES {
+        let subject = AuditSubject::Recording(row.start.recording);
+        let told = call.noted_in_hub(AuditKind::VoicemailHeard, subject)?;
+        call.shared.store.commit(Change::from(told).into()).await?;
+    }
+    Ok(Raw(Bytes::from(piece)))
+}
+
+async fn delete(call: Call, _: Nothing) -> Result<Nothing, Refusal> {
+    let row = found(&call).await?;
+    let path = path_of(&call.shared, &row).ok_or_else(Refusal::not_found)?;
+    // The file first: a row without a file can be deleted again, a file without a row stays.
+    on_disk(move || std::fs::remove_file(path)).await?;
+    let recording = row.start.recording;
+    let subject = AuditSubject::Recording(recording);
+    let mut changes = Changes::new();
+    changes.push(Change::VoicemailRemoved { recording });
+    changes.push(call.noted_in_hub(AuditKind::VoicemailDeleted, subject)?);
+    call.shared.store.commit(changes).await?;
+    call.shared.notify(call.hub()?.id, Topic::Voicemail);
+    Ok(Nothing)
+}
