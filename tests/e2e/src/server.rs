@@ -28,6 +28,7 @@ pub struct Server {
     folder: Folder,
     child: Option<Child>,
     log: Arc<Mutex<String>>,
+    said: Arc<Mutex<String>>,
     log_level: &'static str,
     file_limit_kb: Option<u32>,
 }
@@ -56,6 +57,7 @@ impl Server {
             folder: Folder::new(),
             child: None,
             log: Arc::default(),
+            said: Arc::default(),
             log_level: "info",
             file_limit_kb: None,
         };
@@ -86,19 +88,12 @@ impl Server {
         let mut child = self
             .command(&["serve"])
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let log = Arc::clone(&self.log);
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                let mut log = log.lock().unwrap();
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
+        keep(child.stderr.take().unwrap(), &self.log);
+        keep(child.stdout.take().unwrap(), &self.said);
         self.child = Some(child);
     }
 
@@ -243,6 +238,12 @@ impl Server {
         self.log.lock().unwrap().clone()
     }
 
+    /// Everything it has said to whoever started it.
+    #[must_use]
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         let mut child = self.child.take().unwrap();
@@ -317,6 +318,18 @@ impl Drop for Server {
             eprintln!("the box's log:\n{}", log.get(start..).unwrap_or(&log));
         }
     }
+}
+
+/// Collects the lines of a stream.
+fn keep(stream: impl Read + Send + 'static, text: &Arc<Mutex<String>>) {
+    let text = Arc::clone(text);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let mut text = text.lock().unwrap();
+            text.push_str(&line);
+            text.push('\n');
+        }
+    });
 }
 
 fn is_root() -> bool {
