@@ -75,13 +75,15 @@ pub(crate) fn follow(
             continue;
         }
         mirrored.need(Permissions::MANAGE_MEMBERS);
-        mirrored.tell(
-            match row {
-                Some(_) => AuditKind::RoleChanged,
-                None => AuditKind::VolunteerAdded,
-            },
-            AuditSubject::User(*user),
-        );
+        let told = match (row, role) {
+            (Some(_), _) => Some(AuditKind::RoleChanged),
+            // That an admin is new is told below.
+            (None, Role::HubAdmin) => None,
+            (None, _) => Some(AuditKind::VolunteerAdded),
+        };
+        if let Some(kind) = told {
+            mirrored.tell(kind, AuditSubject::User(*user));
+        }
         let member = MemberRow {
             hub,
             user: *user,

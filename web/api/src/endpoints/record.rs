@@ -335,14 +335,20 @@ async fn erase(call: Call, Json(request): Json<RecordErasure>) -> Result<Nothing
     if through != (front.context().revision(), front.header().hash()) {
         return Err(Refusal::conflict("the record has another revision by now"));
     }
+    // Its files go with it, and leave the same mark.
+    let files = scope.attachments_of(id).await?.into_iter();
+    let files = files.filter(|file| file.complete);
     let mut changes = Changes::new();
-    changes.push(store::Erasure::Record {
-        hub,
-        record: id,
-        tombstone: Sealed(erasure.encode()),
-        at: call.now,
-    });
-    changes.push(call.noted_in_hub(AuditKind::RecordErased, AuditSubject::Record(id))?);
+    for record in files.map(|file| file.row.record).chain([id]) {
+        changes.push(store::Erasure::Record {
+            hub,
+            record,
+            tombstone: Sealed(erasure.encode()),
+            at: call.now,
+        });
+        let subject = AuditSubject::Record(record);
+        changes.push(call.noted_in_hub(AuditKind::RecordErased, subject)?);
+    }
     call.shared.store.commit(changes).await?;
     call.shared.store.scrub().await?;
     call.shared.notify(hub, Topic::Records);
