@@ -4,9 +4,9 @@ mod exercise;
 
 use proptest::prelude::*;
 
-const MAGICS: [&[u8; 4]; 19] = [
+const MAGICS: [&[u8; 4]; 20] = [
     b"HLTA", b"HLSC", b"HLLC", b"HLLP", b"HLRP", b"HLDC", b"HLRO", b"HLHK", b"HLES", b"HLBC",
-    b"HLVT", b"HLSS", b"HLRC", b"HLEX", b"HLRE", b"HLPQ", b"HLIK", b"HLIP", b"HLHS",
+    b"HLVT", b"HLSS", b"HLRC", b"HLEX", b"HLRE", b"HLPQ", b"HLIK", b"HLIP", b"HLHS", b"HLCK",
 ];
 
 proptest! {

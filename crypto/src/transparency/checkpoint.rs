@@ -91,22 +91,23 @@ impl SignedCheckpoint {
         &self.whole
     }
 
-    /// Adds the signature lines of a witness's answer.
+    /// Adds the signature lines of a witness's answer, in place of what the same
+    /// keys have signed before: a witness confirms again and again. Nothing of
+    /// it is checked; [`super::WitnessKey::confirmation`] gives what is.
     ///
     /// # Errors
     /// [`FormatError`] when these are no signature lines, or too many.
     pub fn with_cosignatures(&self, lines: &str) -> Result<Self, FormatError> {
-        Self::parse(&format!("{}{lines}", self.whole)).and_then(|together| {
-            // Lines cannot smuggle in another text.
-            if together.note.text == self.note.text {
-                return Ok(together);
-            }
+        let added = Note::parse(&format!("{}\n{lines}", self.note.text))?;
+        // Lines cannot smuggle in another text.
+        if added.text != self.note.text {
             let why = "it changes the text";
-            Err(FormatError {
+            return Err(FormatError {
                 what: "a cosignature",
                 why,
-            })
-        })
+            });
+        }
+        Self::parse(&self.note.updated(&added).whole())
     }
 }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use base64ct::{Base64, Encoding};
 
+use super::checkpoint::SignedCheckpoint;
 use super::error::FormatError;
 use crate::primitive::{Signature, VerifyingKey};
 
@@ -84,8 +85,12 @@ impl NamedKey {
 
     /// The signature line, with its newline.
     pub(super) fn line(&self, signature: &[u8]) -> String {
-        let encoded = Base64::encode_string(&[&self.id()[..], signature].concat());
-        format!("{DASH}{} {encoded}\n", self.name)
+        let line = SignatureLine {
+            name: self.name.clone(),
+            id: self.id(),
+            signature: signature.to_vec(),
+        };
+        line.to_string()
     }
 
     /// What this key put below a note.
@@ -224,6 +229,20 @@ impl WitnessKey {
     }
 }
 
+impl WitnessKey {
+    /// What this witness has signed in its answer about a checkpoint, as
+    /// signature lines; lines of others are left out. `None` when it has signed
+    /// nothing, or something does not fit.
+    pub fn confirmation(&self, asked: &SignedCheckpoint, answer: &str) -> Option<String> {
+        let text = &asked.note.text;
+        let note = Note::parse(&format!("{text}\n{answer}")).ok()?;
+        let confirmed = note.text == *text && self.confirmed_at_s(&note).ok()?.is_some();
+        let signatures = self.0.signatures(&note.lines);
+        let lines = signatures.map(|signature| self.0.line(signature));
+        confirmed.then(|| lines.collect())
+    }
+}
+
 /// A signature in a known name that does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ForgedSignature;
@@ -271,6 +290,33 @@ impl Note {
             text: text.to_owned(),
             lines: lines.map(SignatureLine::parse).collect::<Result<_, _>>()?,
         })
+    }
+
+    /// This note, with `newer` lines in place of those of the same keys.
+    pub(super) fn updated(&self, newer: &Self) -> Self {
+        let replaced = |line: &&SignatureLine| {
+            let mut newer = newer.lines.iter();
+            newer.any(|newer| (&newer.name, newer.id) == (&line.name, line.id))
+        };
+        let kept = self.lines.iter().filter(|line| !replaced(line));
+        Self {
+            text: self.text.clone(),
+            lines: kept.chain(&newer.lines).cloned().collect(),
+        }
+    }
+
+    /// To send and to store.
+    pub(super) fn whole(&self) -> String {
+        let lines: String = self.lines.iter().map(ToString::to_string).collect();
+        format!("{}\n{lines}", self.text)
+    }
+}
+
+impl fmt::Display for SignatureLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let content = [&self.id[..], &self.signature].concat();
+        let encoded = Base64::encode_string(&content);
+        writeln!(f, "{DASH}{} {encoded}", self.name)
     }
 }
 

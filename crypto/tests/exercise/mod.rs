@@ -7,6 +7,7 @@ use crypto::identity::{
 };
 use crypto::provisioning::Invitation;
 use crypto::record::{Erasure, Export, RecordFront, RecordHeader, SealedRecord};
+use crypto::sframe::CallKeyOffer;
 use crypto::transparency::{AddCheckpoint, Leaf, SignedCheckpoint};
 use crypto::vault::{BackupSet, Escrow, ServerShare, Vault};
 
@@ -21,6 +22,7 @@ pub fn decoders(bytes: &[u8]) {
     }
     canonical!(
         BackupSet,
+        CallKeyOffer,
         DeviceCard,
         Erasure,
         Escrow,

@@ -567,3 +567,41 @@ fn clients_are_not_made_with_witnesses_that_add_nothing() {
         assert!(Client::new(log.clone(), witnesses, needed).is_err());
     }
 }
+
+#[test]
+fn a_witness_that_confirms_again_has_one_line() {
+    let mut world = World::new();
+    let mut signed = world.publish(NOW_S);
+    let log = world.log.clone();
+    let size = log.size();
+    for hour in 1..100 {
+        let body = log.request(size, &log.sign(&world.signer)).unwrap();
+        let witness = &mut world.witnesses[0];
+        let answer = witness
+            .add_checkpoint(&body.to_body(), NOW_S + hour * 3_600)
+            .unwrap();
+        // What others say in its answer is left out.
+        let stranger = WitnessSigner::new(name("stranger.example"), signing());
+        let mut stranger = Witness::new(stranger);
+        stranger.watch(world.signer.key().clone());
+        let first = log.request(0, &log.sign(&world.signer)).unwrap();
+        let gossip = stranger.add_checkpoint(&first.to_body(), NOW_S).unwrap();
+        let lines = world.keys[0].confirmation(&signed, &format!("{gossip}{answer}"));
+        let lines = lines.unwrap();
+        assert_eq!(lines, answer);
+        signed = signed.with_cosignatures(&lines).unwrap();
+        // Nothing for what it did not sign.
+        assert_eq!(world.keys[1].confirmation(&signed, &answer), None);
+        assert_eq!(world.keys[0].confirmation(&signed, &gossip), None);
+        assert_eq!(world.keys[0].confirmation(&signed, ""), None);
+        assert_eq!(
+            world.keys[0].confirmation(&signed, &format!("\n\n{answer}")),
+            None
+        );
+    }
+    let lines = signed.as_str().lines();
+    let of_the_first = lines.filter(|line| line.contains("one.example")).count();
+    assert_eq!(of_the_first, 1);
+    // The log and the second witness are still there.
+    accept(&mut world.client(), &world.log, &signed).unwrap();
+}
