@@ -16,6 +16,7 @@ mod error;
 mod invite;
 mod items_key;
 mod login;
+mod mls_signature;
 mod puk;
 mod reader;
 mod sigchain;

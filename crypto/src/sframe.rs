@@ -18,7 +18,7 @@ mod frame;
 mod offer;
 mod window;
 
-pub use call_key::{CallKey, MAX_MEMBERS, Member};
+pub use call_key::{CallKey, MAX_MEMBERS, Member, mls_exporter_label};
 pub use error::{CallKeyError, FrameError};
 pub use frame::{FrameOpener, FrameSealer, MAX_FRAME_BYTES, MAX_FRAMES, MAX_STREAMS};
 pub use offer::CallKeyOffer;

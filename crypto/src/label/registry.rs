@@ -130,6 +130,8 @@ pub enum Label {
     HubSearchRoot,
     /// sign: who gives a call its secret.
     CallKeyOffer,
+    /// mls exporter: MLS group -> call secret.
+    MlsCallSecret,
     /// hpke: content key of a backup to a recovery key.
     BackupKeyWrap,
     /// cobblestone: the rows and files of a backup.
@@ -203,6 +205,7 @@ impl Label {
             Self::HubKeyCommitment => "hl/v1/hub/hub-key-commitment",
             Self::HubSearchRoot => "hl/v1/hub/hub-search-root",
             Self::CallKeyOffer => "hl/v1/realtime/call-key-offer",
+            Self::MlsCallSecret => "hl/v1/realtime/mls-call-secret",
             Self::BackupKeyWrap => "hl/v1/backup/backup-key-wrap",
             Self::BackupBody => "hl/v1/backup/backup-body",
         }

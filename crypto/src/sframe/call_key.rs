@@ -131,6 +131,13 @@ impl fmt::Debug for CallKey {
     }
 }
 
+/// The label with which an MLS group exports the secret of a call (RFC 9420
+/// section 8.5), for [`CallKey::from_shared_secret`]; the context is the call's
+/// id.
+pub const fn mls_exporter_label() -> &'static str {
+    Label::MlsCallSecret.value()
+}
+
 /// Somebody, nobody twice, and not too many.
 pub(super) fn check_members(members: &[Member]) -> Result<(), CallKeyError> {
     let mut sorted = members.to_vec();
