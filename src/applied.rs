@@ -50,7 +50,15 @@ pub async fn changes(store: &Store, hotline: &Hotline) -> Result<Changes, ApplyE
 /// # Errors
 /// See [`ApplyError`].
 pub async fn caught_up(store: &Store, hotline: &Hotline) -> Result<Changes, ApplyError> {
-    let mut changes = Changes::from(Change::HotlinePlanned(Box::new(plan(hotline))));
+    let mut changes = Changes::new();
+    let accounts = store.reader().phone_accounts().await?.into_iter();
+    let planned = accounts.filter(|account| account.in_file);
+    if !planned
+        .map(|account| account.volunteer)
+        .eq(hotline.volunteers.keys().cloned())
+    {
+        changes.push(Change::HotlinePlanned(Box::new(plan(hotline))));
+    }
     add_hubs(&mut changes, store, hotline, Timestamp::now()).await?;
     Ok(changes)
 }
@@ -160,8 +168,8 @@ mod tests {
     use super::*;
     use crate::hotline;
 
-    fn folder() -> std::path::PathBuf {
-        let name = format!("centralita-applied-{}", std::process::id());
+    fn folder(name: &str) -> std::path::PathBuf {
+        let name = format!("centralita-applied-{}-{name}", std::process::id());
         let path = std::env::temp_dir().join(name);
         let _ = std::fs::remove_dir_all(&path);
         path
@@ -176,7 +184,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_hub_keeps_the_id_that_it_got_first() {
-        let data = folder();
+        let data = folder("hubs");
         let store = crate::database::open(&data).await.unwrap();
         let hotline = demo();
         let first = changes(&store, &hotline).await.unwrap();
@@ -186,18 +194,39 @@ mod tests {
         let wanted: Vec<&str> = hotline.hubs.keys().map(String::as_str).collect();
         assert_eq!(names, wanted);
 
-        for again in [
-            changes(&store, &hotline).await.unwrap(),
-            caught_up(&store, &hotline).await.unwrap(),
-        ] {
-            store.commit(again).await.unwrap();
-            assert_eq!(store.reader().hubs().await.unwrap(), hubs);
-        }
+        assert!(caught_up(&store, &hotline).await.unwrap().is_empty());
+        let again = changes(&store, &hotline).await.unwrap();
+        store.commit(again).await.unwrap();
+        assert_eq!(store.reader().hubs().await.unwrap(), hubs);
         let chain = AuditChain::Installation;
         let told = store.reader();
         let told = told.verify_audit(chain, crypto::audit::entry_hash, None);
         // The file twice, the hub once.
         assert_eq!(told.await.unwrap().unwrap().verified, 3);
+        store.close().await;
+        std::fs::remove_dir_all(data).unwrap();
+    }
+
+    /// An earlier version kept the file alone.
+    #[tokio::test]
+    async fn what_an_earlier_version_left_out_is_made_up_for() {
+        let data = folder("earlier");
+        let store = crate::database::open(&data).await.unwrap();
+        let hotline = demo();
+        let applied = Change::HotlineApplied {
+            hash: hotline.hash(),
+            body: HotlineBody(hotline.to_canonical()),
+            applied_at: Timestamp::UNIX_EPOCH,
+        };
+        store.commit(applied.into()).await.unwrap();
+        let lacking = caught_up(&store, &hotline).await.unwrap();
+        store.commit(lacking).await.unwrap();
+        let (hubs, accounts) = (
+            store.reader().hubs().await.unwrap(),
+            store.reader().phone_accounts().await.unwrap(),
+        );
+        assert_eq!(hubs.len(), hotline.hubs.len());
+        assert_eq!(accounts.len(), hotline.volunteers.len());
         store.close().await;
         std::fs::remove_dir_all(data).unwrap();
     }

@@ -98,6 +98,8 @@ pub struct Status {
     pub draining: bool,
     /// Whether facts reach the database.
     pub database_ok: bool,
+    /// Why the panel is not served, if it should be.
+    pub panel_problem: Option<String>,
     /// The hubs.
     pub hubs: Vec<HubStatus>,
     /// The volunteers.

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crypto::transparency::{FormatError, LogSigner, NoteName};
 use crypto::{CallerIdKey, CallerIdTag, DeviceId, Entropy, OsEntropy, SigningKey};
 use routing::{CallerHash, CallerHasher, PhoneNumber};
 use zeroize::Zeroizing;
@@ -17,6 +18,8 @@ use crate::private_file;
 const CALLER_ID_KEY_FILE: &str = "caller-id.key";
 /// The key that signs what the server seals.
 const INGEST_KEY_FILE: &str = "ingest.key";
+/// The key that signs the key log.
+const LOG_KEY_FILE: &str = "log.key";
 const SEED_BYTES: usize = 32;
 /// More than any key takes.
 const MAX_KEY_FILE_BYTES: u64 = 1_024;
@@ -106,6 +109,31 @@ pub fn ingest_key(data: &Path) -> Result<IngestKey, KeyFileError> {
         "with a new key people could no longer tell which callers' numbers this server sealed",
     )
     .map(IngestKey)
+}
+
+/// Reads the key that signs the key log; at the first start it is made, for the log
+/// `realm/keys`.
+///
+/// # Errors
+/// See [`KeyFileError`]. A key that is there but cannot be used is never replaced.
+pub fn log_signer(data: &Path, realm: &str) -> Result<LogSigner, KeyFileError> {
+    const LOSS: &str = "people's devices and witnesses know this key and refuse another one";
+    let path = data.join(LOG_KEY_FILE);
+    let damaged = |reason: String| KeyFileError::Damaged {
+        path: path.clone(),
+        reason,
+        loss: LOSS,
+    };
+    if let Some(text) = read(&path, LOSS)? {
+        return text
+            .trim()
+            .parse()
+            .map_err(|error: FormatError| damaged(error.to_string()));
+    }
+    let name = NoteName::new(&format!("{realm}/keys")).map_err(|e| damaged(e.to_string()))?;
+    let signer = LogSigner::new(name, SigningKey::generate_with(&mut OsEntropy)?);
+    make(&path, &signer.reveal())?;
+    Ok(signer)
 }
 
 /// A key for signatures, as 64 hexadecimal digits of its seed; made when the file is missing.
@@ -268,6 +296,22 @@ mod tests {
             );
             assert_eq!(std::fs::read_to_string(&path).unwrap(), damaged);
         }
+        std::fs::remove_dir_all(data).unwrap();
+    }
+
+    #[test]
+    fn the_key_log_keeps_its_key_and_its_name() {
+        let data = folder("log");
+        let first = log_signer(&data, "hotline.example").unwrap();
+        assert_eq!(first.key().name().as_str(), "hotline.example/keys");
+        let again = log_signer(&data, "renamed.example").unwrap();
+        assert_eq!(again.key(), first.key());
+        std::fs::write(data.join(LOG_KEY_FILE), "").unwrap();
+        let refused = log_signer(&data, "hotline.example").unwrap_err();
+        assert!(
+            refused.to_string().contains("log.key is damaged"),
+            "{refused}"
+        );
         std::fs::remove_dir_all(data).unwrap();
     }
 

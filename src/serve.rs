@@ -13,6 +13,7 @@ mod records;
 mod streams;
 mod voice;
 mod voicemail;
+mod web;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -144,27 +145,59 @@ pub async fn run(data: &Path, demo_if_empty: bool) -> Result<(), ServeError> {
     };
     let voice = start_voice(parts).await?;
     drain_on_signals(orders.clone())?;
-    let told = Arc::clone(&metrics);
-    admin::start(data, Arc::clone(&store), composer, hotline, orders, told).map_err(|error| {
-        ServeError::Other(match error.kind() {
-            std::io::ErrorKind::InvalidInput => error.to_string(),
-            _ => format!(
-                "cannot open the control socket in {}: {error}. \
-                 Give the folder to the user that runs centralita",
-                data.display()
-            ),
-        })
-    })?;
+    let (panel, panel_problem) = start_panel(data, &store, &hotline).await;
+    let parts = admin::Parts {
+        store: Arc::clone(&store),
+        composer,
+        hotline,
+        orders,
+        metrics: Arc::clone(&metrics),
+        panel_problem,
+    };
+    let people = admin::start(data, parts).map_err(|error| no_control_socket(data, &error))?;
+    if let Some(panel) = &panel {
+        panel.tell(people);
+    }
     metrics.set_listening();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready for calls");
     let keeper = voice
         .await
         .map_err(|_| ServeError::Other("the voice loop broke off".to_owned()))?;
+    // Until the last call is over, volunteers write about it.
+    if let Some(panel) = panel {
+        panel.drain().await;
+    }
     keeper.finish().await;
     // The keeper's end closes the queue; the writer ends after the last fact.
     writer.await.map_err(ServeError::other)?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The panel, or why it should be served and is not.
+async fn start_panel(
+    data: &Path,
+    store: &Arc<Store>,
+    hotline: &Hotline,
+) -> (Option<web::Panel>, Option<String>) {
+    match web::Panel::start(data, store, hotline).await {
+        Ok(panel) => (panel, None),
+        Err(error) => {
+            tracing::error!("the panel is not served: {error}");
+            (None, Some(error.to_string()))
+        }
+    }
+}
+
+fn no_control_socket(data: &Path, error: &std::io::Error) -> ServeError {
+    ServeError::Other(match error.kind() {
+        std::io::ErrorKind::InvalidInput => error.to_string(),
+        _ => format!(
+            "cannot open the control socket in {}: {error}. \
+             Give the folder to the user that runs centralita",
+            data.display()
+        ),
+    })
 }
 
 /// What the voice loop is made of, apart from what it makes itself.

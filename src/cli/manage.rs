@@ -243,6 +243,9 @@ fn render(status: &Status) -> String {
     if !status.database_ok {
         text.push_str(", the database takes no writes: records wait in memory");
     }
+    if let Some(problem) = &status.panel_problem {
+        let _ = write!(text, "\nthe panel is not served: {problem}");
+    }
     let _ = write!(text, "\n\ntrunks");
     for trunk in &status.trunks {
         let _ = write!(text, "\n  {:<16} {}", trunk.name, trunk.state);

@@ -19,7 +19,8 @@ pub(super) fn check(hotline: &Hotline, running: bool, findings: &mut Vec<Finding
             running,
         ));
     }
-    for &address in network.tcp.iter().chain(&network.metrics) {
+    let tcp = network.tcp.iter().chain(&network.metrics);
+    for &address in tcp.chain(&hotline.web.listen) {
         findings.push(port(
             "TCP",
             address,

@@ -48,6 +48,11 @@ fn judge(status: &Status) -> Vec<Finding> {
              Look at the space and the rights of the data folder",
         ));
     }
+    if let Some(problem) = &status.panel_problem {
+        findings.push(Finding::fail(format!(
+            "the panel is not served: {problem}. Start the server again once that is mended; calls go on meanwhile"
+        )));
+    }
     findings
 }
 
@@ -117,6 +122,7 @@ mod tests {
                 trunk("third", "not registered", Some(silent)),
             ],
             database_ok: false,
+            panel_problem: Some("port 8443 is taken".into()),
             ..Status::default()
         };
         let findings = judge(&status);
@@ -132,6 +138,7 @@ mod tests {
         ));
         assert!(said(Verdict::Fail, &["third", "for 2 h", "firewall"]));
         assert!(said(Verdict::Fail, &["cannot write its database"]));
+        assert!(said(Verdict::Fail, &["the panel", "port 8443 is taken"]));
         assert!(said(Verdict::Ok, &["registered at its carrier: first"]));
         assert!(!findings.iter().any(|f| f.sentence.contains("fixed")));
     }

@@ -185,6 +185,15 @@ fn web(old: &Web, new: &Web) -> Fields {
         listen.map_or_else(|| "off".to_owned(), |listen| listen.to_string())
     });
     fields.shown("origin", &old.origin, &new.origin, or_none);
+    fields.shown(
+        "certificate",
+        &old.certificate,
+        &new.certificate,
+        |files| match files {
+            Some(files) => files.chain.display().to_string(),
+            None => "the server's own".to_owned(),
+        },
+    );
     fields
 }
 

@@ -136,6 +136,18 @@ pub struct Web {
     pub listen: Option<SocketAddr>,
     /// What browsers show, where that is not the address: scheme, host, and port unless it is 443.
     pub origin: Option<String>,
+    /// The certificate to show; `None` for one by the server's own authority.
+    pub certificate: Option<Certificate>,
+}
+
+/// A certificate that somebody else keeps up to date.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// The file with the certificate and those between it and its authority, in PEM.
+    pub chain: PathBuf,
+    /// The file with its key, in PEM.
+    pub key: PathBuf,
 }
 
 impl Web {
@@ -161,6 +173,7 @@ impl Default for Web {
         Self {
             listen: Some(SocketAddr::new(here, Self::DEFAULT_PORT)),
             origin: None,
+            certificate: None,
         }
     }
 }

@@ -163,7 +163,7 @@ impl Names {
 fn whole(mut root: Section<'_>, names: &mut Names, p: &mut Problems) -> Hotline {
     let network = network::network(&mut root, p);
     let limits = network::limits(&mut root, &network, p);
-    let web = web::web(&mut root, &network, p);
+    let web = web::web(&mut root, &network, &names.folder, p);
     let hubs = hubs::hubs(&mut root, names, p);
     let volunteers = people::volunteers(&mut root, &network.realm, names, p);
     let groups = people::groups(&mut root, &volunteers, names, p);

@@ -134,6 +134,12 @@ fn every_mistake_has_its_line_and_a_sentence() {
             "Add `origin = ",
         ),
         (
+            "# certificate = \"panel.pem\"",
+            "certificate = \"panel.pem\"",
+            "[web]",
+            "only one of `certificate` and `key`",
+        ),
+        (
             "# origin = \"https://panel.hotline.example\"",
             "origin = \"https://panel.hotline.example/\"",
             "\"https://panel.hotline.example/\"",

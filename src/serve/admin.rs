@@ -21,12 +21,29 @@ use crate::{applied, trail};
 /// Requests that wait for their turn.
 const MAX_QUEUED_REQUESTS: usize = 16;
 
+/// What the admin task is made of.
+pub struct Parts {
+    /// The database.
+    pub store: Arc<Store>,
+    /// Makes configurations.
+    pub composer: Composer,
+    /// The hotline in force.
+    pub hotline: Hotline,
+    /// To the voice loop.
+    pub orders: mpsc::Sender<Order>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Why the panel is not served.
+    pub panel_problem: Option<String>,
+}
+
 struct Admin {
     store: Arc<Store>,
     composer: Composer,
     hotline: Hotline,
     orders: mpsc::Sender<Order>,
     metrics: Arc<Metrics>,
+    panel_problem: Option<String>,
     started: Instant,
     /// When the hotline came into force.
     configured_at: Instant,
@@ -49,24 +66,18 @@ impl PeopleChanged {
 ///
 /// # Errors
 /// The socket cannot be made.
-pub fn start(
-    data: &Path,
-    store: Arc<Store>,
-    composer: Composer,
-    hotline: Hotline,
-    orders: mpsc::Sender<Order>,
-    metrics: Arc<Metrics>,
-) -> std::io::Result<PeopleChanged> {
+pub fn start(data: &Path, parts: Parts) -> std::io::Result<PeopleChanged> {
     let (asked, mut requests) = mpsc::channel::<Asked>(MAX_QUEUED_REQUESTS);
     let (tell, mut changed) = mpsc::channel(1);
     control::listen(data, asked)?;
     let started = Instant::now();
     let mut admin = Admin {
-        store,
-        composer,
-        hotline,
-        orders,
-        metrics,
+        store: parts.store,
+        composer: parts.composer,
+        hotline: parts.hotline,
+        orders: parts.orders,
+        metrics: parts.metrics,
+        panel_problem: parts.panel_problem,
         started,
         configured_at: started,
     };
@@ -206,12 +217,16 @@ impl Admin {
             .await
             .map_err(|error| error.to_string())?;
         let moved = self.hotline.network != new.network;
+        let panel_moved = self.hotline.web != new.web;
         self.hotline = new;
         self.configured_at = Instant::now();
         self.send(Order::Configure(Box::new(config))).await?;
         lines.push("applied; effective from the next call on".into());
         if moved {
             lines.push("[network] takes effect when the server is started again".into());
+        }
+        if panel_moved {
+            lines.push("[web] takes effect when the server is started again".into());
         }
         Ok(Response::Done(lines))
     }
@@ -243,6 +258,7 @@ impl Admin {
             uptime_s: self.started.elapsed().as_secs(),
             draining: self.metrics.is_draining(),
             database_ok: self.metrics.database_ok(),
+            panel_problem: self.panel_problem.clone(),
             hubs: self.hubs(&voice),
             volunteers: volunteers(&voice),
             trunks: self.trunks(&voice),
@@ -349,4 +365,42 @@ fn parse_hash(hex: &str) -> Result<CallerHash, String> {
         *byte = u8::from_str_radix(text, 16).map_err(|error| error.to_string())?;
     }
     Ok(CallerHash(hash))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::serve::ingest::tests::{Installed, person, roster};
+
+    #[tokio::test]
+    async fn a_new_admin_reads_what_comes_in_without_a_restart() {
+        let hotline = Installed::new("admin").await;
+        let (orders, mut inbox) = mpsc::channel(1);
+        let parts = Parts {
+            store: Arc::clone(&hotline.store),
+            composer: Composer::new(&hotline.data, Arc::clone(&hotline.store)).unwrap(),
+            hotline: hotline.hotline.clone(),
+            orders,
+            metrics: Arc::new(Metrics::new()),
+            panel_problem: None,
+        };
+        let people = start(&hotline.data, parts).unwrap();
+        let founders = [person(1)];
+        hotline.keep(&founders[0]).await;
+        hotline
+            .keep_roster(&roster(hotline.crypto_hub(), &founders))
+            .await;
+        people.tell();
+        let order = tokio::time::timeout(Duration::from_secs(20), inbox.recv());
+        let Some(Order::SealTo(ingest)) = order.await.unwrap() else {
+            panic!("the voice loop is told whom to seal to");
+        };
+        let readers = ingest.hubs.values().next().unwrap();
+        assert_eq!(readers.call_back, [founders[0].puk.reader()]);
+        assert!(readers.voicemail.contains(&founders[0].puk.reader().key));
+        drop(people);
+        hotline.end();
+    }
 }

@@ -75,6 +75,13 @@ pub async fn load(store: &Store, hotline: &Hotline) -> Result<Ingest, StoreError
             roster: store.reader().roster_links(row.id).await?,
         });
     }
+    // Never: a file is applied together with the ids of its hubs. But a message is not lost for it.
+    found.extend(in_file.into_iter().map(|(name, in_file)| Found {
+        name,
+        hub: crypto::HubId::from_bytes([0; 16]),
+        in_file,
+        roster: Vec::new(),
+    }));
     let sigchains = match found.iter().any(|hub| !hub.roster.is_empty()) {
         true => store.reader().sigchains().await?,
         false => Vec::new(),
@@ -194,4 +201,4 @@ fn holders(
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -1,8 +1,9 @@
 //! `[web]`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 
-use crate::hotline::model::{Network, Web};
+use crate::hotline::model::{Certificate, Network, Web};
 use crate::hotline::problem::Problems;
 use crate::hotline::section::{Section, Text};
 
@@ -12,7 +13,12 @@ const SCHEME: &str = "https://";
 /// Most characters of an origin: a host name has at most 253.
 const MAX_ORIGIN_CHARS: usize = 253 + SCHEME.len() + ":65535".len();
 
-pub(super) fn web(root: &mut Section<'_>, network: &Network, p: &mut Problems) -> Web {
+pub(super) fn web(
+    root: &mut Section<'_>,
+    network: &Network,
+    folder: &Path,
+    p: &mut Problems,
+) -> Web {
     let mut web = Web::default();
     let Some(mut section) = root.section("web", "[web]", p) else {
         return web;
@@ -23,6 +29,7 @@ pub(super) fn web(root: &mut Section<'_>, network: &Network, p: &mut Problems) -
     if let Some(text) = section.text("origin", p) {
         web.origin = origin(&text, p);
     }
+    web.certificate = certificate(&mut section, folder, p);
     if web.origin.is_none()
         && let Some(listen) = web.listen.filter(|listen| listen.ip().is_unspecified())
     {
@@ -62,6 +69,24 @@ fn listen(text: &Text<'_>, network: &Network, p: &mut Problems) -> Option<Socket
     Some(address)
 }
 
+fn certificate(section: &mut Section<'_>, folder: &Path, p: &mut Problems) -> Option<Certificate> {
+    let span = section.span.clone();
+    match (section.text("certificate", p), section.text("key", p)) {
+        (Some(chain), Some(key)) => Some(Certificate {
+            chain: folder.join(chain.value),
+            key: folder.join(key.value),
+        }),
+        (None, None) => None,
+        _ => {
+            p.error(
+                span,
+                "[web] has only one of `certificate` and `key`. Give both, or neither for a certificate of the server's own.",
+            );
+            None
+        }
+    }
+}
+
 /// Scheme, host and port, as a browser writes them.
 fn origin(text: &Text<'_>, p: &mut Problems) -> Option<String> {
     let fits = |rest: &str| {
@@ -74,7 +99,7 @@ fn origin(text: &Text<'_>, p: &mut Problems) -> Option<String> {
             .and_then(|host| host.strip_suffix(']'));
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
         let host_fits = match bracketed {
-            Some(host) => host.parse::<std::net::Ipv6Addr>().is_ok(),
+            Some(host) => host.parse::<Ipv6Addr>().is_ok(),
             None => !host.is_empty() && host.chars().all(plain),
         };
         let port_fits = port.is_none_or(|port| {

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crypto::hub::{Change, Role, RoleFlags, RoleId};
 use crypto::identity::{DeviceKeys, Puk};
@@ -21,13 +22,13 @@ const LISTENER: RoleId = RoleId(2);
 const VOLUNTEER: RoleId = RoleId(3);
 
 /// A person with one device.
-struct Person {
-    keys: DeviceKeys,
-    chain: Sigchain,
-    puk: Puk,
+pub struct Person {
+    pub keys: DeviceKeys,
+    pub chain: Sigchain,
+    pub puk: Puk,
 }
 
-fn person(number: u8) -> Person {
+pub fn person(number: u8) -> Person {
     let (user, device) = (
         UserId::from_bytes([number; 16]),
         DeviceId::from_bytes([number; 16]),
@@ -39,19 +40,19 @@ fn person(number: u8) -> Person {
 }
 
 /// A demonstration hotline in a data folder.
-struct Installed {
-    data: PathBuf,
-    store: Store,
-    hotline: Hotline,
+pub struct Installed {
+    pub data: PathBuf,
+    pub store: Arc<Store>,
+    pub hotline: Hotline,
     hub: store::HubId,
 }
 
 impl Installed {
-    async fn new(name: &str) -> Self {
+    pub async fn new(name: &str) -> Self {
         let name = format!("centralita-ingest-{}-{name}", std::process::id());
         let data = std::env::temp_dir().join(name);
         let _ = std::fs::remove_dir_all(&data);
-        let store = database::open(&data).await.unwrap();
+        let store = Arc::new(database::open(&data).await.unwrap());
         let key = crypto::ReaderSecretKey::generate().unwrap();
         let demo = hotline::demo_hotline(key.public_key(), DemoPorts::default()).unwrap();
         let hotline = hotline::parse(demo.text.reveal(), &data.join("demo.toml"));
@@ -67,11 +68,11 @@ impl Installed {
         }
     }
 
-    fn crypto_hub(&self) -> crypto::HubId {
+    pub fn crypto_hub(&self) -> crypto::HubId {
         crypto::HubId::from_bytes(self.hub.0)
     }
 
-    async fn keep(&self, person: &Person) {
+    pub async fn keep(&self, person: &Person) {
         let user = store::UserId(*person.keys.user().as_bytes());
         let mut changes = Changes::new();
         changes.push(VaultChange::UserAdded(UserRow {
@@ -88,7 +89,7 @@ impl Installed {
         self.store.commit(changes).await.unwrap();
     }
 
-    async fn keep_roster(&self, roster: &Roster) {
+    pub async fn keep_roster(&self, roster: &Roster) {
         let mut changes = Changes::new();
         for (seqno, link) in (1..).zip(roster.links()) {
             changes.push(VaultChange::RosterExtended {
@@ -105,8 +106,8 @@ impl Installed {
         ingest.hubs.into_values().next().unwrap()
     }
 
-    async fn end(self) {
-        self.store.close().await;
+    pub fn end(self) {
+        drop(self.store);
         std::fs::remove_dir_all(self.data).unwrap();
     }
 }
@@ -122,7 +123,7 @@ fn role(admin: bool, permissions: Permissions) -> Role {
 }
 
 /// The first person is an admin, the second may hear messages, the third neither.
-fn roster(hub: crypto::HubId, people: &[Person]) -> Roster {
+pub fn roster(hub: crypto::HubId, people: &[Person]) -> Roster {
     let chains: Sigchains = people
         .iter()
         .map(|person| (person.keys.user(), person.chain.clone()))
@@ -171,7 +172,20 @@ async fn whom_the_roster_lets_is_sealed_to_beside_the_keys_in_the_file() {
     hotline.keep(&people[0]).await;
     let rotated = hotline.readers().await;
     assert_eq!(rotated.call_back, [next.reader()]);
-    hotline.end().await;
+    hotline.end();
+}
+
+#[tokio::test]
+async fn a_hub_that_the_database_does_not_know_still_takes_messages() {
+    let hotline = Installed::new("unknown").await;
+    let mut renamed = hotline.hotline.clone();
+    let (_, hub) = renamed.hubs.pop_first().unwrap();
+    renamed.hubs.insert("renamed".to_owned(), hub);
+    let ingest = load(&hotline.store, &renamed).await.unwrap();
+    let hub = HubId::new("renamed");
+    assert_eq!(ingest.hubs[&hub].voicemail.len(), 1);
+    assert_eq!(ingest.hubs.len(), 1);
+    hotline.end();
 }
 
 #[tokio::test]
@@ -187,7 +201,7 @@ async fn a_roster_that_does_not_verify_lets_nobody_read() {
     let readers = hotline.readers().await;
     assert_eq!(readers.voicemail.len(), 1);
     assert!(readers.hear.is_empty() && readers.call_back.is_empty());
-    hotline.end().await;
+    hotline.end();
 }
 
 #[tokio::test]
@@ -237,5 +251,5 @@ async fn a_callers_number_opens_for_an_admin_and_as_this_calls_only() {
     assert_eq!(open(41, &people[0]).unwrap(), b"+34600123456");
     assert!(open(42, &people[0]).is_err());
     assert!(open(41, &people[1]).is_err());
-    hotline.end().await;
+    hotline.end();
 }

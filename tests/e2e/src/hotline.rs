@@ -1,7 +1,7 @@
 //! Hotline files for tests.
 
 use std::fmt::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use crate::audio::make_tone;
@@ -128,12 +128,14 @@ impl Hotline {
         let mut text = format!(
             "[network]\nrealm = \"{REALM}\"\nudp = [\"{0}\"]\ntcp = [\"{0}\"]\n\
              rtp_ports = \"20000-20999\"\nmetrics = \"{1}\"\n\n[limits]\ncalls = 20\n{4}\n\
+             [web]\nlisten = \"{5}\"\n\n\
              [[trunk]]\nname = \"carrier\"\nkind = \"address\"\npeers = [\"{2}\", \"{3}\"]\n",
             self.net.sip(),
             self.metrics,
             self.net.trunk(),
             self.net.second_trunk(),
             self.limits,
+            SocketAddr::new(self.net.server(), 8443),
         );
         text.push_str(&self.trunks);
         let names: Vec<&str> = self.volunteers.iter().map(|(id, _)| id.as_str()).collect();
