@@ -10,6 +10,7 @@ mod hub;
 mod invite;
 mod login;
 mod pairing;
+mod passkey;
 mod record;
 mod roster;
 mod search;
@@ -31,6 +32,7 @@ pub(crate) fn table() -> Routes {
         .and(device::routes())
         .and(invite::routes())
         .and(pairing::routes())
+        .and(passkey::routes())
         .and(vault::routes())
         .and(user::routes())
         .and(hub::routes())

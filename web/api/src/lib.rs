@@ -18,6 +18,7 @@ mod limit;
 mod listen;
 mod mirror;
 mod newcomer;
+mod passkeys;
 mod refusal;
 mod role;
 mod rooms;

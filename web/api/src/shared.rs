@@ -18,6 +18,7 @@ use crate::chains::Chains;
 use crate::code;
 use crate::keylog::{KeyLog, KeyLogError};
 use crate::limit::Limits;
+use crate::passkeys::Passkeys;
 use crate::refusal::Refusal;
 use crate::rooms::Rooms;
 use crate::spent::{GivenOut, SeenOnce};
@@ -92,6 +93,7 @@ pub struct Shared {
     pub(crate) shares: Mutex<()>,
     /// Where two devices of a person meet.
     pub(crate) rooms: Rooms,
+    pub(crate) passkeys: Passkeys,
 }
 
 impl Shared {
@@ -108,6 +110,7 @@ impl Shared {
         Ok(Self {
             keylog: KeyLog::open(&store, signer).await?,
             store,
+            passkeys: Passkeys::new(&options.origin),
             options,
             limits: Limits::new(),
             chains: Chains::default(),

@@ -16,6 +16,7 @@ mod hub;
 mod invite;
 mod login;
 mod pairing;
+mod passkey;
 mod problem;
 mod record;
 mod role;
@@ -52,6 +53,9 @@ pub use login::{
     BootstrapRequest, ChallengeAnswer, ChallengeRequest, LoginRequest, Tokens, Welcome,
 };
 pub use pairing::{RoomEntry, RoomHeard, RoomMessage, RoomReading};
+pub use passkey::{
+    PasskeyAttempt, PasskeyFacts, PasskeyLogin, PasskeyName, PasskeyRegistration, Passkeys,
+};
 pub use problem::{Code, Problem};
 pub use record::{
     BytesQuery, ExportQuery, FILE_PIECE_BYTES, FileAnnouncement, FileCompletion, FileList,

@@ -58,7 +58,8 @@ async fn challenge(
         &mut OsEntropy,
     )
     .map_err(Refusal::internal)?;
-    if !shared.challenges.give(*challenge.nonce(), call.now_ms()) {
+    let (nonce, now_ms) = (*challenge.nonce(), call.now_ms());
+    if !shared.challenges.give(nonce, now_ms, expires_at_ms) {
         return Err(Refusal::too_many(BUSY_WAIT));
     }
     Ok(Json(ChallengeAnswer {
@@ -67,9 +68,14 @@ async fn challenge(
 }
 
 async fn login(call: Call, Json(request): Json<LoginRequest>) -> Result<Json<Tokens>, Refusal> {
+    let device = device_of(&call, &request).await?;
+    session::open(&call, &device, AuditKind::KeyLogin).await
+}
+
+/// The device that signed a challenge of this server, which is spent now.
+pub(super) async fn device_of(call: &Call, request: &LoginRequest) -> Result<DeviceRow, Refusal> {
     let proof = LoginProof::decode(&request.proof.0).map_err(Refusal::malformed)?;
-    let device = DeviceId(*proof.device().as_bytes());
-    let known = live_device(&call, device).await?;
+    let known = live_device(call, DeviceId(*proof.device().as_bytes())).await?;
     let key = known.as_ref().map_or(NOBODY, |device| device.sign_key);
     let key = VerifyingKey::from_bytes(&key).map_err(Refusal::internal)?;
     let (shared, now_ms) = (&call.shared, call.now_ms());
@@ -77,19 +83,24 @@ async fn login(call: Call, Json(request): Json<LoginRequest>) -> Result<Json<Tok
         shared.challenges.spend(nonce)
     });
     match (verified, known) {
-        (Ok(()), Some(device)) => session::open(&call, &device, AuditKind::KeyLogin).await,
+        (Ok(()), Some(device)) => Ok(device),
         (Err(error @ (LoginError::Expired | LoginError::OtherOrigin)), _) => {
             // Said before any key is looked at, to whoever asks.
             Err(Refusal::new(Code::BadProof, error.to_string()))
         }
         (_, known) => {
-            failed(&call, known.map(|device| device.id)).await;
-            Err(Refusal::new(
-                Code::BadProof,
-                "this device cannot log in here, or its challenge was used before",
-            ))
+            failed(call, known.map(|device| device.id)).await;
+            Err(refused())
         }
     }
+}
+
+/// The same answer whether a device is unknown or its signature is wrong.
+pub(super) fn refused() -> Refusal {
+    Refusal::new(
+        Code::BadProof,
+        "this device cannot log in here, or its challenge was used before",
+    )
 }
 
 /// The device, if its person may log in with it.

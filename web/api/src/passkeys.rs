@@ -1,0 +1,99 @@
+//! Passkeys as the WebAuthn library has them, and what waits for an answer of one.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crypto::{Entropy, OsEntropy};
+use store::{DeviceId, UserId};
+use webauthn_rs::prelude::{PasskeyAuthentication, PasskeyRegistration, Url};
+use webauthn_rs::{Webauthn, WebauthnBuilder};
+
+use crate::refusal::Refusal;
+
+/// Attempts that wait at once.
+const MAX_ATTEMPTS: usize = 1_000;
+/// How long a person has, in milliseconds.
+const ATTEMPT_MS: u64 = 5 * 60_000;
+const BUSY_WAIT: Duration = Duration::from_secs(30);
+
+/// What waits for the answer of a passkey.
+pub(crate) enum Attempt {
+    /// It is being made.
+    Registration {
+        /// For whom.
+        user: UserId,
+        state: Box<PasskeyRegistration>,
+    },
+    /// It is to sign, for a device that has shown its own key.
+    Login {
+        /// Which.
+        device: DeviceId,
+        state: Box<PasskeyAuthentication>,
+    },
+}
+
+/// The server's side of passkeys.
+pub(crate) struct Passkeys {
+    /// `None` where the server has no host name: passkeys belong to one.
+    webauthn: Option<Webauthn>,
+    waiting: Mutex<BTreeMap<[u8; 16], (u64, Attempt)>>,
+}
+
+impl Passkeys {
+    /// For a server of this origin.
+    pub(crate) fn new(origin: &str) -> Self {
+        Self {
+            webauthn: webauthn(origin),
+            waiting: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    pub(crate) fn webauthn(&self) -> Result<&Webauthn, Refusal> {
+        self.webauthn.as_ref().ok_or_else(|| {
+            Refusal::conflict(
+                "passkeys need a host name, and this server is reached by its address",
+            )
+        })
+    }
+
+    /// Notes an attempt; gives its name.
+    pub(crate) fn wait_for(&self, attempt: Attempt, now_ms: u64) -> Result<[u8; 16], Refusal> {
+        let mut id = [0; 16];
+        OsEntropy.fill(&mut id).map_err(Refusal::internal)?;
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|_, (until_ms, _)| now_ms < *until_ms);
+        if waiting.len() >= MAX_ATTEMPTS {
+            return Err(Refusal::too_many(BUSY_WAIT));
+        }
+        waiting.insert(id, (now_ms + ATTEMPT_MS, attempt));
+        Ok(id)
+    }
+
+    /// Takes an attempt out: it is good once.
+    pub(crate) fn take(&self, id: [u8; 16], now_ms: u64) -> Option<Attempt> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (until_ms, attempt) = waiting.remove(&id)?;
+        (now_ms < until_ms).then_some(attempt)
+    }
+}
+
+fn webauthn(origin: &str) -> Option<Webauthn> {
+    let url = Url::parse(origin).ok()?;
+    let builder = WebauthnBuilder::new(url.domain()?, &url).ok()?;
+    builder.rp_name("Centralita").build().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passkeys_need_a_host_name() {
+        assert!(Passkeys::new("https://hotline.example").webauthn().is_ok());
+        let with_port = Passkeys::new("https://hotline.example:8443");
+        assert!(with_port.webauthn().is_ok());
+        let by_address = Passkeys::new("https://192.0.2.1");
+        assert_eq!(by_address.webauthn().unwrap_err().status(), 409);
+    }
+}
