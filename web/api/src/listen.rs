@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use crate::limit::customer;
 use crate::tls::Tls;
 
 /// Connections at once.
@@ -165,7 +166,7 @@ impl std::fmt::Debug for WebServer {
     }
 }
 
-/// A server at work.
+/// A server at work. It stops as well when this is dropped, without waiting for anything.
 #[derive(Debug)]
 pub struct Serving {
     stop: watch::Sender<bool>,
@@ -248,31 +249,31 @@ async fn secured(mut response: Response) -> Response {
     response
 }
 
-/// Connections by address.
+/// Connections by who has the address.
 #[derive(Default)]
-struct Places(Mutex<BTreeMap<IpAddr, usize>>);
+struct Places(Mutex<BTreeMap<u128, usize>>);
 
 /// A place that is given back when dropped.
 struct Place {
     all: Arc<Places>,
-    address: IpAddr,
+    customer: u128,
 }
 
 impl Places {
     fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let address = address.to_canonical();
+        let customer = customer(address);
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.values().sum::<usize>() >= MAX_CONNECTIONS {
             return None;
         }
-        let here = taken.entry(address).or_default();
+        let here = taken.entry(customer).or_default();
         if *here >= MAX_CONNECTIONS_PER_ADDRESS {
             return None;
         }
         *here += 1;
         Some(Place {
             all: Arc::clone(self),
-            address,
+            customer,
         })
     }
 }
@@ -280,10 +281,10 @@ impl Places {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(here) = taken.get_mut(&self.address) {
+        if let Some(here) = taken.get_mut(&self.customer) {
             *here -= 1;
             if *here == 0 {
-                taken.remove(&self.address);
+                taken.remove(&self.customer);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use crypto::identity::{LOGIN_LIFETIME_MAX_MS, REQUEST_WINDOW_MS};
+use crypto::identity::REQUEST_WINDOW_MS;
 
 /// Most challenges that wait at once. Each address can have few (see `limit`).
 const MAX_CHALLENGES: usize = 10_000;
@@ -60,11 +60,11 @@ impl GivenOut {
         Self(Mutex::new(Expiring::new()))
     }
 
-    /// Notes a challenge; `false` when too many wait.
-    pub(crate) fn give(&self, nonce: [u8; 32], now_ms: u64) -> bool {
+    /// Notes a challenge that is good until `until_ms`; `false` when too many wait.
+    pub(crate) fn give(&self, nonce: [u8; 32], now_ms: u64, until_ms: u64) -> bool {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         open.forget_old(now_ms);
-        open.until.len() < MAX_CHALLENGES && open.insert(nonce, now_ms + LOGIN_LIFETIME_MAX_MS)
+        open.until.len() < MAX_CHALLENGES && open.insert(nonce, until_ms)
     }
 
     /// Takes a challenge out; `false` when it does not wait.
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn a_challenge_is_spent_once() {
         let given = GivenOut::new();
-        assert!(given.give([1; 32], 0));
+        assert!(given.give([1; 32], 0, 60));
         assert!(given.spend(&[1; 32]));
         assert!(!given.spend(&[1; 32]));
         assert!(!given.spend(&[2; 32]));
@@ -117,9 +117,9 @@ mod tests {
         for count in 0..u64::try_from(MAX_CHALLENGES).unwrap() {
             let mut nonce = [0; 32];
             nonce[..8].copy_from_slice(&count.to_be_bytes());
-            assert!(given.give(nonce, 0));
+            assert!(given.give(nonce, 0, 60));
         }
-        assert!(!given.give([0xff; 32], 0));
-        assert!(given.give([0xff; 32], LOGIN_LIFETIME_MAX_MS));
+        assert!(!given.give([0xff; 32], 0, 60));
+        assert!(given.give([0xff; 32], 60, 120));
     }
 }
