@@ -266,7 +266,7 @@ fn typed(body: Bytes, kind: &'static str) -> Response {
     response
 }
 
-fn schemas<T: ToSchema>() -> Schemas {
+pub(crate) fn schemas<T: ToSchema>() -> Schemas {
     let mut schemas = vec![(T::name().into_owned(), T::schema())];
     T::schemas(&mut schemas);
     schemas

@@ -10,7 +10,7 @@ use axum::extract::{RawPathParams, Request};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter};
-use protocol::{API_ROOT, Code, Problem};
+use protocol::{API_ROOT, Code, FeedLogin, Notice, Problem};
 use store::Permissions;
 use utoipa::openapi::path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -21,7 +21,7 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::call::{Call, Form, Input, Output};
+use crate::call::{Call, Form, Input, Output, schemas};
 use crate::gate;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -183,6 +183,9 @@ impl Routes {
         let mut problems = Vec::new();
         Problem::schemas(&mut problems);
         components.schemas.extend(problems);
+        // What is said over the feed, which is not in the table.
+        components.schemas.extend(schemas::<FeedLogin>());
+        components.schemas.extend(schemas::<Notice>());
         let mut paths = Paths::new();
         for route in &self.0 {
             for form in [&route.takes, &route.gives] {
