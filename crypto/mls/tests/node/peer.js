@@ -8,7 +8,6 @@ import {
   createGroup,
   decodeMlsMessage,
   defaultCapabilities,
-  defaultLifetime,
   emptyPskIndex,
   encodeMlsMessage,
   generateKeyPackage,
@@ -25,6 +24,10 @@ const suite = await getCiphersuiteImpl(
 const version = "mls10";
 const hex = (bytes) => Buffer.from(bytes).toString("hex");
 const unhex = (text) => new Uint8Array(Buffer.from(text, "hex"));
+
+const HOUR_S = 3_600n;
+const now = BigInt(Math.floor(Date.now() / 1_000));
+const lifetime = { notBefore: now - HOUR_S, notAfter: now + 24n * HOUR_S };
 
 let own;
 let group;
@@ -52,8 +55,7 @@ async function commit(proposal) {
 const commands = {
   async introduce({ identity }) {
     const credential = { credentialType: "basic", identity: unhex(identity) };
-    own = await generateKeyPackage(
-      credential, defaultCapabilities(), defaultLifetime, [], suite);
+    own = await generateKeyPackage(credential, defaultCapabilities(), lifetime, [], suite);
     const keyPackage = own.publicPackage;
     return {
       key_package: hex(
