@@ -1,0 +1,169 @@
+//! What is under HTTP: TLS 1.3, certificates, limits, headers.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use jiff::{Timestamp, ToSpan};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use web_api::{ListenError, Tls, TlsError, TlsSource, WebServer};
+
+use crate::client::{NAME, Server};
+
+/// A client's first message in TLS 1.2 (RFC 5246 section 7.4.1.2), with the extensions of its
+/// time: two suites that TLS 1.2 servers take, the server's name, curves and signatures.
+fn hello_of_tls_1_2() -> Vec<u8> {
+    let vector16 = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes()[..], bytes].concat();
+    let extension = |kind: u16, body: &[u8]| [&kind.to_be_bytes()[..], &vector16(body)].concat();
+    let name = [&[0][..], &vector16(NAME.as_bytes())].concat();
+    let extensions = [
+        extension(0, &vector16(&name)),
+        extension(10, &vector16(&[0, 29, 0, 23])),
+        extension(13, &vector16(&[4, 3, 8, 4])),
+    ]
+    .concat();
+    let mut body = vec![3, 3];
+    body.extend([7; 32]);
+    body.push(0);
+    body.extend(vector16(&[0xc0, 0x2b, 0xc0, 0x2f]));
+    body.extend([1, 0]);
+    body.extend(vector16(&extensions));
+    let length = (body.len() as u32).to_be_bytes();
+    let handshake = [&[1][..], &length[1..], &body].concat();
+    [&[0x16, 3, 1][..], &vector16(&handshake)].concat()
+}
+
+#[tokio::test]
+async fn tls_1_2_is_refused() {
+    let server = Server::start().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(&hello_of_tls_1_2()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    // An alert: fatal, protocol_version (RFC 8446 section 6.2).
+    assert_eq!(answer, [0x15, 3, 3, 0, 2, 2, 70]);
+}
+
+#[tokio::test]
+async fn the_authority_stays_and_what_it_signs_does_not() {
+    let server = Server::start().await;
+    let folder = server.folder.join("tls");
+    let open = || {
+        let source = TlsSource::Local {
+            folder: folder.clone(),
+            names: vec![NAME.to_owned(), "192.0.2.1".to_owned()],
+        };
+        Tls::open(source, Timestamp::now()).unwrap()
+    };
+    let (one, other) = (open(), open());
+    assert_eq!(one.fingerprint(), other.fingerprint());
+    assert_eq!(one.fingerprint().len(), 32 * 3 - 1);
+    assert_eq!(one.authority_pem(), other.authority_pem());
+    let mode = |name: &str| {
+        let metadata = std::fs::metadata(folder.join(name)).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    assert_eq!((mode("authority.key"), mode("")), (0o600, 0o700));
+    let names = std::fs::read_dir(&folder).unwrap().count();
+    assert_eq!(names, 2, "only the authority is on the disk");
+
+    std::fs::remove_file(folder.join("authority.key")).unwrap();
+    let source = TlsSource::Local {
+        folder: folder.clone(),
+        names: vec![NAME.to_owned()],
+    };
+    let half = Tls::open(source, Timestamp::now()).unwrap_err();
+    assert!(matches!(half, TlsError::HalfAuthority { .. }), "{half}");
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_with_the_clock() {
+    // Made when the clock was years behind: devices would refuse it.
+    let folder = std::env::temp_dir().join(format!("centralita-clock-{}", std::process::id()));
+    let source = TlsSource::Local {
+        folder: folder.clone(),
+        names: vec![NAME.to_owned()],
+    };
+    let wrong = Timestamp::now() - (24 * 365).hours();
+    let tls = Tls::open(source, wrong).unwrap();
+    let server = Server::start_with(tls).await;
+    // The listener looks at its start, and every hour.
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert_eq!(server.ask("GET", "/", &[], Vec::new()).await.status, 404);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn given_files_are_checked() {
+    let server = Server::start().await;
+    let authority = server.folder.join("tls/authority.pem");
+    let key = server.folder.join("tls/authority.key");
+    let files = |certificate: PathBuf, key: PathBuf| {
+        Tls::open(TlsSource::Files { certificate, key }, Timestamp::now())
+    };
+    let tls = files(authority.clone(), key.clone()).unwrap();
+    assert!(tls.authority_pem().is_none());
+    assert_eq!(tls.fingerprint().len(), 32 * 3 - 1);
+    let swapped = files(key.clone(), authority.clone()).unwrap_err();
+    assert!(
+        swapped.to_string().contains("certificates in PEM"),
+        "{swapped}"
+    );
+    let missing = files(server.folder.join("none"), key.clone()).unwrap_err();
+    assert!(missing.to_string().contains("none"), "{missing}");
+    let other = Server::start().await;
+    let foreign = files(authority, other.folder.join("tls/authority.key")).unwrap_err();
+    assert!(matches!(foreign, TlsError::Refused(_)), "{foreign}");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_said_in_one_sentence() {
+    let server = Server::start().await;
+    let source = TlsSource::Local {
+        folder: server.folder.join("tls"),
+        names: vec![NAME.to_owned()],
+    };
+    let tls = Tls::open(source, Timestamp::now()).unwrap();
+    let taken = WebServer::bind(server.address, tls, axum::Router::new()).await;
+    let taken = taken.unwrap_err();
+    assert!(matches!(taken, ListenError::Taken(_)));
+    let port = server.address.port();
+    assert!(
+        taken
+            .to_string()
+            .starts_with(&format!("port {port} of 127.0.0.1 is taken"))
+    );
+}
+
+#[tokio::test]
+async fn every_answer_has_the_security_headers() {
+    let server = Server::start().await;
+    let mut admin = server.admin().await;
+    let answers = [
+        admin.get("/me").await,
+        admin.logout().await,
+        server.ask("GET", "/api/v1/me", &[], Vec::new()).await,
+        server.ask("GET", "/nothing", &[], Vec::new()).await,
+        server.ask("PATCH", "/api/v1/me", &[], Vec::new()).await,
+        server.ask("GET", "/api/v1/feed", &[], Vec::new()).await,
+    ];
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [200, 204, 401, 404, 405, 400]);
+    for answer in &answers {
+        let header = |name: &str| answer.headers[name].to_str().unwrap();
+        assert!(header("strict-transport-security").starts_with("max-age=63072000"));
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("x-frame-options"), "DENY");
+        assert_eq!(header("referrer-policy"), "no-referrer");
+        assert_eq!(header("cache-control"), "no-store");
+        assert!(header("content-security-policy").contains("default-src 'none'"));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_refused() {
+    let server = Server::start().await;
+    let long = vec![b' '; 256 * 1024 + 1];
+    let refused = server.ask("POST", "/api/v1/login", &[], long).await;
+    assert_eq!(refused.refused(), (413, "too-large".into()));
+}
