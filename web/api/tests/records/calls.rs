@@ -1,0 +1,243 @@
+//! Calls, messages, bans.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use protocol::{BanList, BytesQuery, CallPage, CallerErasure, CallerView, NewBan, VoicemailList};
+use store::{
+    CallEnd, CallStart, Caller, CallerHash, Change, Changes, OutcomeClass, RungRow, Sealed,
+    VaultChange, VoicemailStart,
+};
+
+use crate::town::{NORTE, Norte, SUR, alone};
+
+/// A call of a hub, by the caller of this number.
+async fn call(norte: &Norte, hub: &str, call: u64, caller: u8) {
+    let start = CallStart {
+        call,
+        hub: Some(hub.to_owned()),
+        trunk: Some("sip".to_owned()),
+        caller: match caller {
+            0 => Caller::Anonymous,
+            number => Caller::Known(CallerHash([number; 32])),
+        },
+        started_at: Timestamp::now(),
+    };
+    let mut changes = Changes::new();
+    changes.push(Change::CallStarted(start.clone()));
+    changes.push(Change::CallEnded(Box::new(CallEnd {
+        start,
+        ended_at: Timestamp::now(),
+        until_ring: None,
+        wait: Duration::from_secs(3),
+        talk: Duration::from_secs(60),
+        voicemail: None,
+        rung: vec![RungRow {
+            volunteer: "vera".to_owned(),
+            rang: Duration::from_secs(3),
+            answered: true,
+        }],
+        answered_by: Some("vera".to_owned()),
+        outcome: OutcomeClass::Answered,
+        reason: None,
+    })));
+    let sealed = Sealed(vec![caller; 50]);
+    changes.push(VaultChange::CallerSealed { call, sealed });
+    norte.town.store.commit(changes).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_history_names_no_callers() {
+    let norte = Norte::new().await;
+    call(&norte, "norte", 1, 7).await;
+    call(&norte, "norte", 2, 0).await;
+    call(&norte, "sur", 3, 7).await;
+    let path = format!("/hubs/{NORTE}/calls");
+    let answer = norte.town.get(&norte.ada, &path).await;
+    let page: CallPage = answer.read();
+    let calls: Vec<_> = page
+        .calls
+        .iter()
+        .map(|call| (call.call, call.anonymous))
+        .collect();
+    assert_eq!(calls, [(2, true), (1, false)]);
+    let end = page.calls[1].end.as_ref().unwrap();
+    assert_eq!((end.wait_ms, end.talk_ms), (3_000, 60_000));
+    assert_eq!(end.rung[0].volunteer.as_deref(), Some("vera"));
+    assert!(!answer.text().contains("BwcH"));
+    // A reviewer does not learn names of volunteers; a volunteer learns nothing.
+    let page: CallPage = norte.town.get(&norte.rita, &path).await.read();
+    assert_eq!(page.calls[0].end.as_ref().unwrap().rung[0].volunteer, None);
+    norte.town.get(&norte.vera, &path).await.refused(403);
+    let page: CallPage = norte
+        .town
+        .get(&norte.ada, &format!("{path}?before=2"))
+        .await
+        .read();
+    assert_eq!(page.calls.len(), 1);
+}
+
+#[tokio::test]
+async fn revealing_a_caller_is_told() {
+    let norte = Norte::new().await;
+    call(&norte, "norte", 1, 7).await;
+    call(&norte, "sur", 2, 7).await;
+    let path = |call| format!("/hubs/{NORTE}/calls/{call}/caller");
+    let town = &norte.town;
+    for person in [&norte.vera, &norte.rita] {
+        town.send(person, "POST", &path(1), vec![])
+            .await
+            .refused(403);
+    }
+    town.send(&norte.ada, "POST", &path(2), vec![])
+        .await
+        .refused(404);
+    town.send(&norte.ada, "POST", &path(u64::MAX), vec![])
+        .await
+        .refused(404);
+    let told = |trail: &[String]| {
+        trail
+            .iter()
+            .filter(|kind| *kind == "phone-revealed")
+            .count()
+    };
+    assert_eq!(told(&town.trail(&norte.ada, NORTE).await), 0);
+    let caller: CallerView = town.send(&norte.ada, "POST", &path(1), vec![]).await.read();
+    assert_eq!(caller.sealed.unwrap().0, [7; 50]);
+    assert_eq!(told(&town.trail(&norte.ada, NORTE).await), 1);
+}
+
+#[tokio::test]
+async fn a_caller_is_forgotten_in_the_hub() {
+    let norte = Norte::new().await;
+    for number in [1, 2] {
+        call(&norte, "norte", number, 7).await;
+    }
+    call(&norte, "sur", 3, 7).await;
+    let town = &norte.town;
+    let path = format!("/hubs/{NORTE}/calls/1/caller/erasure");
+    let order = CallerErasure { keep_ban: false };
+    town.post(&norte.rita, &path, &order).await.refused(403);
+    town.post(&norte.ada, &path, &order).await.done();
+    let path = format!("/hubs/{NORTE}/calls");
+    let page: CallPage = town.get(&norte.ada, &path).await.read();
+    assert!(page.calls.iter().all(|call| call.anonymous));
+    let other = store::CallFilter {
+        hub: Some("sur".to_owned()),
+        before: None,
+        limit: 1,
+    };
+    let other = town.store.reader().calls(&other).await.unwrap();
+    assert_eq!(other[0].start().caller, Caller::Known(CallerHash([7; 32])));
+    let path = format!("/hubs/{NORTE}/calls/2/caller/erasure");
+    town.post(&norte.ada, &path, &order).await.refused(409);
+    let trail = town.trail(&norte.ada, NORTE).await;
+    assert_eq!(trail.last().unwrap(), "caller-erased");
+}
+
+#[tokio::test]
+async fn a_number_is_banned_by_a_call_and_unbanned_by_a_name() {
+    let norte = Norte::new().await;
+    call(&norte, "norte", 1, 7).await;
+    call(&norte, "norte", 2, 0).await;
+    call(&norte, "sur", 3, 8).await;
+    let town = &norte.town;
+    let path = format!("/hubs/{NORTE}/bans");
+    let ban = |call| NewBan {
+        call,
+        expires_at_ms: None,
+    };
+    town.post(&norte.vera, &path, &ban(1)).await.refused(403);
+    town.post(&norte.ada, &path, &ban(2)).await.refused(409);
+    town.post(&norte.ada, &path, &ban(3)).await.refused(404);
+    let past = NewBan {
+        call: 1,
+        expires_at_ms: Some(1),
+    };
+    town.post(&norte.ada, &path, &past).await.refused(400);
+    town.post(&norte.ada, &path, &ban(1)).await.done();
+    let in_force = town.store.reader().bans("norte", Timestamp::now()).await;
+    assert_eq!(in_force.unwrap()[0].caller, CallerHash([7; 32]));
+    let answer = town.get(&norte.ada, &path).await;
+    let bans: BanList = answer.read();
+    // Its name is not the keyed hash.
+    assert_ne!(bans.bans[0].id.0, [7; 16]);
+    let one = format!("{path}/{}", bans.bans[0].id);
+    town.delete(&norte.rita, &one).await.refused(403);
+    town.delete(&norte.ada, &one).await.done();
+    town.delete(&norte.ada, &one).await.refused(404);
+    let trail = town.trail(&norte.ada, NORTE).await;
+    assert_eq!(
+        trail[trail.len() - 2..],
+        ["number-banned", "number-unbanned"]
+    );
+}
+
+#[tokio::test]
+async fn a_message_is_read_in_pieces_and_that_is_told() {
+    let norte = Norte::new().await;
+    let town = &norte.town;
+    let body: Vec<u8> = (0..20_000_u32).map(|byte| byte as u8).collect();
+    std::fs::create_dir_all(town.folder.join("voicemail")).unwrap();
+    let file = town.folder.join("voicemail/1.sealed");
+    std::fs::write(&file, &body).unwrap();
+    for (recording, hub, path) in [
+        (1, "norte", "voicemail/1.sealed"),
+        (2, "sur", "voicemail/1.sealed"),
+        (3, "norte", "../secret"),
+    ] {
+        let start = VoicemailStart {
+            recording,
+            hub: hub.to_owned(),
+            path: path.to_owned(),
+            created_at: Timestamp::now(),
+        };
+        let change = Change::VoicemailStarted(start);
+        town.store.commit(alone(change)).await.unwrap();
+    }
+    let list = format!("/hubs/{NORTE}/voicemails");
+    let messages: VoicemailList = town.get(&norte.rita, &list).await.read();
+    let sizes = messages
+        .messages
+        .iter()
+        .map(|row| (row.recording, row.size));
+    assert_eq!(sizes.collect::<Vec<_>>(), [(3, None), (1, Some(20_000))]);
+    town.get(&norte.vera, &list).await.refused(403);
+    let bytes = |recording: u64, query: BytesQuery| {
+        let (from, length) = (query.from, query.length);
+        format!("{list}/{recording}/bytes?from={from}&length={length}")
+    };
+    let piece = |from, length| BytesQuery { from, length };
+    let heard = |trail: &[String]| {
+        trail
+            .iter()
+            .filter(|kind| *kind == "voicemail-heard")
+            .count()
+    };
+    let rest = town
+        .get(&norte.rita, &bytes(1, piece(10_000, 20_000)))
+        .await;
+    assert_eq!(rest.body, body[10_000..]);
+    assert_eq!(heard(&town.trail(&norte.ada, NORTE).await), 0);
+    let first = town.get(&norte.rita, &bytes(1, piece(5, 100))).await;
+    assert_eq!(first.body, body[5..105]);
+    assert_eq!(heard(&town.trail(&norte.ada, NORTE).await), 1);
+    for other in [2, 3, 4] {
+        town.get(&norte.ada, &bytes(other, piece(0, 1)))
+            .await
+            .refused(404);
+    }
+    town.get(&norte.vera, &bytes(1, piece(0, 1)))
+        .await
+        .refused(403);
+    let one = format!("{list}/1");
+    town.delete(&norte.rita, &one).await.refused(403);
+    town.delete(&norte.ada, &format!("/hubs/{SUR}/voicemails/1"))
+        .await
+        .refused(404);
+    town.delete(&norte.ada, &one).await.done();
+    assert!(!file.exists());
+    town.delete(&norte.ada, &one).await.refused(404);
+    let trail = town.trail(&norte.ada, NORTE).await;
+    assert_eq!(trail.last().unwrap(), "voicemail-deleted");
+}

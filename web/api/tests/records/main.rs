@@ -1,0 +1,10 @@
+//! What the people of a hotline do with its server, told by clients with keys of their own.
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+mod audit;
+mod calls;
+mod files;
+mod notes;
+mod people;
+mod roster;
+mod town;

@@ -1,0 +1,173 @@
+//! People: profiles, deactivation, erasure; and which volunteer of the hotline file they are.
+
+use protocol::{
+    AccountLink, AccountList, ActiveChange, Blob, GroupList, MemberList, ProfileChange, ShiftList,
+    SuperAdminChange,
+};
+use store::{Change, GroupKind, GroupRow, HotlinePlan, HubPlan, ShiftRow};
+
+use crate::town::{NORTE, Norte, SUR, alone};
+
+#[tokio::test]
+async fn who_is_deactivated_is_out_at_once() {
+    let norte = Norte::new().await;
+    let town = &norte.town;
+    let path = format!("/users/{}/active", norte.vera.id());
+    let members = format!("/hubs/{NORTE}/members");
+    let out = ActiveChange { active: false };
+    town.put(&norte.vito, &path, &out).await.refused(403);
+    town.get(&norte.vera, &members).await.done();
+    town.put(&norte.ada, &path, &out).await.done();
+    town.get(&norte.vera, &members).await.refused(401);
+    town.put(&norte.ada, &path, &ActiveChange { active: true })
+        .await
+        .done();
+    let trail = town.trail(&norte.ada, NORTE).await;
+    assert_eq!(
+        trail[trail.len() - 2..],
+        ["user-deactivated", "user-activated"]
+    );
+    let own = format!("/users/{}/active", norte.ada.id());
+    town.put(&norte.ada, &own, &out).await.refused(409);
+}
+
+#[tokio::test]
+async fn somebody_else_runs_the_installation_too() {
+    let norte = Norte::new().await;
+    let town = &norte.town;
+    town.get(&norte.vito, "/audit").await.refused(403);
+    let path = format!("/users/{}/super-admin", norte.vito.id());
+    let change = SuperAdminChange { super_admin: true };
+    town.put(&norte.vito, &path, &change).await.refused(403);
+    town.put(&norte.ada, &path, &change).await.done();
+    town.get(&norte.vito, "/audit").await.done();
+}
+
+#[tokio::test]
+async fn an_erased_person_is_gone_and_their_notes_stay() {
+    let norte = Norte::new().await;
+    let (town, ada) = (&norte.town, &norte.ada);
+    let sealed = norte.vera_writes(1, "text").await;
+    let profile = [norte.vera.id().0[0]; 40];
+    assert!(town.on_disk(&profile));
+    let path = format!("/users/{}/erasure", norte.vera.id());
+    town.send(&norte.vito, "POST", &path, vec![])
+        .await
+        .refused(403);
+    town.send(ada, "POST", &path, vec![]).await.done();
+    town.send(ada, "POST", &path, vec![]).await.refused(404);
+    town.get(&norte.vera, "/hubs").await.refused(401);
+    let list: MemberList = town
+        .get(ada, &format!("/hubs/{NORTE}/members"))
+        .await
+        .read();
+    assert!(
+        list.members
+            .iter()
+            .all(|member| member.user != norte.vera.id())
+    );
+    assert!(!town.on_disk(&profile));
+    assert_eq!(ada.open(&sealed.encode(), &norte.vera).unwrap(), "text");
+    let page: protocol::RecordPage = town
+        .get(ada, &format!("/hubs/{NORTE}/records"))
+        .await
+        .read();
+    assert_eq!(page.records.len(), 1);
+    // Nobody else could ever continue the roster.
+    let change = SuperAdminChange { super_admin: true };
+    let promote = format!("/users/{}/super-admin", norte.vito.id());
+    town.put(ada, &promote, &change).await.done();
+    let path = format!("/users/{}/erasure", ada.id());
+    town.send(&norte.vito, "POST", &path, vec![])
+        .await
+        .refused(409);
+}
+
+#[tokio::test]
+async fn a_profile_is_its_owners_to_change() {
+    let norte = Norte::new().await;
+    let change = ProfileChange {
+        profile: Blob(vec![0x77; 60]),
+    };
+    norte
+        .town
+        .put(&norte.vera, "/me/profile", &change)
+        .await
+        .done();
+    let path = format!("/hubs/{NORTE}/profiles");
+    let list: protocol::ProfileList = norte.town.get(&norte.ada, &path).await.read();
+    let profiles = list.profiles.into_iter();
+    let mut profiles = profiles.filter(|profile| profile.user == norte.vera.id());
+    assert_eq!(profiles.next().unwrap().profile.unwrap(), change.profile);
+    let long = ProfileChange {
+        profile: Blob(vec![0; 20_000]),
+    };
+    norte
+        .town
+        .put(&norte.vera, "/me/profile", &long)
+        .await
+        .refused(400);
+}
+
+#[tokio::test]
+async fn a_volunteer_sees_shifts_and_no_other_names() {
+    let norte = Norte::new().await;
+    let town = &norte.town;
+    let names = || vec!["vera-1".to_owned(), "vito-1".to_owned()];
+    let plan = HotlinePlan {
+        hubs: vec![HubPlan {
+            hub: "norte".to_owned(),
+            shifts: vec![ShiftRow {
+                name: "night".to_owned(),
+                days: 1,
+                from_minute: 1_200,
+                to_minute: 60,
+                volunteers: names(),
+                groups: vec![],
+            }],
+            groups: vec![GroupRow {
+                name: "all".to_owned(),
+                kind: GroupKind::Ring,
+                volunteers: names(),
+            }],
+        }],
+        volunteers: names(),
+    };
+    let plan = Change::HotlinePlanned(Box::new(plan));
+    town.store.commit(alone(plan)).await.unwrap();
+    let link = format!("/hubs/{NORTE}/accounts/vera-1");
+    let to_vera = AccountLink {
+        user: Some(norte.vera.id()),
+    };
+    town.put(&norte.vera, &link, &to_vera).await.refused(403);
+    let to_otto = AccountLink {
+        user: Some(norte.otto.id()),
+    };
+    town.put(&norte.ada, &link, &to_otto).await.refused(409);
+    let other_hub = format!("/hubs/{SUR}/accounts/vera-1");
+    town.put(&norte.ada, &other_hub, &to_vera)
+        .await
+        .refused(404);
+    town.put(&norte.ada, &link, &to_vera).await.done();
+    let accounts: AccountList = town
+        .get(&norte.ada, &format!("/hubs/{NORTE}/accounts"))
+        .await
+        .read();
+    assert_eq!(accounts.accounts[0].user, Some(norte.vera.id()));
+    let (shifts, groups) = (
+        format!("/hubs/{NORTE}/shifts"),
+        format!("/hubs/{NORTE}/groups"),
+    );
+    let all: ShiftList = town.get(&norte.ada, &shifts).await.read();
+    assert_eq!(all.shifts[0].volunteers, ["vera-1", "vito-1"]);
+    let own: ShiftList = town.get(&norte.vera, &shifts).await.read();
+    assert_eq!(own.shifts[0].volunteers, ["vera-1"]);
+    let own: GroupList = town.get(&norte.vera, &groups).await.read();
+    assert_eq!(own.groups[0].volunteers, ["vera-1"]);
+    town.get(&norte.rolf, &shifts).await.refused(403);
+    town.get(&norte.vera, &format!("/hubs/{NORTE}/accounts"))
+        .await
+        .refused(403);
+    let trail = town.trail(&norte.ada, NORTE).await;
+    assert_eq!(trail.last().unwrap(), "phone-changed");
+}
