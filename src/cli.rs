@@ -1,5 +1,8 @@
 //! The command line: what can be asked of the box, and in which words.
 
+mod audit;
+mod backup;
+mod export;
 mod listing;
 mod manage;
 mod message;
@@ -90,6 +93,23 @@ enum Command {
     },
     /// Confirm that a hotline's key log only grows; a partner organisation runs this.
     Witness(witness::Arguments),
+    /// Back the whole box up into one file that only the recovery key opens.
+    ///
+    /// Works beside a running server. In it: the database as of one moment, the sealed messages,
+    /// and the keys of the data folder; not: logins, and prompts that are made again.
+    Backup(backup::Backup),
+    /// Take a backup in, into a new or empty data folder.
+    Restore(backup::Restore),
+    /// Check, list or shorten the audit trails.
+    Audit {
+        #[command(subcommand)]
+        action: audit::Action,
+    },
+    /// Open the sealed export of a person's data.
+    Export {
+        #[command(subcommand)]
+        action: export::Action,
+    },
     /// Check ports, addresses, NAT, codecs, time, disk; says what to do about what it finds.
     Doctor,
     /// Play through a whole call with headless phones over loopback; prints what everyone hears.
@@ -148,6 +168,10 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
             manage::declare_break(data, volunteer, switch == Switch::On).await?;
         }
         Command::Witness(arguments) => witness::run(data, arguments).await?,
+        Command::Backup(backup) => backup::make(data, backup).await?,
+        Command::Restore(restore) => backup::restore(data, restore).await?,
+        Command::Audit { action } => audit::run(data, action).await?,
+        Command::Export { action } => export::run(action)?,
         Command::Doctor => return crate::doctor::run(data).await,
         Command::Demo => crate::demo::run().await?,
         Command::PromptDecode => {}
