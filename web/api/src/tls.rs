@@ -105,7 +105,7 @@ pub struct Tls {
 
 enum Source {
     Local {
-        authority: Authority,
+        authority: Box<Authority>,
         names: Vec<String>,
     },
     Files {
@@ -124,7 +124,7 @@ impl Tls {
         let today = day_of(now);
         let source = match source {
             TlsSource::Local { folder, names } => Source::Local {
-                authority: Authority::open(&folder, today)?,
+                authority: Box::new(Authority::open(&folder, today)?),
                 names,
             },
             TlsSource::Files { certificate, key } => Source::Files { certificate, key },

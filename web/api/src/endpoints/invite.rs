@@ -179,7 +179,7 @@ async fn redeem(
     let (mut changes, leaf) = newcomer.changes(&call, false);
     use_up(&call, &row, user, &mut changes);
     let kept = call.shared.commit_with_heads(changes, &[leaf]).await;
-    kept.map_err(|refused| lost_race(refused))?;
+    kept.map_err(lost_race)?;
     call.shared.notify(row.hub, Topic::Members);
     Ok(Json(Welcome { user: Id(user.0) }))
 }

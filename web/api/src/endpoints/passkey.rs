@@ -81,7 +81,7 @@ async fn begin(call: Call, Nothing: Nothing) -> Result<Json<PasskeyAttempt>, Ref
     let webauthn = call.shared.passkeys.webauthn()?;
     let user = call.caller()?.user;
     let known = call.shared.store.reader().passkeys(user).await?;
-    let known = known.into_iter().map(|row| row.credential.into());
+    let known = known.into_iter().map(|row| row.credential);
     // Names are the client's business: the server knows none.
     let begun = webauthn.start_passkey_registration(
         Uuid::from_bytes(user.0),
