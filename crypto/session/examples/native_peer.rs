@@ -3,7 +3,9 @@
 //!
 //! - `native_peer chain` prints the peer's sigchain;
 //! - `native_peer write READER_CHAIN TEXT` prints a note of the peer;
-//! - `native_peer read AUTHOR_CHAIN RECORD` prints the text of a note for it.
+//! - `native_peer read AUTHOR_CHAIN RECORD` prints the text of a note for it;
+//! - `native_peer server READER_CHAIN` prints, as JSON, what a server has for
+//!   the reader: who called, a voicemail, and a key log with their chain.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 #![allow(clippy::print_stdout, reason = "the test reads it")]
@@ -12,10 +14,16 @@ use std::collections::BTreeSet;
 
 use crypto::identity::{DeviceKeys, Puk, Sigchain};
 use crypto::record::{
-    Expected, KnownDevice, OpeningKey, Position, RecordAuthor, RecordKind, RecordPlace,
-    RecordWriter, SealedRecord,
+    Expected, KnownDevice, OpeningKey, Position, RecordAuthor, RecordHeader, RecordKind,
+    RecordPlace, RecordWriter, SealedRecord,
 };
-use crypto::{DeviceId, Entropy, EntropyError, HubId, RecordId, UserId};
+use crypto::transparency::{Leaf, Log, LogSigner, NoteName, Subject, Witness, WitnessSigner};
+use crypto::{
+    DeviceId, Entropy, EntropyError, HubId, RecordId, SigningKey, UserId, VoicemailMeta,
+    VoicemailWriter,
+};
+
+const NOW_S: u64 = 1_763_690_000;
 
 const PLACE: RecordPlace = RecordPlace {
     kind: RecordKind::Note,
@@ -49,9 +57,11 @@ fn main() {
         ["chain"] => println!("{}", hex(&peer().1.encode())),
         ["write", reader, text] => write(reader, text),
         ["read", author, record] => read(author, record),
-        _ => {
-            panic!("usage: native_peer chain | write READER_CHAIN TEXT | read AUTHOR_CHAIN RECORD")
-        }
+        ["server", reader] => server(reader),
+        _ => panic!(
+            "usage: native_peer chain | write READER_CHAIN TEXT | read AUTHOR_CHAIN RECORD | \
+             server READER_CHAIN"
+        ),
     }
 }
 
@@ -87,6 +97,74 @@ fn read(author: &str, record: &str) {
     };
     let opened = record.open(&key, &expected).unwrap();
     println!("{}", String::from_utf8_lossy(&opened.plaintext));
+}
+
+fn server(reader: &str) {
+    let chain = Sigchain::decode(&unhex(reader)).unwrap();
+    let reader = chain.state().reader().unwrap();
+    let (id, key) = (
+        DeviceId::from_bytes([6; 16]),
+        SigningKey::from_seed(&[6; 32]),
+    );
+    let place = RecordPlace {
+        kind: RecordKind::Contact,
+        ..PLACE
+    };
+    let caller = RecordWriter::ingest(id, &key)
+        .seal(place, b"+4930123456", &[reader], &mut Counting(100))
+        .unwrap();
+    let meta = VoicemailMeta {
+        hub: PLACE.hub.to_string(),
+        recording: PLACE.record.to_string(),
+        created_at_ms: NOW_S * 1_000,
+        sample_rate_hz: 8_000,
+    };
+    let mut entropy = Counting(110);
+    let (mut writer, mut voicemail) =
+        VoicemailWriter::new(&meta, &[reader.key], &mut entropy).unwrap();
+    voicemail.extend(writer.push(&[7; 20_000]));
+    voicemail.extend(writer.finish());
+    let header =
+        RecordHeader::of_voicemail(PLACE.hub, PLACE.record, voicemail.as_slice(), id, &key);
+    let name = |text| NoteName::new(text).unwrap();
+    let signer = LogSigner::new(name("hotline.example/log"), SigningKey::from_seed(&[1; 32]));
+    let cosigner = WitnessSigner::new(name("partner.example"), SigningKey::from_seed(&[2; 32]));
+    let (log_key, witness_key) = (signer.key().clone(), cosigner.key().clone());
+    let mut log = Log::new(log_key.name().clone());
+    log.append(Leaf {
+        subject: Subject::User(chain.user()),
+        head: chain.head(),
+    });
+    let signed = log.sign(&signer);
+    let mut witness = Witness::new(cosigner);
+    witness.watch(log_key.clone());
+    let request = log.request(0, &signed).unwrap().to_body();
+    let lines = witness.add_checkpoint(&request, NOW_S).unwrap();
+    let entries: Vec<u8> = log.leaves().iter().flat_map(Leaf::encode).collect();
+    let answer = [
+        ("id", id.to_string()),
+        ("key", hex(key.verifying_key().as_bytes())),
+        ("caller", hex(&caller.encode())),
+        ("voicemail", hex(&voicemail)),
+        ("header", hex(&header.unwrap().encode())),
+        ("log", log_key.to_string()),
+        ("witness", witness_key.to_string()),
+        (
+            "checkpoint",
+            signed
+                .with_cosignatures(&lines)
+                .unwrap()
+                .as_str()
+                .to_owned(),
+        ),
+        ("entries", hex(&entries)),
+    ];
+    // Rust quotes these texts as JSON does.
+    let fields: Vec<String> = answer
+        .iter()
+        .map(|(name, text)| format!("{name:?}: {text:?}"))
+        .collect();
+    println!("{{{}, \"now\": {}}}", fields.join(", "), NOW_S * 1_000);
 }
 
 fn hex(bytes: &[u8]) -> String {

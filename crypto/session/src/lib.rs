@@ -26,7 +26,9 @@ mod voicemail;
 
 pub use files::{OpeningFile, SealedFile, SealingFile};
 pub use hotline::NewHubKey;
-pub use names::{device_named, hub_named, kind_named, record_named, user_named};
+pub use names::{
+    device_named, field_named, hub_named, kind_named, record_named, user_named, visibility_named,
+};
 pub use notes::{Author, Expectation, OpenedNote, SealedNote};
 pub use pairing::{NewPairing, OldPairing};
 pub use people::People;

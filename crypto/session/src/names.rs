@@ -1,5 +1,6 @@
 //! Ids as the 32 hexadecimal digits that they are shown as, kinds as words.
 
+use crypto::hub::{IndexField, Visibility};
 use crypto::record::RecordKind;
 use crypto::{DeviceId, HubId, RecordId, UserId};
 
@@ -57,6 +58,47 @@ pub fn kind_named(word: &str) -> Result<RecordKind, Refusal> {
     }
 }
 
+/// Who reads a record: `private`, `case` or `reporter`.
+///
+/// # Errors
+/// [`Code::Malformed`] for another word.
+pub fn visibility_named(word: &str) -> Result<Visibility, Refusal> {
+    match word {
+        "private" => Ok(Visibility::Private),
+        "case" => Ok(Visibility::Case),
+        "reporter" => Ok(Visibility::Reporter),
+        _ => Err(Refusal::new(
+            Code::Malformed,
+            "there is no such circle of readers",
+        )),
+    }
+}
+
+/// A field to search in: `name`, `phone`, `email`, `case`, or the number of a
+/// field that the hotline has declared and its fewest characters, as `3/4`.
+///
+/// # Errors
+/// [`Code::Malformed`] for another word, [`Code::Limit`] for a declared field
+/// whose words could be guessed.
+pub fn field_named(word: &str) -> Result<IndexField, Refusal> {
+    let declared = || {
+        let (number, fewest) = word.split_once('/')?;
+        Some((number.parse().ok()?, fewest.parse().ok()?))
+    };
+    match word {
+        "name" => Ok(IndexField::NAME_WORD),
+        "phone" => Ok(IndexField::PHONE_NUMBER),
+        "email" => Ok(IndexField::EMAIL),
+        "case" => Ok(IndexField::CASE_NUMBER),
+        _ => {
+            let sentence = "there is no such field to search in";
+            let declared = declared().ok_or_else(|| Refusal::new(Code::Malformed, sentence));
+            let (number, fewest) = declared?;
+            Ok(IndexField::declared(number, fewest)?)
+        }
+    }
+}
+
 fn id(of: &str, text: &str) -> Result<[u8; 16], Refusal> {
     let digits = text.as_bytes().as_chunks::<2>();
     let refused = || {
@@ -111,5 +153,19 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn fields_and_circles_have_words() {
+        assert_eq!(field_named("phone"), Ok(IndexField::PHONE_NUMBER));
+        let declared = IndexField::declared(3, 4).unwrap();
+        assert_eq!(field_named("3/4"), Ok(declared));
+        let refused = |word| field_named(word).unwrap_err().code();
+        assert_eq!(refused("3/3"), Code::Limit);
+        for word in ["", "3", "3/", "256/4", "3/4/5", "status"] {
+            assert_eq!(refused(word), Code::Malformed, "{word}");
+        }
+        assert_eq!(visibility_named("case"), Ok(Visibility::Case));
+        assert!(visibility_named("all").is_err());
     }
 }

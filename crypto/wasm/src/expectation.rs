@@ -59,6 +59,24 @@ impl Place {
     }
 }
 
+/// The server's own key, as the panel has pinned it.
+#[wasm_bindgen]
+#[derive(Debug, Clone, Copy)]
+pub struct ServerKey(pub(crate) core::ServerKey);
+
+#[wasm_bindgen]
+impl ServerKey {
+    /// `id` names the key; `key` is its 32 bytes.
+    ///
+    /// # Errors
+    /// `malformed`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(id: &str, key: &[u8]) -> Result<Self, Thrown> {
+        let id = core::device_named(id)?;
+        Ok(Self(core::ServerKey::new(id, key)?))
+    }
+}
+
 /// What the panel knows of a record that it asked the server for.
 #[wasm_bindgen]
 #[derive(Debug, Clone)]
@@ -72,11 +90,29 @@ impl Expectation {
     /// `malformed`.
     #[wasm_bindgen(constructor)]
     pub fn new(place: &Place, author: &str, readers: Vec<String>) -> Result<Self, Thrown> {
+        let author = core::user_named(author)?;
+        Self::by(place, author.into(), &readers)
+    }
+
+    /// A record that the server sealed as it came in, such as who called.
+    ///
+    /// # Errors
+    /// `malformed`.
+    #[wasm_bindgen(js_name = ofServer)]
+    pub fn of_server(
+        place: &Place,
+        server: &ServerKey,
+        readers: Vec<String>,
+    ) -> Result<Self, Thrown> {
+        Self::by(place, core::Author::Server(server.0), &readers)
+    }
+
+    fn by(place: &Place, author: core::Author, readers: &[String]) -> Result<Self, Thrown> {
         let readers: Result<BTreeSet<_>, _> =
             readers.iter().map(|user| core::user_named(user)).collect();
         Ok(Self(core::Expectation {
             place: place.0,
-            author: core::user_named(author)?.into(),
+            author,
             at_least: Position::START,
             readers: readers?,
         }))

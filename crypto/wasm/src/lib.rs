@@ -10,6 +10,9 @@
 //! So the panel runs this in a worker, and ends the worker when it locks.
 
 mod expectation;
+mod files;
+mod hotline;
+mod log;
 mod pairing;
 mod refused;
 mod session;

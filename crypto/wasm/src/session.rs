@@ -192,6 +192,16 @@ impl Session {
         Ok(self.0.answer_login(challenge, origin, now_ms)?)
     }
 
+    /// Signs that this device redeems an invite for its person's sigchain,
+    /// which is sent along. `origin` is `location.origin`.
+    ///
+    /// # Errors
+    /// `locked`, `key-needed`, `malformed`.
+    #[wasm_bindgen(js_name = redeemInvite)]
+    pub fn redeem_invite(&self, code: &str, origin: &str) -> Result<Vec<u8>, Thrown> {
+        Ok(self.0.redeem_invite(code, origin)?)
+    }
+
     /// Signs one request; `path` with its query exactly as sent.
     ///
     /// # Errors
@@ -218,6 +228,41 @@ impl Session {
     pub fn make_recovery_key(&mut self, now: f64) -> Result<RecoverySheet, Thrown> {
         let sheet = self.0.make_recovery_key(milliseconds(now))?;
         Ok(RecoverySheet(sheet))
+    }
+
+    /// Makes a set of backup codes and enters their device in the sigchain,
+    /// which then goes to the server with the set. The device of an older set
+    /// is then to be revoked.
+    ///
+    /// # Errors
+    /// `locked`, `key-needed`, `limit`, `no-randomness`.
+    #[wasm_bindgen(js_name = makeBackupCodes)]
+    pub fn make_backup_codes(&mut self, now: f64) -> Result<BackupSheet, Thrown> {
+        let sheet = self.0.make_backup_codes(milliseconds(now))?;
+        Ok(BackupSheet(sheet))
+    }
+
+    /// What to show the server for the escrow of a backup code; to be sent and
+    /// forgotten.
+    ///
+    /// # Errors
+    /// `mistyped`, `malformed`.
+    #[wasm_bindgen(js_name = backupProof)]
+    pub fn backup_proof(user: &str, code: &str) -> Result<Vec<u8>, Thrown> {
+        let user = core::user_named(user)?;
+        Ok(core::Session::backup_proof(user, code)?.to_vec())
+    }
+
+    /// Opens the escrow of a backup code, as `recover` does that of a recovery
+    /// key.
+    ///
+    /// # Errors
+    /// `mistyped`, `wrong-code`, `malformed`, `too-new`.
+    #[wasm_bindgen(js_name = recoverWithCode)]
+    pub fn recover_with_code(user: &str, escrow: &[u8], code: &str) -> Result<Self, Thrown> {
+        let user = core::user_named(user)?;
+        let session = core::Session::recover_with_code(user, escrow, code)?;
+        Ok(Self(session))
     }
 
     /// Adds the device of another session in this app to this person's list.
@@ -346,6 +391,32 @@ impl RecoverySheet {
     }
 }
 
-fn users(names: &[String]) -> Result<Vec<crypto::UserId>, core::Refusal> {
+/// Backup codes that were just made.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct BackupSheet(core::BackupSheet);
+
+#[wasm_bindgen]
+impl BackupSheet {
+    /// For the person's eyes, once: they write them down, the panel forgets
+    /// them (`free`).
+    pub fn reveal(&self) -> Vec<String> {
+        self.0.reveal().map(str::to_owned).collect()
+    }
+
+    /// For the server to keep, in place of an older set.
+    #[wasm_bindgen(getter)]
+    pub fn set(&self) -> Vec<u8> {
+        self.0.set.clone()
+    }
+
+    /// The device on the list that the codes stand for.
+    #[wasm_bindgen(getter)]
+    pub fn device(&self) -> String {
+        self.0.device.to_string()
+    }
+}
+
+pub(crate) fn users(names: &[String]) -> Result<Vec<crypto::UserId>, core::Refusal> {
     names.iter().map(|name| core::user_named(name)).collect()
 }
