@@ -20,6 +20,8 @@ const PER_ACCOUNT_PER_S: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 const PER_ACCOUNT_BURST: NonZeroU32 = NonZeroU32::new(300).expect("not zero");
 /// Failed logins of one device that the audit trail tells; those of unknown devices count as one.
 const FAILURES_PER_DEVICE_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
+/// Shares of vaults that one person leaves: a device leaves one for each new code.
+const SHARES_PER_ACCOUNT_PER_HOUR: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
 /// Bits of an IPv6 address that one customer of a provider has to choose from at least.
 const IPV6_CUSTOMER_BITS: u32 = 64;
 /// Keys that are kept before those at rest are forgotten.
@@ -32,6 +34,7 @@ pub(crate) struct Limits {
     open: Keyed<u128>,
     accounts: Keyed<[u8; 16]>,
     failures: Keyed<[u8; 16]>,
+    shares: Keyed<[u8; 16]>,
     clock: DefaultClock,
 }
 
@@ -44,6 +47,7 @@ impl Limits {
             open: RateLimiter::dashmap(Quota::per_minute(OPEN_PER_ADDRESS_PER_MINUTE)),
             accounts: RateLimiter::dashmap(account),
             failures: RateLimiter::dashmap(Quota::per_minute(FAILURES_PER_DEVICE_PER_MINUTE)),
+            shares: RateLimiter::dashmap(Quota::per_hour(SHARES_PER_ACCOUNT_PER_HOUR)),
             clock: DefaultClock::default(),
         }
     }
@@ -67,6 +71,11 @@ impl Limits {
     /// never keeps the device's owner from logging in.
     pub(crate) fn failure(&self, device: [u8; 16]) -> bool {
         self.check(&self.failures, &device).is_ok()
+    }
+
+    /// One more share of a vault that `user` leaves.
+    pub(crate) fn share(&self, user: UserId) -> Result<(), Refusal> {
+        self.check(&self.shares, &user.0)
     }
 
     fn check<K: std::hash::Hash + Eq + Clone>(

@@ -141,7 +141,7 @@ impl WebServer {
             match accepted {
                 Ok((stream, peer)) => {
                     let Some(place) = places.take(peer.ip()) else {
-                        tracing::debug!(%peer, "too many connections");
+                        tracing::debug!("too many connections");
                         continue;
                     };
                     let (acceptor, router) = (acceptor.clone(), self.router.clone());
@@ -210,8 +210,8 @@ async fn serve(
     let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
     let stream = match handshake.await {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return tracing::debug!(%peer, %error, "a handshake failed"),
-        Err(_) => return tracing::debug!(%peer, "a handshake took too long"),
+        Ok(Err(error)) => return tracing::debug!(%error, "a handshake failed"),
+        Err(_) => return tracing::debug!("a handshake took too long"),
     };
     let for_requests = held.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
@@ -235,7 +235,7 @@ async fn serve(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "a connection broke off");
+        tracing::debug!(%error, "a connection broke off");
     }
 }
 

@@ -248,7 +248,11 @@ async fn sessions(call: Call, Nothing: Nothing) -> Result<Json<Sessions>, Refusa
         .reader()
         .sessions(caller.user, call.now)
         .await?;
-    let facts = mine.iter().map(|row| SessionFacts {
+    let (now_ms, idle_after) = (call.now_ms(), call.shared.options.idle_after);
+    let in_use = mine
+        .iter()
+        .filter(|row| !call.shared.activity.is_idle(row, now_ms, idle_after));
+    let facts = in_use.map(|row| SessionFacts {
         session: Id(row.id.0),
         device: Id(row.device.0),
         created_at_ms: unix_ms(row.created_at),

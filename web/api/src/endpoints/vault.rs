@@ -123,6 +123,7 @@ async fn propose(call: Call, Json(proposal): Json<ShareProposal>) -> Result<Noth
     let user = call.caller()?.user;
     let auth = AuthSecret::from_bytes(&exactly(&proposal.auth)?);
     let new = Share::from_bytes(&exactly(&proposal.share)?);
+    call.shared.limits.share(user)?;
     let _turn = call.shared.shares.lock().await;
     let share = match load(&call, vault).await? {
         Some((owner, _)) if owner != user => return Err(Refusal::not_found()),

@@ -231,6 +231,13 @@ async fn nobody_replaces_the_share_of_another() {
     proposal.share = Blob(vec![2; 31]);
     let short = admin.put(&path, &proposal).await;
     assert_eq!(short.refused(), (400, "malformed".into()));
+
+    proposal.share = Blob(vec![2; 32]);
+    for _ in 0..19 {
+        admin.put(&path, &proposal).await.done();
+    }
+    let enough = admin.put(&path, &proposal).await;
+    assert_eq!(enough.refused(), (429, "too-many".into()));
 }
 
 #[tokio::test]

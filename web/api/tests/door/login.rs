@@ -223,6 +223,21 @@ async fn a_person_sees_and_ends_their_sessions() {
 }
 
 #[tokio::test]
+async fn a_session_that_was_left_alone_is_not_listed() {
+    let server = Server::start().await;
+    let mut admin = server.admin().await;
+    pass(minutes(59));
+    let proof = server.proof_of(&admin.session).await;
+    admin.tokens = server.post("/login", &proof).await.json();
+    let list: Sessions = admin.get("/me/sessions").await.json();
+    assert_eq!(list.sessions.len(), 2);
+    pass(minutes(2));
+    let list: Sessions = admin.get("/me/sessions").await.json();
+    assert_eq!(list.sessions.len(), 1);
+    assert!(list.sessions[0].current);
+}
+
+#[tokio::test]
 async fn nobody_ends_the_session_of_another() {
     let server = Server::start().await;
     let mut admin = server.admin().await;
