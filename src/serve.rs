@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use engine::{Engine, EngineConfig};
+use engine::{Engine, EngineConfig, EngineHandle};
 use exchange::Exchange;
 use jiff::Timestamp;
 use routing::{CallId, Router};
@@ -269,21 +269,7 @@ async fn put_together(parts: Parts) -> Result<VoiceLoop, ServeError> {
             data.display()
         ))
     })?;
-    let media_events = answers.clone();
-    let on_event = Box::new(move |event| {
-        if media_events.try_send(Input::Media(event)).is_err() {
-            tracing::warn!("a media event found no room");
-        }
-    });
-    let engine = Engine::start(EngineConfig {
-        sinks: Box::new(sinks),
-        on_event,
-        seed: random_seed(),
-        max_ports: exchange::MAX_LEGS,
-        max_orders: MAX_QUEUED_MEDIA_ORDERS,
-        realtime: true,
-    })
-    .map_err(ServeError::other)?;
+    let engine = start_engine(sinks, answers.clone())?;
     voice::load_clips(&engine, config.clips);
     let mut exchange = Exchange::new(config.exchange, Box::new(entropy::OsEntropy), now);
     let rows = store.reader().bindings().await?;
@@ -317,6 +303,26 @@ async fn put_together(parts: Parts) -> Result<VoiceLoop, ServeError> {
         trunks: std::collections::BTreeMap::default(),
         metrics,
     })
+}
+
+fn start_engine(
+    sinks: voicemail::Sinks,
+    answers: mpsc::Sender<Input>,
+) -> Result<EngineHandle, ServeError> {
+    let on_event = Box::new(move |event| {
+        if answers.try_send(Input::Media(event)).is_err() {
+            tracing::warn!("a media event found no room");
+        }
+    });
+    Engine::start(EngineConfig {
+        sinks: Box::new(sinks),
+        on_event,
+        seed: random_seed(),
+        max_ports: exchange::MAX_LEGS,
+        max_orders: MAX_QUEUED_MEDIA_ORDERS,
+        realtime: true,
+    })
+    .map_err(ServeError::other)
 }
 
 fn random_seed() -> u64 {
