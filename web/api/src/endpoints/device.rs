@@ -1,9 +1,9 @@
 //! A person's own sigchain: their devices and keys.
 
 use axum::http::Method;
-use crypto::identity::{ItemsKey, Sigchain, SigchainError};
+use crypto::identity::{ItemsKey, Sigchain};
 use crypto::vault::Escrow;
-use protocol::{Blob, Code, Id, PersonSigchain, SigchainUpdate, Topic};
+use protocol::{Blob, Id, PersonSigchain, SigchainUpdate, Topic};
 use store::{
     AuditKind, AuditSubject, Changes, DeviceId, DeviceRow, LoginChange, Sealed, UserId, VaultChange,
 };
@@ -58,13 +58,10 @@ async fn extend(call: Call, Json(update): Json<SigchainUpdate>) -> Result<Nothin
             "this is another person's device list",
         ));
     }
-    chain.check_contains(&known.head()).map_err(|error| {
-        let code = match error {
-            SigchainError::Rollback => Code::Conflict,
-            _ => Code::NotVerified,
-        };
-        Refusal::new(code, error.to_string())
-    })?;
+    // Another of the person's devices may have been faster.
+    chain
+        .check_contains(&known.head())
+        .map_err(|error| Refusal::conflict(error.to_string()))?;
     let mut changes = Changes::new();
     let first = usize::try_from(known.head().seqno).map_err(Refusal::internal)?;
     for (seqno, link) in (1..).zip(chain.links()).skip(first) {

@@ -137,7 +137,7 @@ async fn a_device_list_is_continued_and_never_rewritten() {
     first.put("/me/sigchain", &sent).await.done();
     let sent = update(&other.session);
     let fork = other.put("/me/sigchain", &sent).await;
-    assert_eq!(fork.refused(), (400, "not-verified".into()));
+    assert_eq!(fork.refused(), (409, "conflict".into()));
 
     let foreign = first.put("/me/sigchain", &update(&newcomer())).await;
     assert_eq!(foreign.refused(), (400, "not-verified".into()));

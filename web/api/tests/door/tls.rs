@@ -2,8 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
+use protocol::{Blob, Id, RoomEntry, RoomReading};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use web_api::{ListenError, Tls, TlsError, TlsSource, WebServer};
@@ -88,7 +90,7 @@ async fn a_certificate_is_renewed_with_the_clock() {
     let tls = Tls::open(source, wrong).unwrap();
     let server = Server::start_with(tls).await;
     // The listener looks at its start, and every hour.
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(server.ask("GET", "/", &[], Vec::new()).await.status, 404);
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -157,6 +159,28 @@ async fn every_answer_has_the_security_headers() {
         assert_eq!(header("referrer-policy"), "no-referrer");
         assert_eq!(header("cache-control"), "no-store");
         assert!(header("content-security-policy").contains("default-src 'none'"));
+    }
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_requests_but_not_for_ever() {
+    let mut server = Server::start().await;
+    let serving = server.serving.take().unwrap();
+    let room = format!("/pairing/{}", Id([1; 16]));
+    let pass = Blob(vec![1; 16]);
+    let entry = RoomEntry { pass: pass.clone() };
+    server.post(&room, &entry).await.done();
+    // Nobody will say anything: the server keeps this request for a long time.
+    let path = format!("{room}/heard");
+    let reading = RoomReading { pass, place: 0 };
+    let waiting = server.post(&path, &reading);
+    let stopping = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        serving.drain(Duration::from_millis(500)).await
+    };
+    tokio::select! {
+        _ = waiting => panic!("there is nothing to hear"),
+        all_done = stopping => assert!(!all_done),
     }
 }
 
