@@ -11,6 +11,7 @@
 mod folder;
 mod keeper;
 mod limit;
+pub mod publish;
 mod server;
 
 use std::io;
