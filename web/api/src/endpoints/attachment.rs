@@ -3,6 +3,7 @@
 use axum::http::Method;
 use bytes::Bytes;
 use crypto::record::{RecordFront, RecordKind};
+use jiff::SignedDuration;
 use protocol::{
     BytesQuery, FILE_PIECE_BYTES, FileAnnouncement, FileCompletion, FileList, FileState, Id,
     MAX_READ_BYTES, Topic,
@@ -19,6 +20,9 @@ use crate::refusal::Refusal;
 use crate::route::{Access, Routes};
 use crate::sealed::{check_written, class_of, code_of, parts_of, visibility_of};
 use crate::sight::Sight;
+
+/// Uploads that are not whole after this time are given up.
+const UPLOAD_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
 pub(crate) fn routes() -> Routes {
     let write = Access::Hub(Permissions::WRITE_RECORDS);
@@ -92,18 +96,19 @@ async fn announce(call: Call, Json(request): Json<FileAnnouncement>) -> Result<N
             return Err(Refusal::not_found());
         }
     }
-    let change = VaultChange::AttachmentBegun(AttachmentRow {
+    let mut changes = Changes::new();
+    changes.push(VaultChange::UploadsExpired {
+        before: call.now - UPLOAD_LIFETIME,
+    });
+    changes.push(VaultChange::AttachmentBegun(AttachmentRow {
         hub: scope.hub().id,
         record: RecordId(call.id("file")?),
         attached_to,
         author,
         size: request.size,
         created_at: call.now,
-    });
-    call.shared
-        .store
-        .commit(Change::from(change).into())
-        .await?;
+    }));
+    call.shared.store.commit(changes).await?;
     Ok(Nothing)
 }
 
