@@ -38,8 +38,9 @@ const HELD_AND_PROPOSED: u8 = 2;
 /// whoever asks and counted afterwards; a proof of the code comes first.
 ///
 /// Pure: the caller stores the state **before** it answers, wrong tries
-/// included, and takes requests of a vault one after the other. Ask for a login
-/// first, or a stranger can use up the tries.
+/// included, and takes requests of a vault one after the other. A locked device
+/// cannot log in yet: that it knows the vault's id, 128 random bits that only
+/// the person's devices have, is what keeps strangers from using up the tries.
 pub struct ServerShare {
     vault: VaultId,
     held: Option<Held>,
