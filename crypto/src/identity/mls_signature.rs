@@ -36,7 +36,10 @@ mod tests {
             push_vector(&mut content, b"content");
             content
         };
-        assert!(keys.sign_for_mls(&labelled(b"MLS 1.0 LeafNodeTBS")).is_some());
+        assert!(
+            keys.sign_for_mls(&labelled(b"MLS 1.0 LeafNodeTBS"))
+                .is_some()
+        );
         for other in [
             Label::SigchainLink.bind(b"content"),
             labelled(b"MLS 1.1 LeafNodeTBS"),
