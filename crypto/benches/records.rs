@@ -1,22 +1,32 @@
-//! What sealing and opening notes costs: `cargo bench -p crypto --bench records`.
+//! What sealing, opening and unlocking costs, natively:
+//! `cargo bench -p crypto --bench records`. Beside the browser's build and
+//! another implementation: `node crypto/wasm/tests/node/bench.mjs`.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails ends the measurement")]
 #![allow(clippy::print_stdout, reason = "the figures are for a person")]
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
-use std::time::Instant;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use crypto::identity::{DeviceKeys, ItemsKey, Puk, Reader, Sigchain};
 use crypto::record::{
     Expected, KnownDevice, OpeningKey, Position, RecordAuthor, RecordKind, RecordPlace,
     RecordWriter,
 };
+use crypto::vault::{ChosenPasscode, Passcode, Share, Shares, Vault, VaultId};
 use crypto::{DeviceId, HubId, OsEntropy, RecordId, UserId};
 
 const NOTE_BYTES: usize = 2_048;
 const NOTES: u32 = 10_000;
 const ROUNDS: u32 = 300;
+const READERS: usize = 8;
+const PLACE: RecordPlace = RecordPlace {
+    kind: RecordKind::Note,
+    hub: HubId::from_bytes([1; 16]),
+    record: RecordId::from_bytes([2; 16]),
+};
 
 fn person(number: u8) -> (DeviceKeys, Puk) {
     let user = UserId::from_bytes([number; 16]);
@@ -27,28 +37,64 @@ fn person(number: u8) -> (DeviceKeys, Puk) {
     (keys, puk)
 }
 
-/// Microseconds of one round, on average.
+/// What this thread has spent on a processor, where Linux says it; elsewhere
+/// the time that went by.
+fn spent() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let scheduled = std::fs::read_to_string("/proc/thread-self/schedstat");
+    let scheduled = scheduled.ok().and_then(|text| {
+        let nanoseconds = text.split_whitespace().next()?.parse().ok()?;
+        Some(Duration::from_nanos(nanoseconds))
+    });
+    scheduled.unwrap_or_else(|| START.elapsed())
+}
+
+/// Microseconds of CPU for one round, on average.
 fn measured<T>(rounds: u32, mut work: impl FnMut() -> T) -> f64 {
-    let start = Instant::now();
+    let start = spent();
     (0..rounds).for_each(|_| {
         black_box(work());
     });
-    start.elapsed().as_secs_f64() * 1e6 / f64::from(rounds)
+    (spent() - start).as_secs_f64() * 1e6 / f64::from(rounds)
+}
+
+/// One line that a person reads and `bench.mjs` too.
+fn figure(what: &str, microseconds: f64) {
+    println!("{what}: {microseconds:.1} us");
 }
 
 fn main() {
-    let people: Vec<(DeviceKeys, Puk)> = (1..=8).map(person).collect();
-    let (author, puk) = &people[0];
+    let people: Vec<(DeviceKeys, Puk)> = (1..=READERS as u8).map(person).collect();
+    println!("notes of {NOTE_BYTES} bytes, CPU time of one thread");
+    sealing(&people);
+    opening(&people);
+    unlocking(&people[0].0);
+}
+
+fn sealing(people: &[(DeviceKeys, Puk)]) {
     let readers: Vec<Reader> = people.iter().map(|(_, puk)| puk.reader()).collect();
-    let items = ItemsKey::generate(puk, &mut OsEntropy).unwrap();
-    let place = RecordPlace {
-        kind: RecordKind::Note,
-        hub: HubId::from_bytes([1; 16]),
-        record: RecordId::from_bytes([2; 16]),
+    let (author, text) = (RecordWriter::person(&people[0].0), [b'n'; NOTE_BYTES]);
+    let seal = |count: usize| {
+        measured(ROUNDS, || {
+            author
+                .seal(PLACE, &text, &readers[..count], &mut OsEntropy)
+                .unwrap()
+        })
     };
+    let (one, all) = (seal(1), seal(READERS));
+    figure("seal a note for one reader", one);
+    figure(
+        "seal it for one reader more",
+        (all - one) / (READERS - 1) as f64,
+    );
+}
+
+fn opening(people: &[(DeviceKeys, Puk)]) {
+    let (author, puk) = &people[0];
+    let items = ItemsKey::generate(puk, &mut OsEntropy).unwrap();
     let allowed: BTreeSet<UserId> = people.iter().map(|(keys, _)| keys.user()).collect();
     let expected = Expected {
-        place,
+        place: PLACE,
         at_least: Position::START,
         author: RecordAuthor::Person(KnownDevice {
             user: author.user(),
@@ -58,40 +104,44 @@ fn main() {
         manifest_signers: &[],
         allowed_readers: &allowed,
     };
-    let text = vec![b'n'; NOTE_BYTES];
-    let writer = RecordWriter::person(author);
-    println!("notes of {NOTE_BYTES} bytes, one thread");
-    for count in [1, 4, 8] {
-        let seal = || {
-            writer
-                .seal(place, &text, &readers[..count], &mut OsEntropy)
-                .unwrap()
-        };
-        println!("seal, {count} readers: {:.0} us", measured(ROUNDS, seal));
-    }
     let secret = puk.reader_key();
+    let own = RecordWriter::person(author);
     let keys = [
         (
-            "per-user key",
+            "verify and open a note of somebody else",
+            own,
             OpeningKey::PerUserKey {
                 user: puk.user(),
                 generation: puk.generation(),
                 secret: &secret,
             },
         ),
-        ("items key", OpeningKey::ItemsKey(&items)),
+        (
+            "verify and open a note of one's own",
+            own.with_items_key(&items),
+            OpeningKey::ItemsKey(&items),
+        ),
     ];
-    for (name, key) in &keys {
-        let writer = match key {
-            OpeningKey::ItemsKey(items) => writer.with_items_key(items),
-            OpeningKey::PerUserKey { .. } => writer,
-        };
-        let note = writer
-            .seal(place, &text, &readers[..4], &mut OsEntropy)
-            .unwrap();
-        let open = || note.open(key, &expected).unwrap();
-        let each = measured(NOTES, open);
-        let all = each * f64::from(NOTES) / 1e6;
-        println!("verify and open, {name}: {each:.0} us; {NOTES} notes: {all:.2} s");
+    for (what, writer, key) in &keys {
+        let readers = [puk.reader(), people[1].1.reader()];
+        let text = [b'n'; NOTE_BYTES];
+        let note = writer.seal(PLACE, &text, &readers, &mut OsEntropy).unwrap();
+        figure(what, measured(NOTES, || note.open(key, &expected).unwrap()));
     }
+}
+
+fn unlocking(keys: &DeviceKeys) {
+    let share = Share::from_bytes(&[7; 32]);
+    let passcode = ChosenPasscode::new("493027").unwrap();
+    let shares = Shares::with_device(share.clone());
+    let id = VaultId::generate(&mut OsEntropy).unwrap();
+    let seed = [keys.device().as_bytes()[0]; DeviceKeys::SEED_BYTES];
+    let sealed = Vault::seal(id, &seed, &passcode, &shares, &mut OsEntropy).unwrap();
+    let unlock = || {
+        let attempt = sealed
+            .vault
+            .attempt(&Passcode::entered("493027"), Some(&share), None);
+        attempt.unwrap().unlock(None).unwrap()
+    };
+    figure("unlock a vault", measured(5, unlock));
 }

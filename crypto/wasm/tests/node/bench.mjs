@@ -1,35 +1,90 @@
-// What the panel waits for: `node crypto/wasm/tests/node/bench.mjs` after scripts/build-wasm.
+// What the panel waits for, beside the native build and beside another
+// implementation (npm @hpke/core), all in one run:
+// `node crypto/wasm/tests/node/bench.mjs` after scripts/build-wasm.
+// CPU time of the whole process; nothing here can fail for being slow.
+import { execFileSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
 import { bytes, knowing, load, person } from './load.mjs';
 
-const NOTES = 1000;
-const { crypto, memory } = await load('web');
-const share = new Uint8Array(32).fill(7);
-
-function timed(what, work) {
-  const start = performance.now();
-  const result = work();
-  console.log(`${what}: ${(performance.now() - start).toFixed(0)} ms`);
-  return result;
-}
-
-const [ana, ben] = [person(crypto), person(crypto)];
-const people = knowing(crypto, ana, ben);
-const readers = [ana.user, ben.user];
-const { vault } = timed('seal a vault', () => ana.sealVault('493027', share, false));
-for (const round of ['first', 'second', 'third']) {
-  timed(`unlock a vault, ${round} time`, () =>
-    new crypto.Unlocking(vault, '493027', share).finish(undefined, ana.user, ana.device));
-}
+const NOTES = 10_000;
+const DISTINCT = 500;
+const ROUNDS = 300;
+const READERS = 8;
 const note = bytes('n'.repeat(2048));
-const notes = timed(`seal ${NOTES} notes of 2 KiB for two`, () =>
-  Array.from({ length: NOTES }, () => {
+
+// Microseconds of CPU for one round, on average.
+async function measured(rounds, work) {
+  const start = process.cpuUsage();
+  for (let round = 0; round < rounds; round++) await work(round);
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / rounds;
+}
+
+function native() {
+  const output = execFileSync('cargo', ['bench', '-q', '--locked', '-p', 'crypto', '--bench', 'records']).toString();
+  return Object.fromEntries([...output.matchAll(/^(.+): ([\d.]+) us$/gm)].map(([, what, us]) => [what, Number(us)]));
+}
+
+async function panel() {
+  const { crypto, memory } = await load('web');
+  const people = Array.from({ length: READERS }, () => person(crypto));
+  const [ana, ben] = people;
+  const known = knowing(crypto, ...people);
+  const seal = (readers) => {
     const place = new crypto.Place('note', crypto.newHubId(), crypto.newRecordId());
-    const { record } = ana.sealNote(place, note, readers, people);
-    return { record, expected: new crypto.Expectation(place, ana.user, readers) };
-  }));
-const open = (session) => () => {
-  for (const { record, expected } of notes) session.openNote(record, expected, people).free();
-};
-timed(`open ${NOTES} notes, own items key`, open(ana));
-timed(`open ${NOTES} notes, another's HPKE wrap`, open(ben));
-console.log(`memory: ${(memory.buffer.byteLength / 2 ** 20).toFixed(0)} MiB`);
+    const { record } = ana.sealNote(place, note, readers, known);
+    return { record, expected: new crypto.Expectation(place, ana.user, [ana.user, ...readers]) };
+  };
+  const others = people.slice(1).map(({ user }) => user);
+  const figures = {};
+  // The author is a reader too, by a key of their own that costs next to nothing.
+  const one = await measured(ROUNDS, () => seal(others.slice(0, 1)));
+  const all = await measured(ROUNDS, () => seal(others));
+  figures['seal a note for one reader'] = one;
+  figures['seal it for one reader more'] = (all - one) / (others.length - 1);
+  const notes = Array.from({ length: DISTINCT }, () => seal(others.slice(0, 1)));
+  const open = (session) => (round) => {
+    const { record, expected } = notes[round % DISTINCT];
+    session.openNote(record, expected, known).free();
+  };
+  figures['verify and open a note of somebody else'] = await measured(NOTES, open(ben));
+  figures["verify and open a note of one's own"] = await measured(NOTES, open(ana));
+  const share = new Uint8Array(32).fill(7);
+  const { vault } = ana.sealVault('493027', share, false);
+  figures['unlock a vault'] = await measured(5, () =>
+    new crypto.Unlocking(vault, '493027', share).finish(undefined, ana.user, ana.device).lock());
+  return { figures, memory: memory.buffer.byteLength };
+}
+
+// One wrap of a key: what each further reader costs, and part of each opening.
+async function other() {
+  const require = createRequire(new URL('../../../tests/node/package.json', import.meta.url));
+  const { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } =
+    await import(pathToFileURL(require.resolve('@hpke/core')));
+  const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes256Gcm() });
+  const pair = await suite.kem.generateKeyPair();
+  const info = new Uint8Array(100);
+  const key = new Uint8Array(32);
+  const seal = () => suite.seal({ recipientPublicKey: pair.publicKey, info }, key);
+  const { enc, ct } = await seal();
+  return {
+    seal: await measured(ROUNDS, seal),
+    open: await measured(ROUNDS, () => suite.open({ recipientKey: pair.privateKey, enc, info }, ct)),
+  };
+}
+
+const [here, there, { figures, memory }] = [await other(), native(), await panel()];
+const row = (...cells) => console.log(`| ${cells.join(' | ')} |`);
+row('CPU time', 'native', 'WebAssembly', 'ratio');
+row('---', '---', '---', '---');
+for (const [what, us] of Object.entries(figures)) {
+  row(what, `${there[what].toFixed(0)} us`, `${us.toFixed(0)} us`, (us / there[what]).toFixed(1));
+}
+const opened = 'verify and open a note of somebody else';
+const all = (us) => `${((us * NOTES) / 1e6).toFixed(2)} s`;
+row(`${NOTES} notes of others`, all(there[opened]), all(figures[opened]), (figures[opened] / there[opened]).toFixed(1));
+const further = 'seal it for one reader more';
+console.log(`\n@hpke/core: one wrap ${here.seal.toFixed(0)} us, opened ${here.open.toFixed(0)} us.`);
+console.log(`A reader more, to one of its wraps: native ${(there[further] / here.seal).toFixed(2)}, WebAssembly ${(figures[further] / here.seal).toFixed(2)}.`);
+console.log(`Memory of the module after the run: ${(memory / 2 ** 20).toFixed(0)} MiB.`);
