@@ -16,6 +16,8 @@ use crate::line::Line;
 use crate::wire::{Answer, Wire};
 
 const SHARE_BYTES: usize = 32;
+/// Names the sealed profile.
+const PROFILE: &str = "profile";
 
 /// A person at their unlocked device.
 pub struct Client {
@@ -57,6 +59,12 @@ impl Fresh {
         let now = fresh.line.now_ms();
         fresh.line.session.begin_sigchain(now)?;
         Ok(fresh)
+    }
+
+    /// What this person is called, sealed for themselves.
+    fn profile(&mut self, name: &str) -> Result<Blob, Failure> {
+        let sealed = self.line.session.seal_draft(PROFILE, name.as_bytes())?;
+        Ok(Blob(sealed))
     }
 
     /// Moves into the folder, and leaves with the server what only it and the PIN together open.
@@ -109,14 +117,15 @@ impl Client {
         server: Server,
         code: &str,
         pin: &str,
-        profile: &[u8],
+        name: &str,
     ) -> Result<Self, Failure> {
-        let fresh = Fresh::person(folder, server)?;
+        let mut fresh = Fresh::person(folder, server)?;
+        let profile = fresh.profile(name)?;
         let Line { session, wire, .. } = &fresh.line;
         let request = BootstrapRequest {
             code: code.to_owned(),
             sigchain: Blob(session.sigchain()?),
-            profile: Blob::from(profile),
+            profile,
             proof: Blob(session.redeem_invite(code, wire.origin())?),
         };
         let welcome = wire.open("/bootstrap", &request)?.json()?;
@@ -131,9 +140,10 @@ impl Client {
         folder: Folder,
         invitation: &Invitation,
         pin: &str,
-        profile: &[u8],
+        name: &str,
     ) -> Result<Self, Failure> {
-        let fresh = Fresh::person(folder, invitation.server.clone())?;
+        let mut fresh = Fresh::person(folder, invitation.server.clone())?;
+        let profile = fresh.profile(name)?;
         let Line { session, wire, .. } = &fresh.line;
         let code = InviteCode {
             code: invitation.code.clone(),
@@ -145,7 +155,7 @@ impl Client {
         }
         let request = InviteRedemption {
             sigchain: Blob(session.sigchain()?),
-            profile: Blob::from(profile),
+            profile,
             proof: Blob(session.redeem_invite(&offer.code, wire.origin())?),
             code: offer.code,
         };

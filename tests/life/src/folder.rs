@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::witness::WitnessAt;
 
 const DEVICE: &str = "device.json";
 const SEEN: &str = "seen.json";
@@ -22,8 +23,8 @@ pub struct Server {
     pub ca_pem: String,
     /// The key of its key-transparency log, as text.
     pub log_key: String,
-    /// The keys of the witnesses of that log. All must confirm it.
-    pub witness_keys: Vec<String>,
+    /// The witnesses of that log. All must confirm it.
+    pub witnesses: Vec<WitnessAt>,
 }
 
 /// What an admin passes on to whom they invite, by a way that they trust.

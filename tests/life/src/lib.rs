@@ -19,6 +19,7 @@ mod people;
 mod record;
 mod voicemail;
 mod wire;
+mod witness;
 
 pub use client::Client;
 pub use devices::NewDevice;
@@ -28,3 +29,4 @@ pub use hub::Hub;
 pub use line::Line;
 pub use record::{Sort, Taken, TakenRevision};
 pub use wire::{Answer, Wire};
+pub use witness::WitnessAt;

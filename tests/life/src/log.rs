@@ -23,8 +23,9 @@ impl Client {
     /// [`Failure::NotBelieved`].
     pub fn check_log(&mut self) -> Result<LogFollower, Failure> {
         let server = &self.device.server;
-        let witnesses = &server.witness_keys;
-        let mut log = LogFollower::new(&server.log_key, witnesses, witnesses.len())?;
+        let witnesses = server.witnesses.iter().map(|witness| witness.key.clone());
+        let witnesses: Vec<String> = witnesses.collect();
+        let mut log = LogFollower::new(&server.log_key, &witnesses, witnesses.len())?;
         if let Some(stored) = &self.seen.checkpoint {
             log.resume(stored)?;
         }
@@ -45,6 +46,7 @@ impl Client {
             let newest = newest.checkpoint;
             let newest =
                 newest.ok_or_else(|| Failure::Contradiction("the key log is empty".to_owned()))?;
+            let newest = self.confirmed(newest)?;
             let proof = self.consistency(log.size(), size_of(&newest)?)?;
             match log.accept(&newest, &proof, self.line.now_ms() / 1000, MAX_AGE_S) {
                 Err(refusal) if refusal.code() == Code::Unconfirmed && Instant::now() < until => {
@@ -56,7 +58,7 @@ impl Client {
     }
 
     /// The hashes that lead from one size to the other, one after the other.
-    fn consistency(&mut self, old: u64, new: u64) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn consistency(&mut self, old: u64, new: u64) -> Result<Vec<u8>, Failure> {
         if old == 0 || old >= new {
             return Ok(Vec::new());
         }
@@ -82,7 +84,7 @@ impl Client {
 }
 
 /// The size that a checkpoint names on its second line. Nobody believes it yet.
-fn size_of(checkpoint: &str) -> Result<u64, Failure> {
+pub(crate) fn size_of(checkpoint: &str) -> Result<u64, Failure> {
     let size = checkpoint.lines().nth(1).and_then(|size| size.parse().ok());
     size.ok_or_else(|| Failure::Contradiction("a checkpoint without a size".to_owned()))
 }

@@ -199,10 +199,23 @@ impl Client {
     /// [`Failure`].
     pub fn erase(&mut self, hub: Id, record: Id) -> Result<(), Failure> {
         let newest = self.newest(hub, record)?;
+        self.erase_as_is(hub, record, &newest)
+    }
+
+    /// Orders the erasure of a revision that came from anywhere.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn erase_as_is(
+        &mut self,
+        hub: Id,
+        record: Id,
+        newest: &RecordRevision,
+    ) -> Result<(), Failure> {
         let erasure = self
             .line
             .session
-            .sign_erasure(sealed_in(&newest)?, self.line.now_ms())?;
+            .sign_erasure(sealed_in(newest)?, self.line.now_ms())?;
         let request = RecordErasure {
             erasure: Blob(erasure),
         };
