@@ -1,0 +1,160 @@
+//! A box with a panel, a witness of its key log, and the people around it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crypto::transparency::LogSigner;
+use e2e::binary::centralita;
+use e2e::eventually;
+use e2e::folder::Folder;
+use e2e::hotline::Hotline;
+use e2e::net::Net;
+use e2e::server::Server;
+use life::{Client, Invitation, WitnessAt};
+use protocol::{HubList, Id, Role};
+
+/// Everybody's PIN. It must be found nowhere.
+pub const PIN: &str = "739184-Kerbel";
+const WITHIN: Duration = Duration::from_secs(60);
+/// Characters of the first admin's code, with its dashes.
+const CODE_CHARS: usize = 34;
+const PORT: u16 = 8443;
+
+/// A partner's witness.
+struct Witness {
+    process: Child,
+    key: String,
+    url: String,
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A box with a hotline called `night`.
+pub struct Place {
+    pub net: Net,
+    pub server: Server,
+    witness: Witness,
+    people: Folder,
+}
+
+impl Place {
+    /// Nobody has come in yet; `log_level` is for `RUST_LOG`.
+    pub fn start(log_level: &'static str) -> Self {
+        let net = Net::new();
+        let server = Server::start_logging(&Hotline::new(net, &["ana"]), log_level);
+        let people = Folder::new();
+        let witness = witness(&people, &log_key(&server));
+        Self {
+            net,
+            server,
+            witness,
+            people,
+        }
+    }
+
+    /// What a person is told of the server by somebody whom they trust.
+    pub fn told(&self) -> life::Server {
+        let authority = self.server.data().join("tls/authority.pem");
+        life::Server {
+            origin: format!("https://{}:{PORT}", self.net.server()),
+            ca_pem: eventually("the server's authority", WITHIN, || {
+                std::fs::read_to_string(&authority).ok()
+            }),
+            log_key: log_key(&self.server),
+            witnesses: vec![WitnessAt {
+                key: self.witness.key.clone(),
+                url: Some(self.witness.url.clone()),
+            }],
+        }
+    }
+
+    /// What the server printed for the first admin.
+    pub fn code(&self) -> String {
+        eventually("the code of the first admin", WITHIN, || {
+            let said = self.server.said();
+            let mut lines = said.lines().map(str::trim);
+            let code = lines.find(|line| line.len() == CODE_CHARS && !line.contains(' '));
+            code.map(str::to_owned)
+        })
+    }
+
+    /// An empty folder for a device.
+    pub fn folder(&self, name: &str) -> life::Folder {
+        life::Folder::new(&self.people.join(name)).unwrap()
+    }
+
+    /// The first admin, whose hub has begun.
+    pub fn first_admin(&self, name: &str) -> (Client, Id) {
+        let folder = self.folder(name);
+        let admin = Client::bootstrap(folder, self.told(), &self.code(), PIN, name);
+        let mut admin = admin.unwrap();
+        let hubs: HubList = admin.get("/hubs").unwrap();
+        let hub = hubs.hubs.iter().find(|hub| hub.name == "night").unwrap().id;
+        admin.begin_hub(hub).unwrap();
+        (admin, hub)
+    }
+
+    /// Somebody whom the admin invites; they have come in and were not taken in yet.
+    pub fn invited(&self, invitation: &Invitation, name: &str) -> Client {
+        Client::redeem(self.folder(name), invitation, PIN, name).unwrap()
+    }
+
+    /// A new member in this role.
+    pub fn member(
+        &self,
+        admin: &mut Client,
+        hub: Id,
+        role: Role,
+        number: u16,
+        name: &str,
+    ) -> Client {
+        let invitation = admin.invite(hub, role).unwrap();
+        let member = self.invited(&invitation, name);
+        admin.admit(hub, member.user(), number).unwrap();
+        member
+    }
+}
+
+/// The public key of the log, from the secret one of the box.
+fn log_key(server: &Server) -> String {
+    let file = server.data().join("log.key");
+    let text = eventually("the key of the key log", WITHIN, || {
+        std::fs::read_to_string(&file).ok()
+    });
+    let signer: LogSigner = text.trim().parse().unwrap();
+    signer.key().to_string()
+}
+
+fn witness(folder: &Folder, log_key: &str) -> Witness {
+    let mut process = Command::new(centralita())
+        .arg("--data")
+        .arg(folder.join("partner"))
+        .args(["witness", "--name", "partner.example", "--log", log_key])
+        .args(["--listen", "127.0.0.1:0"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let (mut key, mut url) = (None, None);
+    for line in lines.map_while(Result::ok) {
+        if line.starts_with("partner.example+") {
+            key = Some(line);
+        } else if let Some((_, rest)) = line.split_once("Listens on ") {
+            url = rest.split_once(',').map(|(url, _)| url.to_owned());
+            break;
+        }
+    }
+    Witness {
+        process,
+        key: key.unwrap(),
+        url: url.unwrap(),
+    }
+}
