@@ -12,7 +12,6 @@ use openmls::prelude::{
     BasicCredential, Credential, CredentialWithKey, KeyPackage, MlsMessageBodyIn, MlsMessageIn,
     MlsMessageOut, SignaturePublicKey, StagedWelcome,
 };
-use openmls_traits::OpenMlsProvider;
 use openmls_traits::signatures::{Signer, SignerError};
 use openmls_traits::types::SignatureScheme;
 
