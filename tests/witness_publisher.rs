@@ -99,11 +99,14 @@ impl KeyLog for Server {
     }
 
     async fn keep(&self, size: u64, lines: &str) -> Result<(), String> {
-        let newest = self.published().unwrap();
-        if newest.checkpoint().size == size {
-            self.newest
-                .send_replace(Some(newest.with_cosignatures(lines).unwrap()));
-        }
+        self.newest.send_if_modified(|newest| {
+            let signed = newest.as_mut().unwrap();
+            let asked = signed.checkpoint().size == size;
+            if asked {
+                *signed = signed.with_cosignatures(lines).unwrap();
+            }
+            asked
+        });
         Ok(())
     }
 }

@@ -36,7 +36,8 @@ pub trait KeyLog: Send + Sync + 'static {
     /// log at the size `old`; `None` when the log never had that size.
     fn request(&self, old: u64) -> impl Future<Output = Option<String>> + Send;
 
-    /// Stores what a witness signed about the state of this size.
+    /// Stores what a witness signed about the state of this size. Witnesses answer at the same
+    /// time: the lines of one must not displace those of another.
     ///
     /// # Errors
     /// Why it cannot be stored.
