@@ -35,7 +35,7 @@ pub use context::{RecordContext, RecordKind, RecordPlace};
 pub use erasure::Erasure;
 pub use error::RecordError;
 pub use export::{Export, ExportFacts};
-pub use header::{KnownDevice, RecordAuthor, RecordHeader};
+pub use header::{KnownDevice, RecordAuthor, RecordHeader, VoicemailHash};
 pub use manifest::{MAX_READERS, Manifest};
 pub use pieces::BodyOpener;
 pub use sealed::{Position, RecordFront, SealedRecord};

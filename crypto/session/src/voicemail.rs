@@ -52,9 +52,9 @@ pub struct SignedRecording<'a> {
 pub struct Voicemail(VoicemailReader<Cursor<Arc<[u8]>>>);
 
 impl Voicemail {
-    /// The facts of the recording, in the file itself. The caller of
-    /// [`Session::open_voicemail`] compares hub and recording with what was
-    /// asked for.
+    /// The facts of the recording, in the file itself. Where nothing is signed,
+    /// the caller of [`Session::open_voicemail`] compares hub and recording with
+    /// what was asked for.
     pub fn meta(&self) -> &VoicemailMeta {
         self.0.meta()
     }
@@ -98,18 +98,30 @@ impl Session {
         signed: Option<SignedRecording<'_>>,
     ) -> Result<Voicemail, Refusal> {
         let person = self.opened()?.person()?;
-        if let Some(signed) = signed {
-            check_signed(&file, &signed)?;
+        if let Some(signed) = &signed {
+            check_signed(&file, signed)?;
         }
         let file: Arc<[u8]> = file.into();
         // The newest key is the likeliest.
         for secret in person.readers.values().rev() {
             match VoicemailReader::open(Cursor::new(Arc::clone(&file)), secret) {
                 Err(Error::NotARecipient) => {}
-                opened => return Ok(Voicemail(opened?)),
+                opened => return named(Voicemail(opened?), signed),
             }
         }
         Err(Error::NotARecipient.into())
+    }
+}
+
+/// The names in the file must be those that were asked for.
+fn named(opened: Voicemail, signed: Option<SignedRecording<'_>>) -> Result<Voicemail, Refusal> {
+    let meta = opened.meta();
+    let others = signed.is_some_and(|signed| {
+        meta.hub != signed.hub.to_string() || meta.recording != signed.record.to_string()
+    });
+    match others {
+        true => Err(RecordError::Moved.into()),
+        false => Ok(opened),
     }
 }
 

@@ -232,9 +232,10 @@ fn who_called_is_read_by_whom_the_server_sealed_it_to() {
 #[test]
 fn a_voicemail_is_heard_also_after_the_key_was_rotated() {
     let (mut ana, ben) = (person(), person());
+    let record = RecordId::from_bytes([5; 16]);
     let meta = VoicemailMeta {
-        hub: "night".into(),
-        recording: "1".into(),
+        hub: HUB.to_string(),
+        recording: record.to_string(),
         created_at_ms: NOW_MS,
         sample_rate_hz: 8_000,
     };
@@ -255,7 +256,6 @@ fn a_voicemail_is_heard_also_after_the_key_was_rotated() {
     );
 
     let (key, server) = server();
-    let record = RecordId::from_bytes([5; 16]);
     let header = RecordHeader::of_voicemail(HUB, record, file.as_slice(), server.id, &key);
     let header = header.unwrap().encode();
     let signed = |record| SignedRecording {
@@ -270,6 +270,14 @@ fn a_voicemail_is_heard_also_after_the_key_was_rotated() {
     );
     let other = RecordId::from_bytes([6; 16]);
     let moved = ana.open_voicemail(file.clone(), Some(signed(other)));
+    assert_eq!(code(moved), Code::Moved);
+    let under_another_name =
+        RecordHeader::of_voicemail(HUB, other, file.as_slice(), server.id, &key).unwrap();
+    let signed_as_other = SignedRecording {
+        header: &under_another_name.encode(),
+        ..signed(other)
+    };
+    let moved = ana.open_voicemail(file.clone(), Some(signed_as_other));
     assert_eq!(code(moved), Code::Moved);
     *file.last_mut().unwrap() ^= 1;
     let altered = ana.open_voicemail(file, Some(signed(record)));

@@ -92,13 +92,9 @@ impl RecordHeader {
         server: DeviceId,
         key: &SigningKey,
     ) -> Result<Self, RecordError> {
-        let place = RecordPlace {
-            kind: RecordKind::Voicemail,
-            hub,
-            record,
-        };
-        let context = RecordContext::first(place, None, server);
-        Ok(Self::sign(context, hash_of(file)?, key))
+        let mut grown = VoicemailHash::default();
+        in_pieces(file, |piece| grown.grow(piece))?;
+        Ok(grown.sign(hub, record, server, key))
     }
 
     /// Reads a header that stands by itself, beside a voicemail.
@@ -174,6 +170,36 @@ impl RecordHeader {
     }
 }
 
+/// What the server will sign of a voicemail, while its file grows: the bytes of
+/// the file, in order, and then [`VoicemailHash::sign`].
+#[derive(Debug, Clone, Default)]
+pub struct VoicemailHash(Sha256);
+
+impl VoicemailHash {
+    /// Takes what was appended to the file.
+    pub fn grow(&mut self, appended: &[u8]) {
+        self.0.update(appended);
+    }
+
+    /// Signs the whole file as the server that recorded it. To be kept beside the
+    /// file.
+    pub fn sign(
+        self,
+        hub: HubId,
+        record: RecordId,
+        server: DeviceId,
+        key: &SigningKey,
+    ) -> RecordHeader {
+        let place = RecordPlace {
+            kind: RecordKind::Voicemail,
+            hub,
+            record,
+        };
+        let context = RecordContext::first(place, None, server);
+        RecordHeader::sign(context, self.0.finalize().into(), key)
+    }
+}
+
 /// What is signed. The server's signature at ingest has a purpose of its own:
 /// not even the same key could make it pass for a person's.
 fn signed(context: &RecordContext, body_hash: &[u8; 32]) -> Vec<u8> {
@@ -184,13 +210,18 @@ fn signed(context: &RecordContext, body_hash: &[u8; 32]) -> Vec<u8> {
     }
 }
 
-fn hash_of(mut source: impl Read) -> Result<[u8; 32], RecordError> {
+fn hash_of(source: impl Read) -> Result<[u8; 32], RecordError> {
     let mut hasher = Sha256::new();
+    in_pieces(source, |piece| hasher.update(piece))?;
+    Ok(hasher.finalize().into())
+}
+
+fn in_pieces(mut source: impl Read, mut each: impl FnMut(&[u8])) -> Result<(), RecordError> {
     let mut piece = vec![0; 16 * 1024];
     loop {
         match source.read(&mut piece)? {
-            0 => return Ok(hasher.finalize().into()),
-            count => hasher.update(&piece[..count]),
+            0 => return Ok(()),
+            count => each(&piece[..count]),
         }
     }
 }
