@@ -46,6 +46,17 @@ pub enum Change {
         recording: u64,
         /// Its length.
         length: Duration,
+        /// What the server signed of the whole file.
+        header: Option<Vec<u8>>,
+    },
+    /// Somebody has heard a recording; whoever was first stays.
+    VoicemailHeard {
+        /// The recording.
+        recording: u64,
+        /// Who.
+        by: UserId,
+        /// When.
+        at: Timestamp,
     },
     /// A recording was deleted.
     VoicemailRemoved {
@@ -286,8 +297,16 @@ async fn apply(
         Change::CallStarted(start) => exchange::start_call(db, start).await?,
         Change::CallEnded(end) => exchange::end_call(db, end).await?,
         Change::VoicemailStarted(start) => exchange::start_voicemail(db, start).await?,
-        Change::VoicemailCompleted { recording, length } => {
-            exchange::complete_voicemail(db, *recording, *length).await?;
+        Change::VoicemailCompleted {
+            recording,
+            length,
+            header,
+        } => exchange::complete_voicemail(db, *recording, *length, header.as_deref()).await?,
+        Change::VoicemailHeard { recording, by, at } => {
+            let sql = "UPDATE voicemail SET heard_at = $2, heard_by = $3 \
+                       WHERE recording = $1 AND heard_at IS NULL";
+            let args = args![recording.cast_signed(), at.as_microsecond(), &by.0];
+            db.execute(sql, args).await?;
         }
         Change::VoicemailRemoved { recording } => {
             let sql = "DELETE FROM voicemail WHERE recording = $1";

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::decode::{hash, id, millis, optional_time, small, time, word};
+use crate::decode::{hash, id, millis, optional_fixed, optional_time, small, time, word};
 use crate::engine::{Arg, Engine, Pool, Row, args, open_readers, postgres, sqlite};
 use crate::error::{Place, StoreError};
+use crate::id::UserId;
 use crate::row::{
     BanRow, BindingRow, BreakRow, CallEnd, CallRow, CallStart, Caller, HotlineRow, OutcomeClass,
     RungRow, Transport, VoicemailRow, VoicemailStart,
@@ -322,5 +323,8 @@ fn voicemail(row: &Row) -> Result<VoicemailRow, sqlx::Error> {
         },
         length: length.map(millis),
         complete: complete == 1,
+        header: row.get("header")?,
+        heard_at: optional_time(row, "heard_at")?,
+        heard_by: optional_fixed(row, "heard_by")?.map(UserId),
     })
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::id::UserId;
+
 /// Keyed hash of a caller's number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CallerHash(pub [u8; 32]);
@@ -162,6 +164,12 @@ pub struct VoicemailRow {
     pub length: Option<Duration>,
     /// Whether it was finished in order; otherwise the file may lack its end.
     pub complete: bool,
+    /// What the server signed of the whole file; nothing while it is not complete.
+    pub header: Option<Vec<u8>>,
+    /// When it was first heard.
+    pub heard_at: Option<Timestamp>,
+    /// By whom; nobody when they were erased.
+    pub heard_by: Option<UserId>,
 }
 
 /// How a phone is reached.

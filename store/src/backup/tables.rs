@@ -36,7 +36,6 @@ pub(crate) const TABLES: &[Table] = tables! {
         reason Text, caller_sealed Bytes
     }
     call_rung [2] { call Int, position Int, volunteer Text, rang Int, answered Int }
-    voicemail [1] { recording Int, hub Text, path Text, created_at Int, message Int, complete Int }
     binding [1] {
         id Int, account Text, contact Text, instance Text, reg_id Int, path Text, transport Text,
         local Text, remote Text, call_id Text, cseq Int, expires_at Int, user_agent Text
@@ -46,6 +45,10 @@ pub(crate) const TABLES: &[Table] = tables! {
     volunteer_break [1] { volunteer Text, since Int }
     hub [1] { id Bytes, name Text, created_at Int }
     person [1] { id Bytes, profile Bytes, status Text, super_admin Int, created_at Int }
+    voicemail [1] {
+        recording Int, hub Text, path Text, created_at Int, message Int, complete Int, header Bytes,
+        heard_at Int, heard_by Bytes
+    }
     device [1] { id Bytes, person Bytes, sign_key Bytes, added_at Int, revoked_at Int }
     sigchain_link [2] { person Bytes, seqno Int, body Bytes }
     roster_link [2] { hub Bytes, seqno Int, body Bytes }

@@ -82,6 +82,7 @@ async fn person(
         "DELETE FROM hub_key_wrap WHERE person = $1",
         "DELETE FROM vault_share WHERE person = $1",
         "DELETE FROM voicemail_reader WHERE person = $1",
+        "UPDATE voicemail SET heard_by = NULL WHERE heard_by = $1",
         "DELETE FROM invite WHERE invited_by = $1 AND used_at IS NULL",
     ] {
         db.execute(sql, args![&user.0]).await?;

@@ -79,9 +79,10 @@ pub(super) async fn complete_voicemail(
     db: &mut Transaction,
     recording: u64,
     length: Duration,
+    header: Option<&[u8]>,
 ) -> Result<(), sqlx::Error> {
-    let sql = "UPDATE voicemail SET message = $2, complete = 1 WHERE recording = $1";
-    db.execute(sql, args![recording.cast_signed(), millis(length)])
+    let sql = "UPDATE voicemail SET message = $2, complete = 1, header = $3 WHERE recording = $1";
+    db.execute(sql, args![recording.cast_signed(), millis(length), header])
         .await
         .map(drop)
 }

@@ -27,6 +27,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(2, "0002_vault"),
     migration!(3, "0003_answered"),
     migration!(4, "0004_panel"),
+    migration!(5, "0005_heard"),
 ];
 
 /// The schema that this program writes.

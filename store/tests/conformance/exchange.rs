@@ -67,6 +67,7 @@ pub async fn everything_is_there_after_reopening(database: Database) {
         Change::VoicemailCompleted {
             recording: 2,
             length: Duration::from_millis(12_345),
+            header: Some(b"signed".to_vec()),
         },
         Change::BindingUpserted(Box::new(binding(u64::MAX))),
         Change::BindingUpserted(Box::new(binding(8))),
@@ -129,6 +130,8 @@ pub async fn everything_is_there_after_reopening(database: Database) {
     assert_eq!(voicemails[0].start, voicemail);
     assert_eq!(voicemails[0].length, Some(Duration::from_millis(12_345)));
     assert!(voicemails[0].complete);
+    assert_eq!(voicemails[0].header.as_deref(), Some(&b"signed"[..]));
+    assert_eq!(voicemails[0].heard_at, None);
     assert_eq!(reader.voicemails(Some("sur")).await.unwrap(), []);
     assert_eq!(reader.counter("calls").await.unwrap(), 3);
     assert_eq!(reader.counter("never").await.unwrap(), 0);

@@ -588,6 +588,17 @@ pub async fn a_message_is_for_its_readers(database: Database) {
         "not that of the other hub"
     );
     assert_eq!(admin.voicemails().await.unwrap().len(), 2);
+    for (by, second) in [(ADMIN, 2), (ANA, 3)] {
+        let (recording, at) = (1, at(second));
+        let heard = Change::VoicemailHeard { recording, by, at };
+        store.commit(heard.into()).await.unwrap();
+    }
+    let heard = admin.voicemails().await.unwrap();
+    let heard: Vec<_> = heard
+        .iter()
+        .map(|row| (row.heard_at, row.heard_by))
+        .collect();
+    assert_eq!(heard, [(None, None), (Some(at(2)), Some(ADMIN))]);
     let ana = store.scope(ANA, NORTE).await.unwrap();
     assert!(matches!(
         ana.voicemails().await,
