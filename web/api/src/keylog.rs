@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use crypto::identity::ChainHead;
 use crypto::transparency::{
-    AddCheckpoint, FormatError, Leaf, Log, LogSigner, NoteName, Proof, SignedCheckpoint, Subject,
+    AddCheckpoint, FormatError, Leaf, Log, LogKey, LogSigner, NoteName, Proof, SignedCheckpoint,
+    Subject,
 };
 use store::{Changes, Store, StoreError, VaultChange};
 use tokio::sync::{Mutex, MutexGuard, watch};
@@ -97,6 +98,11 @@ impl KeyLog {
         state.in_doubt = false;
         self.newest.send_replace(Some(checkpoint));
         Ok(())
+    }
+
+    /// What clients pin.
+    pub(crate) fn key(&self) -> &LogKey {
+        self.signer.key()
     }
 
     /// Adds what witnesses signed about the checkpoint of `size`, unless a newer one is out.

@@ -37,6 +37,7 @@ pub use refusal::Refusal;
 pub use route::{Access, RouteFacts};
 pub use shared::{BootstrapError, Shared, WebOptions};
 pub use tls::{Tls, TlsError, TlsSource};
+pub use watch::News;
 
 /// The API as one service, to be put behind a listener. Every request must carry its peer's
 /// address as an extension ([`std::net::SocketAddr`]).

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crypto::transparency::{Leaf, LogSigner, SignedCheckpoint};
 use crypto::{Entropy, EntropyError, OsEntropy};
 use jiff::{SignedDuration, Timestamp};
-use protocol::Topic;
+use protocol::{IngestKeyView, Topic};
 use sha2::{Digest, Sha256};
 use store::{Changes, HubId, LoginChange, SecretHash, Store, StoreError};
 use tokio::sync::{Mutex, watch};
@@ -22,7 +22,7 @@ use crate::passkeys::Passkeys;
 use crate::refusal::Refusal;
 use crate::rooms::Rooms;
 use crate::spent::{GivenOut, SeenOnce};
-use crate::watch::{Ended, Event, Watch};
+use crate::watch::{Ended, Event, News, Watch};
 
 /// Bytes of a token.
 pub(crate) const TOKEN_BYTES: usize = 32;
@@ -56,6 +56,11 @@ pub struct WebOptions {
     pub clock: fn() -> Timestamp,
     /// The folder that the files of messages are below; without it, none are served.
     pub data: Option<PathBuf>,
+    /// The key with which the server signs what it seals as it comes in; nothing where nothing
+    /// comes in.
+    pub ingest: Option<IngestKeyView>,
+    /// The keys of those who are asked to confirm the key log.
+    pub witnesses: Vec<String>,
 }
 
 impl WebOptions {
@@ -63,6 +68,8 @@ impl WebOptions {
     #[must_use]
     pub fn new(origin: impl Into<String>) -> Self {
         Self {
+            ingest: None,
+            witnesses: Vec::new(),
             origin: origin.into(),
             access_lifetime: Duration::from_secs(15 * 60),
             refresh_lifetime: Duration::from_secs(7 * 24 * 60 * 60),
@@ -175,8 +182,14 @@ impl Shared {
         Ok(Some(code))
     }
 
+    /// What changes in hubs from now on, by whomever.
+    #[must_use]
+    pub fn news(&self) -> News {
+        News(self.watch.listen())
+    }
+
     /// Tells the members of a hub that something there is new. To be called after the commit.
-    pub(crate) fn notify(&self, hub: HubId, topic: Topic) {
+    pub fn notify(&self, hub: HubId, topic: Topic) {
         self.watch.tell(Event::Changed(hub, topic));
     }
 

@@ -3,6 +3,7 @@
 use protocol::Topic;
 use store::{DeviceId, HubId, SessionId, UserId};
 use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 
 /// Notices that wait for the slowest feed; a feed that lags more is told that it missed some.
 const MAX_WAITING: usize = 256;
@@ -40,5 +41,22 @@ impl Watch {
 
     pub(crate) fn listen(&self) -> broadcast::Receiver<Event> {
         self.0.subscribe()
+    }
+}
+
+/// What changes in hubs, for the rest of the program.
+pub struct News(pub(crate) broadcast::Receiver<Event>);
+
+impl News {
+    /// Waits for the next change; `Some(None)` when some were missed, `None` at the end.
+    pub async fn next(&mut self) -> Option<Option<(HubId, Topic)>> {
+        loop {
+            match self.0.recv().await {
+                Ok(Event::Changed(hub, topic)) => return Some(Some((hub, topic))),
+                Ok(Event::Ended(_)) => {}
+                Err(RecvError::Lagged(_)) => return Some(None),
+                Err(RecvError::Closed) => return None,
+            }
+        }
     }
 }

@@ -56,6 +56,7 @@ type Line = (&'static str, &'static str, &'static str, &'static str);
 
 const EXPECTED: &[Line] = &[
     // Nobody can be logged in yet.
+    ("GET", "/server", ANYBODY, ""),
     ("POST", "/bootstrap", ANYBODY, "{}"),
     ("POST", "/login", ANYBODY, "{}"),
     ("POST", "/login/challenge", ANYBODY, "{}"),
@@ -197,6 +198,7 @@ const EXPECTED: &[Line] = &[
     ("DELETE", "/hubs/{hub}/bans/{ban}", "a", ""),
     ("GET", "/hubs/{hub}/voicemails", "ar", ""),
     ("GET", "/hubs/{hub}/voicemails/{recording}/bytes", "ar", ""),
+    ("POST", "/hubs/{hub}/voicemails/{recording}/heard", "ar", ""),
     ("DELETE", "/hubs/{hub}/voicemails/{recording}", "as", ""),
     // The trail.
     ("GET", "/hubs/{hub}/audit", "aos", ""),

@@ -2298,6 +2298,55 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hubs/{hub}/voicemails/{recording}/heard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that a message was heard; whoever was first stays
+         * @description Who may: Hub(Permissions(32)). At most 262144 bytes.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    hub: string;
+                    recording: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Refused */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/invites/join": {
         parameters: {
             query?: never;
@@ -3674,6 +3723,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What devices pin of this server
+         * @description Who may: Open. At most 262144 bytes.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ServerFacts"];
+                    };
+                };
+                /** @description Refused */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/logout": {
         parameters: {
             query?: never;
@@ -4697,6 +4794,13 @@ export interface components {
             /** @description The token. */
             token: components["schemas"]["Id"];
         };
+        /** @description The key with which the server signs what it seals (`docs/protocol/record-v1.md`). */
+        IngestKeyView: {
+            /** @description Names the key, where a record names its author's device. */
+            id: components["schemas"]["Id"];
+            /** @description The Ed25519 public key. */
+            key: components["schemas"]["Blob"];
+        };
         /** @description A code of an invitation, as somebody typed it. */
         InviteCode: {
             /** @description The code. */
@@ -5200,6 +5304,16 @@ export interface components {
             /** @description Records that have all of these words: at least one, at most [`MAX_TOKENS_PER_SEARCH`]. */
             tokens: components["schemas"]["IndexToken"][];
         };
+        /** @description What devices pin of this server. Whoever is invited gets it from the inviter, and compares. */
+        ServerFacts: {
+            ingest?: components["schemas"]["IngestKeyView"] | null;
+            /** @description The key of the key-transparency log, as `<name>+<id>+<key>` (c2sp.org/signed-note). */
+            log: string;
+            /** @description Scheme, host, and port unless it is 443: what devices sign when they log in. */
+            origin: string;
+            /** @description The keys of those who are asked to confirm the log, in the same form. */
+            witnesses: string[];
+        };
         /** @description A session. */
         SessionFacts: {
             /**
@@ -5370,6 +5484,13 @@ export interface components {
              * @description When it began.
              */
             created_at_ms: number;
+            header?: components["schemas"]["Blob"] | null;
+            /**
+             * Format: int64
+             * @description Since when it counts as heard.
+             */
+            heard_at_ms?: number | null;
+            heard_by?: components["schemas"]["Id"] | null;
             /**
              * Format: int64
              * @description How long it is, once known.

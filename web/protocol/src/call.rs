@@ -159,6 +159,16 @@ pub struct VoicemailView {
     pub length_ms: Option<u64>,
     /// Whether it was finished in order; otherwise its end may be missing.
     pub complete: bool,
+    /// What the server signed of it (`docs/protocol/record-v1.md`, "What the server seals");
+    /// nothing while it is not complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<Blob>,
+    /// Since when it counts as heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heard_at_ms: Option<u64>,
+    /// Who said so; nothing also when they were erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heard_by: Option<Id>,
     /// Its length as it is sealed, in bytes; nothing when the file is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,

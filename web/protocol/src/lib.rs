@@ -67,8 +67,8 @@ pub use role::{Permission, Role};
 pub use session::{Me, MyHub, SessionFacts, Sessions};
 pub use text::{Blob, Id, NotText};
 pub use transparency::{
-    CheckpointAnswer, ConsistencyQuery, InclusionQuery, LeavesPage, LeavesQuery,
-    MAX_LEAVES_PER_PAGE, ProofAnswer,
+    CheckpointAnswer, ConsistencyQuery, InclusionQuery, IngestKeyView, LeavesPage, LeavesQuery,
+    MAX_LEAVES_PER_PAGE, ProofAnswer, ServerFacts,
 };
 
 pub use vault::{

@@ -3,10 +3,33 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Blob;
+use crate::{Blob, Id};
 
 /// Most entries of the log on a page.
 pub const MAX_LEAVES_PER_PAGE: u32 = 2_000;
+
+/// What devices pin of this server. Whoever is invited gets it from the inviter, and compares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServerFacts {
+    /// Scheme, host, and port unless it is 443: what devices sign when they log in.
+    pub origin: String,
+    /// The key of the key-transparency log, as `<name>+<id>+<key>` (c2sp.org/signed-note).
+    pub log: String,
+    /// The keys of those who are asked to confirm the log, in the same form.
+    pub witnesses: Vec<String>,
+    /// The key with which the server signs what it seals as it comes in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ingest: Option<IngestKeyView>,
+}
+
+/// The key with which the server signs what it seals (`docs/protocol/record-v1.md`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IngestKeyView {
+    /// Names the key, where a record names its author's device.
+    pub id: Id,
+    /// The Ed25519 public key.
+    pub key: Blob,
+}
 
 /// The newest signed head of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

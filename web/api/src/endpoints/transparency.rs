@@ -4,7 +4,7 @@ use axum::http::Method;
 use crypto::transparency::Proof;
 use protocol::{
     Blob, CheckpointAnswer, ConsistencyQuery, InclusionQuery, LeavesPage, LeavesQuery,
-    MAX_LEAVES_PER_PAGE, ProofAnswer,
+    MAX_LEAVES_PER_PAGE, ProofAnswer, ServerFacts,
 };
 
 use crate::call::{Call, Json, Nothing, Query};
@@ -13,6 +13,13 @@ use crate::route::{Access, Routes};
 
 pub(crate) fn routes() -> Routes {
     Routes::default()
+        .add(
+            Method::GET,
+            "/server",
+            Access::Open,
+            "What devices pin of this server",
+            server,
+        )
         .add(
             Method::GET,
             "/transparency/checkpoint",
@@ -41,6 +48,16 @@ pub(crate) fn routes() -> Routes {
             "The proof that the log has only grown",
             consistency,
         )
+}
+
+async fn server(call: Call, _: Nothing) -> Result<Json<ServerFacts>, Refusal> {
+    let options = &call.shared.options;
+    Ok(Json(ServerFacts {
+        origin: options.origin.clone(),
+        log: call.shared.keylog.key().to_string(),
+        witnesses: options.witnesses.clone(),
+        ingest: options.ingest.clone(),
+    }))
 }
 
 async fn checkpoint(call: Call, _: Nothing) -> Result<Json<CheckpointAnswer>, Refusal> {

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use axum::http::Method;
 use bytes::Bytes;
-use protocol::{Blob, BytesQuery, MAX_READ_BYTES, Topic, VoicemailList, VoicemailView};
+use protocol::{Blob, BytesQuery, Id, MAX_READ_BYTES, Topic, VoicemailList, VoicemailView};
 use store::{AuditKind, AuditSubject, Change, Changes, Permissions, VoicemailRow};
 
 use super::call::millis;
@@ -32,6 +32,13 @@ pub(crate) fn routes() -> Routes {
             hear,
             "Bytes of a sealed message; the trail tells of the first",
             bytes,
+        )
+        .add(
+            Method::POST,
+            "/hubs/{hub}/voicemails/{recording}/heard",
+            hear,
+            "Say that a message was heard; whoever was first stays",
+            heard,
         )
         .add(
             Method::DELETE,
@@ -84,6 +91,9 @@ async fn list(call: Call, _: Nothing) -> Result<Json<VoicemailList>, Refusal> {
             created_at_ms: unix_ms(row.start.created_at),
             length_ms: row.length.map(millis),
             complete: row.complete,
+            header: row.header.map(Blob),
+            heard_at_ms: row.heard_at.map(unix_ms),
+            heard_by: row.heard_by.map(|user| Id(user.0)),
             size,
             wrap: wraps
                 .remove(&row.start.recording)
@@ -124,6 +134,18 @@ async fn bytes(call: Call, Query(query): Query<BytesQuery>) -> Result<Raw, Refus
         call.shared.store.commit(Change::from(told).into()).await?;
     }
     Ok(Raw(Bytes::from(piece)))
+}
+
+async fn heard(call: Call, _: Nothing) -> Result<Nothing, Refusal> {
+    let row = found(&call).await?;
+    let change = Change::VoicemailHeard {
+        recording: row.start.recording,
+        by: call.caller()?.user,
+        at: call.now,
+    };
+    call.shared.store.commit(change.into()).await?;
+    call.shared.notify(call.hub()?.id, Topic::Voicemail);
+    Ok(Nothing)
 }
 
 async fn delete(call: Call, _: Nothing) -> Result<Nothing, Refusal> {
