@@ -70,6 +70,8 @@ enum Command {
         /// Where the secret key is written; must not exist yet.
         file: PathBuf,
     },
+    /// Print the public keys of this box: for witnesses, and to compare with what devices know.
+    Keys,
     /// Ban a number at a hub, at once.
     Ban {
         /// The hub.
@@ -162,6 +164,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
         Command::Calls { hub, limit } => listing::calls(data, hub, limit).await?,
         Command::Voicemail { action } => message::run(data, action).await?,
         Command::Keygen { file } => message::keygen(&file)?,
+        Command::Keys => manage::public_keys(data)?,
         Command::Ban { hub, number } => manage::ban(data, hub, number, true).await?,
         Command::Unban { hub, number } => manage::ban(data, hub, number, false).await?,
         Command::Break { volunteer, switch } => {

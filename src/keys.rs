@@ -20,6 +20,7 @@ const CALLER_ID_KEY_FILE: &str = "caller-id.key";
 const INGEST_KEY_FILE: &str = "ingest.key";
 /// The key that signs the key log.
 const LOG_KEY_FILE: &str = "log.key";
+const LOG_KEY_LOSS: &str = "people's devices and witnesses know this key and refuse another one";
 const SEED_BYTES: usize = 32;
 /// More than any key takes.
 const MAX_KEY_FILE_BYTES: u64 = 1_024;
@@ -103,12 +104,37 @@ pub fn existing_caller_id_key(data: &Path) -> Result<Option<CallerIdKey>, KeyFil
 /// # Errors
 /// See [`KeyFileError`]. A key that is there but cannot be used is never replaced.
 pub fn ingest_key(data: &Path) -> Result<IngestKey, KeyFileError> {
+    if let Some(key) = existing_ingest_key(data)? {
+        return Ok(key);
+    }
+    let mut seed = Zeroizing::new([0; SEED_BYTES]);
+    OsEntropy.fill(&mut *seed)?;
+    // Room for all of it from the start: no copy stays behind.
+    let mut text = Zeroizing::new(String::with_capacity(2 * SEED_BYTES));
+    push_hex(&mut text, &*seed);
+    make(&data.join(INGEST_KEY_FILE), &text)?;
+    Ok(IngestKey(SigningKey::from_seed(&seed)))
+}
+
+/// Reads the key that signs what the server seals, 64 hexadecimal digits of its seed; `None`
+/// before the first start.
+///
+/// # Errors
+/// See [`KeyFileError`].
+pub fn existing_ingest_key(data: &Path) -> Result<Option<IngestKey>, KeyFileError> {
+    const LOSS: &str =
+        "with a new key people could no longer tell which callers' numbers this server sealed";
     let path = data.join(INGEST_KEY_FILE);
-    signing_key(
-        &path,
-        "with a new key people could no longer tell which callers' numbers this server sealed",
-    )
-    .map(IngestKey)
+    let Some(text) = read(&path, LOSS)? else {
+        return Ok(None);
+    };
+    let mut seed = Zeroizing::new([0; SEED_BYTES]);
+    decode_hex(text.trim(), &mut seed).ok_or_else(|| KeyFileError::Damaged {
+        path,
+        reason: format!("it does not hold {} hexadecimal digits", 2 * SEED_BYTES),
+        loss: LOSS,
+    })?;
+    Ok(Some(IngestKey(SigningKey::from_seed(&seed))))
 }
 
 /// Reads the key that signs the key log; at the first start it is made, for the log
@@ -117,47 +143,42 @@ pub fn ingest_key(data: &Path) -> Result<IngestKey, KeyFileError> {
 /// # Errors
 /// See [`KeyFileError`]. A key that is there but cannot be used is never replaced.
 pub fn log_signer(data: &Path, realm: &str) -> Result<LogSigner, KeyFileError> {
-    const LOSS: &str = "people's devices and witnesses know this key and refuse another one";
-    let path = data.join(LOG_KEY_FILE);
-    let damaged = |reason: String| KeyFileError::Damaged {
-        path: path.clone(),
-        reason,
-        loss: LOSS,
-    };
-    if let Some(text) = read(&path, LOSS)? {
-        return text
-            .trim()
-            .parse()
-            .map_err(|error: FormatError| damaged(error.to_string()));
+    if let Some(signer) = existing_log_signer(data)? {
+        return Ok(signer);
     }
-    let name = NoteName::new(&format!("{realm}/keys")).map_err(|e| damaged(e.to_string()))?;
+    let path = data.join(LOG_KEY_FILE);
+    let name = NoteName::new(&format!("{realm}/keys"));
+    let name = name.map_err(|error| log_key_damaged(&path, &error))?;
     let signer = LogSigner::new(name, SigningKey::generate_with(&mut OsEntropy)?);
     make(&path, &signer.reveal())?;
     Ok(signer)
 }
 
-/// A key for signatures, as 64 hexadecimal digits of its seed; made when the file is missing.
-fn signing_key(path: &Path, loss: &'static str) -> Result<SigningKey, KeyFileError> {
-    let mut seed = Zeroizing::new([0; SEED_BYTES]);
-    match read(path, loss)? {
-        Some(text) => {
-            decode_hex(text.trim(), &mut seed).ok_or_else(|| KeyFileError::Damaged {
-                path: path.to_path_buf(),
-                reason: format!("it does not hold {} hexadecimal digits", 2 * SEED_BYTES),
-                loss,
-            })?;
-        }
-        None => {
-            OsEntropy.fill(&mut *seed)?;
-            // Room for all of it from the start: no copy stays behind.
-            let mut text = Zeroizing::new(String::with_capacity(2 * SEED_BYTES));
-            for byte in &*seed {
-                let _ = write!(text, "{byte:02x}");
-            }
-            make(path, &text)?;
-        }
+/// Reads the key that signs the key log; `None` before the first start.
+///
+/// # Errors
+/// See [`KeyFileError`].
+pub fn existing_log_signer(data: &Path) -> Result<Option<LogSigner>, KeyFileError> {
+    let path = data.join(LOG_KEY_FILE);
+    let Some(text) = read(&path, LOG_KEY_LOSS)? else {
+        return Ok(None);
+    };
+    let signer = text.trim().parse().map(Some);
+    signer.map_err(|error| log_key_damaged(&path, &error))
+}
+
+fn log_key_damaged(path: &Path, error: &FormatError) -> KeyFileError {
+    KeyFileError::Damaged {
+        path: path.to_path_buf(),
+        reason: error.to_string(),
+        loss: LOG_KEY_LOSS,
     }
-    Ok(SigningKey::from_seed(&seed))
+}
+
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
 }
 
 fn decode_hex(text: &str, bytes: &mut [u8; SEED_BYTES]) -> Option<()> {
@@ -234,6 +255,14 @@ impl IngestKey {
             .split_first_chunk()
             .expect("a public key has 32 bytes");
         DeviceId::from_bytes(*half)
+    }
+
+    /// The public half, in hexadecimal digits.
+    #[must_use]
+    pub fn public_hex(&self) -> String {
+        let mut text = String::new();
+        push_hex(&mut text, self.0.verifying_key().as_bytes());
+        text
     }
 
     /// The key itself.

@@ -132,7 +132,7 @@ pub async fn run(data: &Path, demo_if_empty: bool) -> Result<(), ServeError> {
     }
     let composer = compose::Composer::new(data, Arc::clone(&store))?;
     let config = composer.compose(&hotline).await?;
-    let (keeper, writer) = records::Keeper::start(Arc::clone(&store), Arc::clone(&metrics));
+    let (keeper, kept, writer) = records::Keeper::start(Arc::clone(&store), Arc::clone(&metrics));
     let (orders, inbox) = mpsc::channel(MAX_QUEUED_ORDERS);
     let parts = Parts {
         data: data.to_owned(),
@@ -153,10 +153,11 @@ pub async fn run(data: &Path, demo_if_empty: bool) -> Result<(), ServeError> {
         orders,
         metrics: Arc::clone(&metrics),
         panel_problem,
+        panel: panel.as_ref().map(|panel| Arc::clone(panel.shared())),
     };
-    let people = admin::start(data, parts).map_err(|error| no_control_socket(data, &error))?;
+    let from_panel = admin::start(data, parts).map_err(|error| no_control_socket(data, &error))?;
     if let Some(panel) = &panel {
-        panel.tell(people);
+        panel.connect(from_panel, kept);
     }
     metrics.set_listening();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready for calls");
@@ -258,7 +259,8 @@ async fn put_together(parts: Parts) -> Result<VoiceLoop, ServeError> {
         .await
         .map_err(|(address, error)| ServeError::listen("TCP", address, error))?;
     let (tell_stored, stored) = mpsc::channel(MAX_QUEUED_ORDERS);
-    let (announcer, sinks) = voicemail::start(&data, move |what| {
+    let ingest_key = keys::ingest_key(&data).map_err(ServeError::other)?;
+    let (announcer, sinks) = voicemail::start(&data, ingest_key.clone(), move |what| {
         // The loop is gone only when the process ends.
         let _ = tell_stored.blocking_send(what);
     })
@@ -281,7 +283,6 @@ async fn put_together(parts: Parts) -> Result<VoiceLoop, ServeError> {
     let first_call = CallId(store.allocate_call_ids(CALL_IDS_PER_START).await?);
     let key = keys::caller_id_key(&data).map_err(ServeError::other)?;
     let hasher = Box::new(keys::KeyedHasher::new(key));
-    let ingest_key = keys::ingest_key(&data).map_err(ServeError::other)?;
     let mut router = Router::new(config.router, hasher, first_call, now);
     router.set_wall_clock(Timestamp::now(), now);
     router.set_max_calls(config.max_calls);

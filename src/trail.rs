@@ -1,12 +1,15 @@
-//! What the audit trail tells of commands on the machine itself. Who gives them is nobody whom it
-//! could name.
+//! What the audit trail tells of commands on the machine itself, and what becomes of it with time.
+//! Who gives commands is nobody whom it could name.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::{AuditChain, AuditEntry, AuditKind, AuditSubject, HubId, Store, StoreError};
 
 use crate::hotline::Hotline;
+
+const HOURS_PER_DAY: i64 = 24;
 
 /// The entry for a ban or its end. The number's hash stays out of the trail: it would outlive
 /// the erasure of the caller.
@@ -45,6 +48,33 @@ pub async fn of_break(
     };
     let subject = person.map_or(AuditSubject::Whole, AuditSubject::User);
     Ok(entries(hubs.map(|hub| hub.id), kind, subject))
+}
+
+/// What is done once a day: entries older than so many days go, and the heads of what has grown
+/// are entered into the key log, so that nobody rewrites them unseen.
+pub async fn keep_house(
+    store: Arc<Store>,
+    panel: Option<Arc<web_api::Shared>>,
+    audit_days: Option<u32>,
+) {
+    let now = Timestamp::now();
+    let age = |days| SignedDuration::from_hours(HOURS_PER_DAY * i64::from(days));
+    // A clock that stands before the age of the entries lets none of them go.
+    if let Some(before) = audit_days.and_then(|days| now.checked_sub(age(days)).ok()) {
+        match store.expire_audits(before, now).await {
+            Ok(expired) if expired.is_empty() => {}
+            Ok(expired) => {
+                let entries: u64 = expired.iter().map(|(_, count)| count).sum();
+                tracing::info!(entries, "old entries of the audit trails have expired");
+            }
+            Err(error) => tracing::error!(%error, "old entries of the audit trails stay"),
+        }
+    }
+    if let Some(panel) = panel
+        && let Err(error) = panel.publish_audit_heads().await
+    {
+        tracing::error!(?error, "the audit trails are not in the key log yet");
+    }
 }
 
 /// The hubs whose shifts or fallback name the volunteer.

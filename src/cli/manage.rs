@@ -52,6 +52,23 @@ pub(super) async fn apply(data: &Path, file: &Path, dry_run: bool) -> Result<(),
     Ok(())
 }
 
+/// `centralita keys`: what others pin of this box.
+pub(super) fn public_keys(data: &Path) -> Result<(), String> {
+    let log = keys::existing_log_signer(data).map_err(|error| error.to_string())?;
+    let ingest = keys::existing_ingest_key(data).map_err(|error| error.to_string())?;
+    let (Some(log), Some(ingest)) = (log, ingest) else {
+        return Err(format!(
+            "there are no keys in {} yet: `centralita serve` makes them at its first start",
+            data.display()
+        ));
+    };
+    say("The key log, for witnesses (`centralita witness --log KEY`) and devices:");
+    say(format_args!("  {}", log.key()));
+    say("What the server seals is signed with the Ed25519 key:");
+    say(format_args!("  {}", ingest.public_hex()));
+    Ok(())
+}
+
 /// Makes the prompts ahead, so that a recording that cannot be played is refused with its line.
 fn make_prompts(data: &Path, read: &hotline::Read) -> Result<(), String> {
     let workshop = Workshop::new(&serve::prompt_cache(data), OnFailure::Refuse)

@@ -5,7 +5,9 @@ use std::fmt::{self, Display};
 
 use routing::PromptKind;
 
-use super::model::{Hotline, Hub, Network, PromptSource, Shift, Trunk, Volunteer, Web, Weekday};
+use super::model::{
+    Hotline, Hub, Limits, Network, PromptSource, Shift, Trunk, Volunteer, Web, Weekday,
+};
 
 /// What happens to a thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +52,8 @@ pub fn diff(old: Option<&Hotline>, new: &Hotline) -> Vec<Change> {
             limits.value("calls", &old.limits.calls, &new.limits.calls);
             let (old_s, new_s) = (old.limits.media_timeout_s, new.limits.media_timeout_s);
             limits.value("media_timeout", &old_s, &new_s);
+            let days = |limits: &Limits| limits.audit_days.unwrap_or(0);
+            limits.value("audit_days", &days(&old.limits), &days(&new.limits));
             lines.changed("limits", limits);
             lines.changed("web", web(&old.web, &new.web));
         }
@@ -194,6 +198,10 @@ fn web(old: &Web, new: &Web) -> Fields {
             None => "the server's own".to_owned(),
         },
     );
+    fields.shown("witnesses", &old.witnesses, &new.witnesses, |witnesses| {
+        let names = witnesses.iter().map(|one| one.key.name().to_string());
+        format!("[{}]", names.collect::<Vec<_>>().join(", "))
+    });
     fields
 }
 

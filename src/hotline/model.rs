@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sip::digest::Algorithm;
 
 use super::secret::{Number, ReaderKey, Secret, Zone};
+use crate::witness::publish::WitnessAddress;
 
 /// A checked hotline file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +127,18 @@ pub struct Limits {
     pub calls: u32,
     /// A party that sends no audio for this long, though it should, is gone; seconds.
     pub media_timeout_s: u32,
+    /// Entries of the audit trails that are older than so many days expire; `None` for never.
+    #[serde(default = "Limits::default_audit_days")]
+    pub audit_days: Option<u32>,
+}
+
+impl Limits {
+    /// Unless the file says otherwise (X4-32).
+    pub const AUDIT_DAYS: u32 = 90;
+
+    fn default_audit_days() -> Option<u32> {
+        Some(Self::AUDIT_DAYS)
+    }
 }
 
 /// The web server for volunteers and admins.
@@ -138,6 +151,9 @@ pub struct Web {
     pub origin: Option<String>,
     /// The certificate to show; `None` for one by the server's own authority.
     pub certificate: Option<Certificate>,
+    /// Who is asked to confirm the key log.
+    #[serde(default)]
+    pub witnesses: Vec<WitnessAddress>,
 }
 
 /// A certificate that somebody else keeps up to date.
@@ -174,6 +190,7 @@ impl Default for Web {
             listen: Some(SocketAddr::new(here, Self::DEFAULT_PORT)),
             origin: None,
             certificate: None,
+            witnesses: Vec::new(),
         }
     }
 }

@@ -113,7 +113,7 @@ fn every_mistake_has_its_line_and_a_sentence() {
             "[limits]",
             "[limits]\ncolour = 1",
             "colour",
-            "Known are: calls, media_timeout.",
+            "Known are: audit_days, calls, media_timeout.",
         ),
         (
             "# listen = \"127.0.0.1:8443\"",
@@ -573,4 +573,49 @@ fn a_stored_hotline_without_a_web_section_gets_the_default() {
     assert!(stored.as_object_mut().unwrap().remove("web").is_some());
     let read = Hotline::from_canonical(&stored.to_string()).unwrap();
     assert!(read == hotline);
+}
+
+#[test]
+fn the_trail_is_kept_for_ninety_days_or_as_the_file_says() {
+    let days = |line: &str| {
+        let text = example().replacen("[limits]\n", &format!("[limits]\n{line}\n"), 1);
+        parsed(&text).limits.audit_days
+    };
+    assert_eq!(days(""), Some(90));
+    assert_eq!(days("audit_days = 7"), Some(7));
+    assert_eq!(days("audit_days = 0"), None);
+    // A hotline that was applied before there was a limit.
+    let hotline = parsed(&example());
+    let mut stored: serde_json::Value = serde_json::from_str(&hotline.to_canonical()).unwrap();
+    let limits = stored["limits"].as_object_mut().unwrap();
+    assert!(limits.remove("audit_days").is_some());
+    let read = Hotline::from_canonical(&stored.to_string()).unwrap();
+    assert_eq!(read.limits.audit_days, Some(90));
+}
+
+#[test]
+fn witnesses_are_named_once_each_with_key_and_address() {
+    let name = crypto::transparency::NoteName::new("partner.example").unwrap();
+    let key = crypto::SigningKey::from_seed(&[1; 32]);
+    let key = crypto::transparency::WitnessSigner::new(name, key)
+        .key()
+        .to_string();
+    let with = |line: &str| {
+        let text = example().replacen("[web]\n", &format!("[web]\n{line}\n"), 1);
+        parse(&text, Path::new("hotline.toml"))
+    };
+    let good = format!("{key} https://witness.partner.example");
+    let read = with(&format!("witnesses = [\"{good}\"]")).unwrap().hotline;
+    assert_eq!(String::from(read.web.witnesses[0].clone()), good);
+    let again = Hotline::from_canonical(&read.to_canonical()).unwrap();
+    assert!(again == read);
+    for (list, sentence) in [
+        (format!("[\"{key}\"]"), "a space, and its address"),
+        (format!("[\"{good}\", \"{good}\"]"), "named twice"),
+    ] {
+        let refused = with(&format!("witnesses = {list}"))
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains(sentence), "{refused}");
+    }
 }

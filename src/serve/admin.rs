@@ -2,11 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use store::{AuditEntry, AuditKind, BanRow, CallerHash, Change, Changes, Store, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::compose::Composer;
 use super::metrics::Metrics;
@@ -20,6 +20,7 @@ use crate::{applied, trail};
 
 /// Requests that wait for their turn.
 const MAX_QUEUED_REQUESTS: usize = 16;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the admin task is made of.
 pub struct Parts {
@@ -35,6 +36,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Why the panel is not served.
     pub panel_problem: Option<String>,
+    /// What the panel has, where it is served.
+    pub panel: Option<Arc<web_api::Shared>>,
 }
 
 struct Admin {
@@ -44,21 +47,28 @@ struct Admin {
     orders: mpsc::Sender<Order>,
     metrics: Arc<Metrics>,
     panel_problem: Option<String>,
+    panel: Option<Arc<web_api::Shared>>,
     started: Instant,
     /// When the hotline came into force.
     configured_at: Instant,
 }
 
-/// To be told when a sigchain, a roster or a phone account has changed: whom what comes in is
-/// for is then read anew.
-#[derive(Clone, Debug)]
-pub struct PeopleChanged(mpsc::Sender<()>);
+/// To be told what was changed in the panel. Several changes at once count as one.
+#[derive(Clone, Debug, Default)]
+pub struct FromPanel {
+    people: Arc<Notify>,
+    bans: Arc<Notify>,
+}
 
-impl PeopleChanged {
-    /// Says so. Several at once count as one.
-    pub fn tell(&self) {
-        // A full queue means that it will be read anew anyway.
-        let _ = self.0.try_send(());
+impl FromPanel {
+    /// A sigchain, a roster or a phone account: whom what comes in is for is read anew.
+    pub fn people_changed(&self) {
+        self.people.notify_one();
+    }
+
+    /// Banned numbers: the router is configured anew.
+    pub fn bans_changed(&self) {
+        self.bans.notify_one();
     }
 }
 
@@ -66,9 +76,10 @@ impl PeopleChanged {
 ///
 /// # Errors
 /// The socket cannot be made.
-pub fn start(data: &Path, parts: Parts) -> std::io::Result<PeopleChanged> {
+pub fn start(data: &Path, parts: Parts) -> std::io::Result<FromPanel> {
     let (asked, mut requests) = mpsc::channel::<Asked>(MAX_QUEUED_REQUESTS);
-    let (tell, mut changed) = mpsc::channel(1);
+    let from_panel = FromPanel::default();
+    let FromPanel { people, bans } = from_panel.clone();
     control::listen(data, asked)?;
     let started = Instant::now();
     let mut admin = Admin {
@@ -78,10 +89,12 @@ pub fn start(data: &Path, parts: Parts) -> std::io::Result<PeopleChanged> {
         orders: parts.orders,
         metrics: parts.metrics,
         panel_problem: parts.panel_problem,
+        panel: parts.panel,
         started,
         configured_at: started,
     };
     tokio::spawn(async move {
+        let mut days = tokio::time::interval(DAY);
         loop {
             tokio::select! {
                 Some(Asked { request, reply }) = requests.recv() => {
@@ -92,12 +105,13 @@ pub fn start(data: &Path, parts: Parts) -> std::io::Result<PeopleChanged> {
                     // Whoever asked may have gone.
                     let _ = reply.send(response);
                 }
-                Some(()) = changed.recv() => admin.people_changed().await,
-                else => return,
+                () = people.notified() => admin.people_changed().await,
+                () = bans.notified() => admin.bans_changed().await,
+                _ = days.tick() => admin.another_day(),
             }
         }
     });
-    Ok(PeopleChanged(tell))
+    Ok(from_panel)
 }
 
 impl Admin {
@@ -185,6 +199,22 @@ impl Admin {
                 tracing::error!(%error, "who may open what comes in could not be read anew");
             }
         }
+    }
+
+    async fn bans_changed(&mut self) {
+        if let Err(error) = self.reconfigure().await {
+            tracing::error!(error, "banned numbers could not be read anew");
+        }
+    }
+
+    /// Nobody waits for it.
+    fn another_day(&self) {
+        let (store, panel) = (Arc::clone(&self.store), self.panel.clone());
+        tokio::spawn(trail::keep_house(
+            store,
+            panel,
+            self.hotline.limits.audit_days,
+        ));
     }
 
     async fn apply(&mut self, canonical: &str) -> Result<Response, String> {
@@ -385,6 +415,7 @@ mod tests {
             orders,
             metrics: Arc::new(Metrics::new()),
             panel_problem: None,
+            panel: None,
         };
         let people = start(&hotline.data, parts).unwrap();
         let founders = [person(1)];
@@ -392,7 +423,7 @@ mod tests {
         hotline
             .keep_roster(&roster(hotline.crypto_hub(), &founders))
             .await;
-        people.tell();
+        people.people_changed();
         let order = tokio::time::timeout(Duration::from_secs(20), inbox.recv());
         let Some(Order::SealTo(ingest)) = order.await.unwrap() else {
             panic!("the voice loop is told whom to seal to");

@@ -27,10 +27,15 @@ impl Ingest {
     /// The trail that tells of what happens at a hub; the installation's for a call to no hub.
     #[must_use]
     pub fn trail(&self, hub: Option<&HubId>) -> AuditChain {
-        let known = hub.and_then(|hub| self.hubs.get(hub));
-        known.map_or(AuditChain::Installation, |readers| {
-            AuditChain::Hub(store::HubId(*readers.hub.as_bytes()))
-        })
+        self.id_of(hub)
+            .map_or(AuditChain::Installation, AuditChain::Hub)
+    }
+
+    /// The hub of this name.
+    #[must_use]
+    pub fn id_of(&self, hub: Option<&HubId>) -> Option<store::HubId> {
+        let readers = self.hubs.get(hub?)?;
+        Some(store::HubId(*readers.hub.as_bytes()))
     }
 }
 

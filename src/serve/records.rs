@@ -1,22 +1,64 @@
 //! Keeps facts: what the router tells becomes rows, in order, without ever holding up a call.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use routing::{CallRecord, CallerTag, Notice, Outcome};
 use store::{
     AuditEntry, AuditKind, AuditSubject, CallEnd, CallStart, Caller, CallerHash, Change, Changes,
-    OutcomeClass, RungRow, Sealed, Store, StoreError, VaultChange, VoicemailStart,
+    HubId, OutcomeClass, RungRow, Sealed, Store, StoreError, VaultChange, VoicemailStart,
 };
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::ingest::Ingest;
 use super::metrics::{Metrics, fail_name, outcome_names};
 use super::voicemail;
 
-/// Changes that are kept together: something that happened, and what the trail tells of it.
-pub type Fact = Vec<Change>;
+/// Something that happened: changes that are kept together, what the trail tells of it among
+/// them.
+#[derive(Clone, Debug, Default)]
+pub struct Fact {
+    changes: Vec<Change>,
+    tells: Option<(HubId, KeptHere)>,
+}
+
+impl Fact {
+    /// Names what people who look at the hub see change.
+    #[must_use]
+    pub fn telling(self, hub: Option<HubId>, what: KeptHere) -> Self {
+        let tells = hub.map(|hub| (hub, what));
+        Self { tells, ..self }
+    }
+
+    /// Whether there is nothing to keep.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+}
+
+impl<T: IntoIterator<Item = Change>> From<T> for Fact {
+    fn from(changes: T) -> Self {
+        Self {
+            changes: changes.into_iter().collect(),
+            tells: None,
+        }
+    }
+}
+
+/// What was kept, for people who look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeptHere {
+    /// A call: begun, answered or over.
+    Call,
+    /// A message of a caller.
+    Message,
+}
+
+/// Which hubs have something new, as it is kept.
+pub type Kept = mpsc::Receiver<BTreeSet<(HubId, KeptHere)>>;
 
 /// Facts on their way to the database task.
 const MAX_QUEUED_FACTS: usize = 1_024;
@@ -27,6 +69,8 @@ const MAX_BATCH: usize = 256;
 /// How long the first fact of a batch waits for company: a write to the disk costs far more
 /// than a row, and nobody waits for it.
 const GATHER: Duration = Duration::from_millis(50);
+/// News of the database for the panel; what finds no room waits for the next.
+const MAX_QUEUED_NEWS: usize = 16;
 /// Pause before a failed write is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How often a failed write is tried again once the process is stopping.
@@ -41,17 +85,19 @@ pub struct Keeper {
 
 impl Keeper {
     /// Starts the task that writes; it ends after the last fact once the keeper is dropped.
-    pub fn start(store: Arc<Store>, metrics: Arc<Metrics>) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn start(
+        store: Arc<Store>,
+        metrics: Arc<Metrics>,
+    ) -> (Self, Kept, tokio::task::JoinHandle<()>) {
         let (queue, facts) = mpsc::channel(MAX_QUEUED_FACTS);
-        let writer = tokio::spawn(write_all(store, facts, Arc::clone(&metrics)));
-        (
-            Self {
-                waiting: VecDeque::new(),
-                queue,
-                metrics,
-            },
-            writer,
-        )
+        let (tell, kept) = mpsc::channel(MAX_QUEUED_NEWS);
+        let writer = tokio::spawn(write_all(store, facts, tell, Arc::clone(&metrics)));
+        let keeper = Self {
+            waiting: VecDeque::new(),
+            queue,
+            metrics,
+        };
+        (keeper, kept, writer)
     }
 
     /// Keeps one fact.
@@ -112,21 +158,21 @@ pub fn fact_of(
                 call: call.0,
                 sealed,
             });
-            std::iter::once(start)
-                .chain(sealed.map(Change::from))
-                .collect()
+            let changes = std::iter::once(start).chain(sealed.map(Change::from));
+            Fact::from(changes).telling(ingest.id_of(hub.as_ref()), KeptHere::Call)
         }
         Notice::CallAnswered {
             call,
             hub,
             volunteer,
-        } => vec![Change::from(AuditEntry {
+        } => Fact::from([Change::from(AuditEntry {
             chain: ingest.trail(Some(hub)),
             at,
             kind: AuditKind::CallAnswered,
             actor: ingest.people.get(volunteer).copied(),
             subject: AuditSubject::Call(call.0),
-        })],
+        })])
+        .telling(ingest.id_of(Some(hub)), KeptHere::Call),
         Notice::VoicemailStarted { recording, hub, .. } => {
             let start = Change::VoicemailStarted(VoicemailStart {
                 recording: recording.0,
@@ -142,14 +188,16 @@ pub fn fact_of(
                     wrap: None,
                 })
             });
-            std::iter::once(start).chain(readers).collect()
+            let changes = std::iter::once(start).chain(readers);
+            Fact::from(changes).telling(ingest.id_of(Some(hub)), KeptHere::Message)
         }
         Notice::CallEnded(record) => {
             let end = Change::CallEnded(Box::new(end_row(record, at)));
             let told = told_of_the_end(record, ingest, at).map(Change::from);
-            std::iter::once(end).chain(told).collect()
+            let changes = std::iter::once(end).chain(told);
+            Fact::from(changes).telling(ingest.id_of(record.hub.as_ref()), KeptHere::Call)
         }
-        _ => Fact::new(),
+        _ => Fact::default(),
     }
 }
 
@@ -220,8 +268,14 @@ fn end_row(record: &CallRecord, ended_at: jiff::Timestamp) -> CallEnd {
     }
 }
 
-async fn write_all(store: Arc<Store>, mut facts: mpsc::Receiver<Fact>, metrics: Arc<Metrics>) {
+async fn write_all(
+    store: Arc<Store>,
+    mut facts: mpsc::Receiver<Fact>,
+    tell: mpsc::Sender<BTreeSet<(HubId, KeptHere)>>,
+    metrics: Arc<Metrics>,
+) {
     let mut batch = Vec::new();
+    let mut news = BTreeSet::new();
     while facts.recv_many(&mut batch, MAX_BATCH).await > 0 {
         if !facts.is_closed() && batch.len() < MAX_BATCH {
             tokio::time::sleep(GATHER).await;
@@ -247,12 +301,19 @@ async fn write_all(store: Arc<Store>, mut facts: mpsc::Receiver<Fact>, metrics: 
             tracing::info!("facts reach the database again");
         }
         metrics.set_database_ok(true);
-        batch.clear();
+        news.extend(batch.drain(..).filter_map(|fact: Fact| fact.tells));
+        // Nobody listens where no panel is served.
+        if !news.is_empty() && !matches!(tell.try_send(news.clone()), Err(TrySendError::Full(_))) {
+            news.clear();
+        }
     }
 }
 
 async fn commit(store: &Store, batch: &[Fact]) -> Result<(), StoreError> {
-    match store.commit(all(batch.iter().flatten())).await {
+    match store
+        .commit(all(batch.iter().flat_map(|fact| &fact.changes)))
+        .await
+    {
         Err(error) if contradicts(&error) => one_by_one(store, batch).await,
         result => result,
     }
@@ -273,14 +334,14 @@ fn contradicts(error: &StoreError) -> bool {
 /// A contradiction in one fact must not hold up the others, nor, within it, what it tells of.
 async fn one_by_one(store: &Store, batch: &[Fact]) -> Result<(), StoreError> {
     for fact in batch {
-        match store.commit(all(fact)).await {
+        match store.commit(all(&fact.changes)).await {
             Err(error) if contradicts(&error) => {}
             result => {
                 result?;
                 continue;
             }
         }
-        for change in fact {
+        for change in &fact.changes {
             match store.commit(change.clone().into()).await {
                 Err(error) if contradicts(&error) => {
                     tracing::error!(%error, "a fact contradicts an earlier one and is left out");

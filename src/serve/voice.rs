@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crypto::VoicemailMeta;
 use engine::EngineHandle;
 use exchange::{BindingChange, Exchange, ExchangeConfig};
 use jiff::Timestamp;
@@ -22,7 +21,7 @@ use super::callers::CallerSealer;
 use super::datagrams::Datagrams;
 use super::ingest::Ingest;
 use super::metrics::Metrics;
-use super::records::{self, Keeper};
+use super::records::{self, Fact, Keeper, KeptHere};
 use super::streams::Streams;
 use super::{bindings, voicemail};
 
@@ -276,16 +275,16 @@ impl VoiceLoop {
             }
             // Before the engine hears of the recording: its sink looks for the announcement.
             Notice::VoicemailStarted { recording, hub, .. } => {
-                let meta = VoicemailMeta {
-                    hub: hub.to_string(),
-                    recording: format!("{:016x}", recording.0),
-                    created_at_ms: wall_ms(),
-                    sample_rate_hz: RECORDING_RATE_HZ,
-                };
-                let readers = self.ingest.hubs.get(hub);
-                let readers = readers.map(|hub| hub.voicemail.clone());
-                self.announcer
-                    .announce(recording.0, meta, readers.unwrap_or_default());
+                // Every hub of the file is among them.
+                if let Some(readers) = self.ingest.hubs.get(hub) {
+                    self.announcer.announce(voicemail::NewMessage {
+                        recording: recording.0,
+                        hub: readers.hub,
+                        created_at_ms: wall_ms(),
+                        sample_rate_hz: RECORDING_RATE_HZ,
+                        readers: readers.voicemail.clone(),
+                    });
+                }
             }
             Notice::VoicemailDiscarded { recording, .. } => {
                 self.announcer.discard(recording.0);
@@ -314,9 +313,20 @@ impl VoiceLoop {
 
     fn on_stored(&mut self, stored: voicemail::Stored) {
         match stored {
-            voicemail::Stored::Complete { recording, length } => {
-                self.keeper
-                    .keep([Change::VoicemailCompleted { recording, length }]);
+            voicemail::Stored::Complete {
+                recording,
+                hub,
+                length,
+                header,
+            } => {
+                let completed = Change::VoicemailCompleted {
+                    recording,
+                    length,
+                    header: Some(header),
+                };
+                let hub = store::HubId(*hub.as_bytes());
+                let fact = Fact::from([completed]).telling(Some(hub), KeptHere::Message);
+                self.keeper.keep(fact);
             }
             voicemail::Stored::Failed { recording, error } => {
                 tracing::error!(recording, %error, "a message could not be written whole");

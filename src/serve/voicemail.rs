@@ -2,7 +2,8 @@
 //!
 //! The media thread hands audio over a bounded queue; one writer thread seals
 //! it chunk by chunk and appends the ciphertext. Plaintext lives in these two
-//! threads' memory only, for as long as it takes to fill a chunk (0.5 s).
+//! threads' memory only, for as long as it takes to fill a chunk (0.5 s). A
+//! message that is whole is signed, so that nobody's own is taken for it.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -14,10 +15,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use crypto::{OsEntropy, ReaderPublicKey, VoicemailMeta, VoicemailWriter};
+use crypto::record::VoicemailHash;
+use crypto::{HubId, OsEntropy, ReaderPublicKey, RecordId, VoicemailMeta, VoicemailWriter};
 use media::control::RecordingKey;
 use media::record::{RecordSink, RecordSinks, SinkFull};
 use zeroize::Zeroizing;
+
+use crate::keys::IngestKey;
 
 /// Pieces of audio (20 ms each) that may wait for the disk: 20 s for all recordings together.
 const MAX_QUEUED_PIECES: usize = 1_000;
@@ -38,8 +42,12 @@ pub enum Stored {
     Complete {
         /// Which.
         recording: u64,
+        /// Whose people may open it.
+        hub: HubId,
         /// How much of it is audio.
         length: Duration,
+        /// The server's signature over all of the file (`docs/protocol/record-v1.md`).
+        header: Vec<u8>,
     },
     /// The disk did not take it; what is there opens as far as it goes.
     Failed {
@@ -50,11 +58,40 @@ pub enum Stored {
     },
 }
 
+/// A message that is about to be spoken.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// Which.
+    pub recording: u64,
+    /// Whose people may open it.
+    pub hub: HubId,
+    /// When, in milliseconds since 1970.
+    pub created_at_ms: u64,
+    /// How its sound will be sampled.
+    pub sample_rate_hz: u32,
+    /// To whom it is sealed.
+    pub readers: Vec<ReaderPublicKey>,
+}
+
+impl NewMessage {
+    /// The record that the message is.
+    fn record(&self) -> RecordId {
+        RecordId::from_bytes(u128::from(self.recording).to_be_bytes())
+    }
+
+    fn meta(&self) -> VoicemailMeta {
+        VoicemailMeta {
+            hub: self.hub.to_string(),
+            recording: self.record().to_string(),
+            created_at_ms: self.created_at_ms,
+            sample_rate_hz: self.sample_rate_hz,
+        }
+    }
+}
+
 enum Piece {
     Begin {
-        recording: u64,
-        meta: VoicemailMeta,
-        readers: Vec<ReaderPublicKey>,
+        message: NewMessage,
         failed: Arc<AtomicBool>,
     },
     Audio {
@@ -76,17 +113,15 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// Says whose message `recording` will be. The engine's sink for it finds nothing to do without this.
-    pub fn announce(&self, recording: u64, meta: VoicemailMeta, readers: Vec<ReaderPublicKey>) {
+    /// Says whose message it will be. The engine's sink for it finds nothing to do without this.
+    pub fn announce(&self, message: NewMessage) {
         let failed = Arc::new(AtomicBool::new(false));
         self.announced
             .lock()
             .expect("no holder of this lock can panic")
-            .insert(recording, Arc::clone(&failed));
+            .insert(message.recording, Arc::clone(&failed));
         let begin = Piece::Begin {
-            recording,
-            meta,
-            readers,
+            message,
             failed: Arc::clone(&failed),
         };
         if self.queue.try_send(begin).is_err() {
@@ -152,12 +187,13 @@ impl RecordSink for Sink {
     }
 }
 
-/// Starts the writer thread. `stored` is called on it.
+/// Starts the writer thread, which signs with `key`. `stored` is called on it.
 ///
 /// # Errors
 /// The folder cannot be made or takes no files, or the thread cannot be started.
 pub fn start(
     data: &Path,
+    key: IngestKey,
     stored: impl Fn(Stored) + Send + 'static,
 ) -> io::Result<(Announcer, Sinks)> {
     let folder = data.join("voicemail");
@@ -168,7 +204,7 @@ pub fn start(
     let data = data.to_owned();
     std::thread::Builder::new()
         .name("voicemail".into())
-        .spawn(move || write_all(&data, &pieces, &stored))?;
+        .spawn(move || write_all(&data, &key, &pieces, &stored))?;
     Ok((
         Announcer {
             queue: queue.clone(),
@@ -189,42 +225,75 @@ fn take_one_file(folder: &Path) -> io::Result<()> {
     std::fs::remove_file(&probe)
 }
 
+/// A message that is being spoken.
 struct Open {
     file: File,
     writer: VoicemailWriter,
+    written: VoicemailHash,
+    hub: HubId,
+    record: RecordId,
     pcm_bytes: u64,
     bytes_per_s: u64,
     failed: Arc<AtomicBool>,
 }
 
 impl Open {
-    fn length(&self) -> Duration {
-        Duration::from_millis(self.pcm_bytes * 1_000 / self.bytes_per_s.max(1))
+    fn begin(data: &Path, message: &NewMessage, failed: Arc<AtomicBool>) -> io::Result<Self> {
+        let (writer, front) =
+            VoicemailWriter::new(&message.meta(), &message.readers, &mut OsEntropy)
+                .map_err(io::Error::other)?;
+        let path = file_path(data, message.recording);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        let mut open = Self {
+            file,
+            writer,
+            written: VoicemailHash::default(),
+            hub: message.hub,
+            record: message.record(),
+            pcm_bytes: 0,
+            bytes_per_s: u64::from(message.sample_rate_hz) * 2,
+            failed,
+        };
+        open.append(&front)?;
+        // The name must survive a power cut as well.
+        File::open(path.parent().unwrap_or(data))?.sync_all()?;
+        Ok(open)
+    }
+
+    fn push(&mut self, pcm: &[u8]) -> io::Result<()> {
+        self.pcm_bytes += pcm.len() as u64;
+        let sealed = self.writer.push(pcm);
+        self.append(&sealed)
+    }
+
+    /// Its length, and what the server signs of it.
+    fn finish(mut self, key: &IngestKey) -> io::Result<(Duration, Vec<u8>)> {
+        let length = Duration::from_millis(self.pcm_bytes * 1_000 / self.bytes_per_s.max(1));
+        let end = self.writer.finish();
+        append(&mut self.file, &mut self.written, &end)?;
+        let header = self
+            .written
+            .sign(self.hub, self.record, key.id(), key.signing_key());
+        Ok((length, header.encode()))
+    }
+
+    fn append(&mut self, sealed: &[u8]) -> io::Result<()> {
+        append(&mut self.file, &mut self.written, sealed)
     }
 }
 
-fn write_all(data: &Path, pieces: &Receiver<Piece>, stored: &impl Fn(Stored)) {
+fn write_all(data: &Path, key: &IngestKey, pieces: &Receiver<Piece>, stored: &impl Fn(Stored)) {
     let mut open: BTreeMap<u64, Open> = BTreeMap::new();
     while let Ok(piece) = pieces.recv() {
         match piece {
-            Piece::Begin {
-                recording,
-                meta,
-                readers,
-                failed,
-            } => {
-                let bytes_per_s = u64::from(meta.sample_rate_hz) * 2;
-                match begin(data, recording, meta, &readers) {
-                    Ok((file, writer)) => {
-                        let message = Open {
-                            file,
-                            writer,
-                            pcm_bytes: 0,
-                            bytes_per_s,
-                            failed,
-                        };
-                        open.insert(recording, message);
-                    }
+            Piece::Begin { message, failed } => {
+                let recording = message.recording;
+                match Open::begin(data, &message, Arc::clone(&failed)) {
+                    Ok(message) => drop(open.insert(recording, message)),
                     Err(error) => {
                         failed.store(true, Ordering::Relaxed);
                         stored(Stored::Failed { recording, error });
@@ -235,22 +304,24 @@ fn write_all(data: &Path, pieces: &Receiver<Piece>, stored: &impl Fn(Stored)) {
                 let Some(message) = open.get_mut(&recording) else {
                     continue;
                 };
-                message.pcm_bytes += pcm.len() as u64;
-                let sealed = message.writer.push(&pcm);
-                if let Err(error) = append(&mut message.file, &sealed) {
+                if let Err(error) = message.push(&pcm) {
                     message.failed.store(true, Ordering::Relaxed);
                     open.remove(&recording);
                     stored(Stored::Failed { recording, error });
                 }
             }
             Piece::Finish { recording } => {
-                let Some(mut message) = open.remove(&recording) else {
+                let Some(message) = open.remove(&recording) else {
                     continue;
                 };
-                let length = message.length();
-                let sealed = message.writer.finish();
-                stored(match append(&mut message.file, &sealed) {
-                    Ok(()) => Stored::Complete { recording, length },
+                let hub = message.hub;
+                stored(match message.finish(key) {
+                    Ok((length, header)) => Stored::Complete {
+                        recording,
+                        hub,
+                        length,
+                        header,
+                    },
                     Err(error) => Stored::Failed { recording, error },
                 });
             }
@@ -262,30 +333,11 @@ fn write_all(data: &Path, pieces: &Receiver<Piece>, stored: &impl Fn(Stored)) {
     }
 }
 
-fn begin(
-    data: &Path,
-    recording: u64,
-    meta: VoicemailMeta,
-    readers: &[ReaderPublicKey],
-) -> io::Result<(File, VoicemailWriter)> {
-    let (writer, header) =
-        VoicemailWriter::new(&meta, readers, &mut OsEntropy).map_err(io::Error::other)?;
-    let path = file_path(data, recording);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)?;
-    append(&mut file, &header)?;
-    // The name must survive a power cut as well.
-    File::open(path.parent().unwrap_or(data))?.sync_all()?;
-    Ok((file, writer))
-}
-
-fn append(file: &mut File, sealed: &[u8]) -> io::Result<()> {
+fn append(file: &mut File, written: &mut VoicemailHash, sealed: &[u8]) -> io::Result<()> {
     if sealed.is_empty() {
         return Ok(());
     }
+    written.grow(sealed);
     file.write_all(sealed)?;
     file.sync_data()
 }

@@ -6,17 +6,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crypto::transparency::SignedCheckpoint;
 use jiff::Timestamp;
+use protocol::{Blob, Id, IngestKeyView, Topic};
 use store::Store;
 use thiserror::Error;
+use tokio::sync::watch;
 use web_api::{
-    BootstrapError, KeyLogError, ListenError, Serving, Shared, Tls, TlsError, TlsSource,
+    BootstrapError, KeyLogError, ListenError, News, Serving, Shared, Tls, TlsError, TlsSource,
     WebOptions, WebServer,
 };
 
-use super::admin::PeopleChanged;
+use super::admin::FromPanel;
+use super::records::{Kept, KeptHere};
 use crate::hotline::{Certificate, Hotline, Web};
 use crate::keys::{self, KeyFileError};
+use crate::witness::publish::{KeyLog, Publisher, PublisherError, SYSTEM_ROOTS};
 
 /// How long requests may take to finish once the last call is over.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
@@ -36,6 +41,9 @@ pub enum WebError {
     /// The address.
     #[error("{0} ([web] in the hotline file)")]
     Listen(#[from] ListenError),
+    /// The witnesses.
+    #[error("nobody can be asked to confirm the key log: {0}")]
+    Publisher(#[from] PublisherError),
     /// The code for the first admin.
     #[error("no code for the first admin can be made: {0}")]
     Bootstrap(#[from] BootstrapError),
@@ -61,6 +69,7 @@ impl Panel {
         let Web {
             listen,
             certificate,
+            witnesses,
             ..
         } = &hotline.web;
         let (Some(listen), Some(origin)) = (*listen, hotline.web.origin()) else {
@@ -68,10 +77,17 @@ impl Panel {
         };
         let source = tls_source(data, listen, &origin, certificate.as_ref());
         let tls = Tls::open(source, Timestamp::now())?;
+        let ingest = keys::ingest_key(data)?;
         let options = WebOptions {
             data: Some(data.to_owned()),
+            ingest: Some(IngestKeyView {
+                id: Id(*ingest.id().as_bytes()),
+                key: Blob::from(ingest.signing_key().verifying_key().as_bytes().as_slice()),
+            }),
+            witnesses: witnesses.iter().map(|one| one.key.to_string()).collect(),
             ..WebOptions::new(origin.clone())
         };
+        let publisher = Publisher::new(witnesses.clone(), Path::new(SYSTEM_ROOTS))?;
         let signer = keys::log_signer(data, &hotline.network.realm)?;
         let shared = Arc::new(Shared::open(Arc::clone(store), options, signer).await?);
         let router = web_api::service(Arc::clone(&shared));
@@ -82,26 +98,87 @@ impl Panel {
         }
         tracing::info!(%origin, address = %server.address(), "the panel is served");
         let serving = server.start();
+        tokio::spawn(publisher.run(Arc::new(Published(Arc::clone(&shared)))));
         Ok(Some(Self { serving, shared }))
     }
 
-    /// Tells `people` of every change to somebody's keys or memberships: each is entered into
-    /// the key log in the commit that keeps it.
-    pub fn tell(&self, people: PeopleChanged) {
-        let mut checkpoints = self.shared.checkpoints();
-        tokio::spawn(async move {
-            // Requests were served before this.
-            people.tell();
-            while checkpoints.changed().await.is_ok() {
-                people.tell();
-            }
-        });
+    /// What the panel and the exchange share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Tells the exchange of what the panel changes, and the panel of what the exchange keeps.
+    pub fn connect(&self, from_panel: FromPanel, kept: Kept) {
+        let news = self.shared.news();
+        let checkpoints = self.shared.checkpoints();
+        tokio::spawn(tell_of_changes(news, from_panel.clone()));
+        tokio::spawn(tell_of_keys(checkpoints, from_panel));
+        tokio::spawn(tell_of_calls(kept, Arc::clone(&self.shared)));
     }
 
     /// Lets requests finish.
     pub async fn drain(self) {
         if !self.serving.drain(DRAIN_LIMIT).await {
             tracing::warn!("some requests to the panel did not finish in time");
+        }
+    }
+}
+
+/// The key log, for those who confirm it.
+struct Published(Arc<Shared>);
+
+impl KeyLog for Published {
+    fn checkpoints(&self) -> watch::Receiver<Option<SignedCheckpoint>> {
+        self.0.checkpoints()
+    }
+
+    async fn request(&self, old: u64) -> Option<String> {
+        self.0.witness_request(old).await
+    }
+
+    async fn keep(&self, size: u64, lines: &str) -> Result<(), String> {
+        let kept = self.0.add_cosignatures(size, lines).await;
+        kept.map_err(|error| error.to_string())
+    }
+}
+
+/// Every change to somebody's keys or memberships is entered into the key log in the commit that
+/// keeps it.
+async fn tell_of_keys(
+    mut checkpoints: watch::Receiver<Option<SignedCheckpoint>>,
+    from_panel: FromPanel,
+) {
+    // Requests were served before this.
+    from_panel.people_changed();
+    while checkpoints.changed().await.is_ok() {
+        from_panel.people_changed();
+    }
+}
+
+async fn tell_of_changes(mut news: News, from_panel: FromPanel) {
+    from_panel.bans_changed();
+    while let Some(change) = news.next().await {
+        match change.map(|(_, topic)| topic) {
+            Some(Topic::Bans) => from_panel.bans_changed(),
+            // Which volunteer of the file is which person.
+            Some(Topic::Members) => from_panel.people_changed(),
+            Some(_) => {}
+            None => {
+                from_panel.bans_changed();
+                from_panel.people_changed();
+            }
+        }
+    }
+}
+
+async fn tell_of_calls(mut kept: Kept, shared: Arc<Shared>) {
+    let topic = |what| match what {
+        KeptHere::Call => Topic::Calls,
+        KeptHere::Message => Topic::Voicemail,
+    };
+    while let Some(batch) = kept.recv().await {
+        for (hub, what) in batch {
+            shared.notify(hub, topic(what));
         }
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crypto::transparency::{ADD_CHECKPOINT_PATH, AddCheckpoint, SignedCheckpoint, WitnessKey};
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use ureq::Agent;
@@ -45,7 +46,8 @@ pub trait KeyLog: Send + Sync + 'static {
 }
 
 /// A witness that is asked. Its text is `<key> <address>`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct WitnessAddress {
     /// Whose signature counts.
     pub key: WitnessKey,
@@ -68,6 +70,20 @@ impl FromStr for WitnessAddress {
             key: key.parse().map_err(|_| malformed())?,
             url: url.to_owned(),
         })
+    }
+}
+
+impl TryFrom<String> for WitnessAddress {
+    type Error = PublisherError;
+
+    fn try_from(text: String) -> Result<Self, PublisherError> {
+        text.parse()
+    }
+}
+
+impl From<WitnessAddress> for String {
+    fn from(witness: WitnessAddress) -> Self {
+        format!("{} {}", witness.key, witness.url)
     }
 }
 

@@ -16,6 +16,8 @@ const DEFAULT_MAX_CALLS: u32 = 50;
 const MAX_MAX_CALLS: u32 = 1_000;
 /// Long enough for phones that suppress silence, and for a lift.
 const DEFAULT_MEDIA_TIMEOUT_S: u32 = 60;
+/// A hundred years.
+const MAX_AUDIT_DAYS: u32 = 36_500;
 /// A caller, and at least two phones that ring for them.
 const MIN_PAIRS_PER_CALL: u32 = 3;
 
@@ -65,12 +67,15 @@ pub(super) fn limits(root: &mut Section<'_>, network: &Network, p: &mut Problems
     let mut limits = Limits {
         calls: DEFAULT_MAX_CALLS,
         media_timeout_s: DEFAULT_MEDIA_TIMEOUT_S,
+        audit_days: Some(Limits::AUDIT_DAYS),
     };
     let mut place = root.span.clone();
     if let Some(mut section) = root.section("limits", "[limits]", p) {
         limits.calls = section.number("calls", 1..=MAX_MAX_CALLS, DEFAULT_MAX_CALLS, p);
         limits.media_timeout_s =
             section.number("media_timeout", 5..=3_600, DEFAULT_MEDIA_TIMEOUT_S, p);
+        let days = section.number("audit_days", 0..=MAX_AUDIT_DAYS, Limits::AUDIT_DAYS, p);
+        limits.audit_days = (days != 0).then_some(days);
         place = section.span.clone();
         section.finish(p);
     }

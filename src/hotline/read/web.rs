@@ -6,9 +6,12 @@ use std::path::Path;
 use crate::hotline::model::{Certificate, Network, Web};
 use crate::hotline::problem::Problems;
 use crate::hotline::section::{Section, Text};
+use crate::witness::publish::WitnessAddress;
 
 /// Instead of an address: no web server.
 const OFF: &str = "off";
+/// Each state of the key log is carried to each of them.
+const MAX_WITNESSES: usize = 16;
 const SCHEME: &str = "https://";
 /// Most characters of an origin: a host name has at most 253.
 const MAX_ORIGIN_CHARS: usize = 253 + SCHEME.len() + ":65535".len();
@@ -30,6 +33,7 @@ pub(super) fn web(
         web.origin = origin(&text, p);
     }
     web.certificate = certificate(&mut section, folder, p);
+    web.witnesses = witnesses(&section.texts("witnesses", p), p);
     if web.origin.is_none()
         && let Some(listen) = web.listen.filter(|listen| listen.ip().is_unspecified())
     {
@@ -67,6 +71,30 @@ fn listen(text: &Text<'_>, network: &Network, p: &mut Problems) -> Option<Socket
         );
     }
     Some(address)
+}
+
+fn witnesses(texts: &[Text<'_>], p: &mut Problems) -> Vec<WitnessAddress> {
+    let mut witnesses: Vec<WitnessAddress> = Vec::new();
+    for text in texts {
+        match text.value.parse::<WitnessAddress>() {
+            Ok(witness) if witnesses.iter().any(|known| known.key == witness.key) => {
+                p.error(text.span.clone(), "this witness is named twice. Remove one.");
+            }
+            Ok(witness) => witnesses.push(witness),
+            Err(_) => p.error(
+                text.span.clone(),
+                "a witness is its key, which `centralita witness` prints, a space, and its address, \
+                 for example `\"partner.example+0123abcd+A… https://witness.partner.example\"`.",
+            ),
+        }
+    }
+    if let Some(surplus) = texts.get(MAX_WITNESSES) {
+        p.error(
+            surplus.span.clone(),
+            format!("there are more than {MAX_WITNESSES} witnesses. Remove some."),
+        );
+    }
+    witnesses
 }
 
 fn certificate(section: &mut Section<'_>, folder: &Path, p: &mut Problems) -> Option<Certificate> {

@@ -56,7 +56,7 @@ fn ended(outcome: Outcome, voicemail: Option<u64>) -> Notice {
 
 fn told(notice: &Notice) -> Vec<AuditEntry> {
     let facts = fact_of(notice, None, &ingest(Vec::new()), Timestamp::UNIX_EPOCH);
-    let told = facts.into_iter().filter_map(|change| match change {
+    let told = facts.changes.into_iter().filter_map(|change| match change {
         Change::Audited(entry) => Some(entry),
         _ => None,
     });
@@ -111,7 +111,8 @@ async fn a_contradiction_costs_only_the_row_that_contradicts() {
         created_at: Timestamp::UNIX_EPOCH,
     });
     store.commit(Change::from(known).into()).await.unwrap();
-    let (mut keeper, writer) = Keeper::start(Arc::clone(&store), Arc::new(Metrics::new()));
+    let (mut keeper, mut kept, writer) =
+        Keeper::start(Arc::clone(&store), Arc::new(Metrics::new()));
     let secret = crypto::ReaderSecretKey::generate().unwrap();
     let stranger = crypto::identity::Reader {
         user: crypto::UserId::from_bytes([5; 16]),
@@ -132,6 +133,10 @@ async fn a_contradiction_costs_only_the_row_that_contradicts() {
         .await
         .expect("the writer does not try for ever")
         .unwrap();
+
+    // Whoever looks at the hub is told to look again.
+    let seen = [KeptHere::Call, KeptHere::Message].map(|what| (store::HubId(HUB), what));
+    assert_eq!(kept.recv().await, Some(BTreeSet::from(seen)));
 
     let reader = store.reader();
     assert_eq!(reader.voicemails(None).await.unwrap().len(), 1);
