@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 
 /// The `centralita` of this build's profile; built once if need be.
 ///
-/// `CENTRALITA_BIN` names another one, for example an installed one.
+/// `CENTRALITA_BIN` names another one, for example an installed one, or the one that the whole
+/// workspace was built with.
 ///
 /// # Panics
 /// When it does not build.

@@ -36,6 +36,7 @@ pub struct Hotline {
     trunks: String,
     metrics: String,
     limits: String,
+    web: String,
 }
 
 impl Hotline {
@@ -53,6 +54,7 @@ impl Hotline {
             trunks: String::new(),
             metrics: net.metrics().to_string(),
             limits: String::new(),
+            web: String::new(),
         }
         .with("queue_timeout", 30)
         .with("answer_after", 8)
@@ -81,6 +83,13 @@ impl Hotline {
     #[must_use]
     pub fn media_timeout(mut self, seconds: u64) -> Self {
         self.limits = format!("media_timeout = {seconds}\n");
+        self
+    }
+
+    /// With a witness that is asked to confirm the key log: its key, a space, its address.
+    #[must_use]
+    pub fn witness(mut self, witness: &str) -> Self {
+        self.web = format!("witnesses = [\"{witness}\"]\n");
         self
     }
 
@@ -128,7 +137,7 @@ impl Hotline {
         let mut text = format!(
             "[network]\nrealm = \"{REALM}\"\nudp = [\"{0}\"]\ntcp = [\"{0}\"]\n\
              rtp_ports = \"20000-20999\"\nmetrics = \"{1}\"\n\n[limits]\ncalls = 20\n{4}\n\
-             [web]\nlisten = \"{5}\"\n\n\
+             [web]\nlisten = \"{5}\"\n{6}\n\
              [[trunk]]\nname = \"carrier\"\nkind = \"address\"\npeers = [\"{2}\", \"{3}\"]\n",
             self.net.sip(),
             self.metrics,
@@ -136,6 +145,7 @@ impl Hotline {
             self.net.second_trunk(),
             self.limits,
             SocketAddr::new(self.net.server(), 8443),
+            self.web,
         );
         text.push_str(&self.trunks);
         let names: Vec<&str> = self.volunteers.iter().map(|(id, _)| id.as_str()).collect();

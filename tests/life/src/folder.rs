@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use protocol::{Blob, Id, Tokens};
+use protocol::{Blob, Id, IngestKeyView, Tokens};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-use crate::witness::WitnessAt;
 
 const DEVICE: &str = "device.json";
 const SEEN: &str = "seen.json";
@@ -23,8 +22,10 @@ pub struct Server {
     pub ca_pem: String,
     /// The key of its key-transparency log, as text.
     pub log_key: String,
-    /// The witnesses of that log. All must confirm it.
-    pub witnesses: Vec<WitnessAt>,
+    /// The keys of those who confirm that log. All must.
+    pub witnesses: Vec<String>,
+    /// The key with which it signs what it seals.
+    pub ingest: IngestKeyView,
 }
 
 /// What an admin passes on to whom they invite, by a way that they trust.

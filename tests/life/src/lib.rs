@@ -19,7 +19,6 @@ mod people;
 mod record;
 mod voicemail;
 mod wire;
-mod witness;
 
 pub use client::Client;
 pub use devices::NewDevice;
@@ -29,4 +28,3 @@ pub use hub::Hub;
 pub use line::Line;
 pub use record::{Sort, Taken, TakenRevision};
 pub use wire::{Answer, Wire};
-pub use witness::WitnessAt;

@@ -23,9 +23,8 @@ impl Client {
     /// [`Failure::NotBelieved`].
     pub fn check_log(&mut self) -> Result<LogFollower, Failure> {
         let server = &self.device.server;
-        let witnesses = server.witnesses.iter().map(|witness| witness.key.clone());
-        let witnesses: Vec<String> = witnesses.collect();
-        let mut log = LogFollower::new(&server.log_key, &witnesses, witnesses.len())?;
+        let witnesses = &server.witnesses;
+        let mut log = LogFollower::new(&server.log_key, witnesses, witnesses.len())?;
         if let Some(stored) = &self.seen.checkpoint {
             log.resume(stored)?;
         }
@@ -46,7 +45,6 @@ impl Client {
             let newest = newest.checkpoint;
             let newest =
                 newest.ok_or_else(|| Failure::Contradiction("the key log is empty".to_owned()))?;
-            let newest = self.confirmed(newest)?;
             let proof = self.consistency(log.size(), size_of(&newest)?)?;
             match log.accept(&newest, &proof, self.line.now_ms() / 1000, MAX_AGE_S) {
                 Err(refusal) if refusal.code() == Code::Unconfirmed && Instant::now() < until => {

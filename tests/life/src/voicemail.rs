@@ -1,5 +1,7 @@
 //! What callers left.
 
+use crypto::{DeviceId, HubId, RecordId};
+use crypto_session::{ServerKey, SignedRecording};
 use protocol::{Id, MAX_READ_BYTES, VoicemailList, VoicemailView};
 
 use crate::client::Client;
@@ -13,6 +15,16 @@ impl Client {
     pub fn voicemails(&mut self, hub: Id) -> Result<Vec<VoicemailView>, Failure> {
         let list: VoicemailList = self.get(&format!("/hubs/{hub}/voicemails"))?;
         Ok(list.messages)
+    }
+
+    /// Says that a message was heard.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn heard(&mut self, hub: Id, recording: u64) -> Result<(), Failure> {
+        let path = format!("/hubs/{hub}/voicemails/{recording}/heard");
+        self.ask("POST", &path, &[])?.bytes()?;
+        Ok(())
     }
 
     /// The sealed file of a message.
@@ -34,17 +46,26 @@ impl Client {
         }
     }
 
-    /// The sound of a message: s16le, one channel; and its rate in Hz.
+    /// The sound of a message: s16le, one channel; and its rate in Hz. The server must have
+    /// signed it.
     ///
     /// # Errors
     /// [`Failure`].
     pub fn hear(&mut self, hub: Id, recording: u64) -> Result<(Vec<u8>, u32), Failure> {
         let file = self.sealed_voicemail(hub, recording)?;
-        let mut opened = self.line.session.open_voicemail(file, None)?;
-        if opened.meta().recording != recording.to_string() {
-            let lie = "it gave another recording than was asked for";
-            return Err(Failure::Contradiction(lie.to_owned()));
-        }
+        let mut listed = self.voicemails(hub)?.into_iter();
+        let listed = listed.find(|message| message.recording == recording);
+        let header = listed.and_then(|message| message.header);
+        let unsigned = || Failure::Contradiction("a message that nobody signed".to_owned());
+        let header = header.ok_or_else(unsigned)?;
+        let pinned = &self.device.server.ingest;
+        let signed = SignedRecording {
+            header: &header.0,
+            hub: HubId::from_bytes(hub.0),
+            record: RecordId::from_bytes(u128::from(recording).to_be_bytes()),
+            server: ServerKey::new(DeviceId::from_bytes(pinned.id.0), &pinned.key.0)?,
+        };
+        let mut opened = self.line.session.open_voicemail(file, Some(signed))?;
         let mut sound = Vec::new();
         for chunk in 0..opened.chunk_count() {
             sound.extend_from_slice(&opened.chunk(chunk)?);

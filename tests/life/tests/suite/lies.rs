@@ -23,7 +23,6 @@ const FRONT_ENDS_WITHIN: Duration = Duration::from_secs(45);
 const MINUTE_MS: i64 = 60_000;
 
 #[test]
-#[ignore = "was not seen to pass yet"]
 fn whoever_lies_is_refused_with_a_sentence() {
     let place = Place::start("info");
     let (mut admin, hub) = place.first_admin("Ada");
@@ -45,7 +44,6 @@ fn whoever_lies_is_refused_with_a_sentence() {
 }
 
 #[test]
-#[ignore = "was not seen to pass yet"]
 fn whoever_dawdles_or_floods_is_shown_the_door_and_others_are_served() {
     let place = Place::start("info");
     let (mut admin, _) = place.first_admin("Ada");

@@ -4,15 +4,14 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crypto::transparency::LogSigner;
 use e2e::binary::centralita;
 use e2e::eventually;
 use e2e::folder::Folder;
 use e2e::hotline::Hotline;
 use e2e::net::Net;
 use e2e::server::Server;
-use life::{Client, Invitation, WitnessAt};
-use protocol::{HubList, Id, Role};
+use life::{Client, Invitation, Wire};
+use protocol::{API_ROOT, HubList, Id, Role, ServerFacts};
 
 /// Everybody's PIN. It must be found nowhere.
 pub const PIN: &str = "739184-Kerbel";
@@ -47,9 +46,15 @@ impl Place {
     /// Nobody has come in yet; `log_level` is for `RUST_LOG`.
     pub fn start(log_level: &'static str) -> Self {
         let net = Net::new();
-        let server = Server::start_logging(&Hotline::new(net, &["ana"]), log_level);
+        let hotline = Hotline::new(net, &["ana"]);
+        let mut server = Server::start_logging(&hotline, log_level);
         let people = Folder::new();
+        // The partner needs the key that the first start makes.
         let witness = witness(&people, &log_key(&server));
+        server.terminate();
+        assert!(server.wait_exit().success());
+        server.apply(&hotline.witness(&format!("{} {}", witness.key, witness.url)));
+        server.run();
         Self {
             net,
             server,
@@ -61,16 +66,23 @@ impl Place {
     /// What a person is told of the server by somebody whom they trust.
     pub fn told(&self) -> life::Server {
         let authority = self.server.data().join("tls/authority.pem");
+        let origin = format!("https://{}:{PORT}", self.net.server());
+        let ca_pem = eventually("the server's authority", WITHIN, || {
+            std::fs::read_to_string(&authority).ok()
+        });
+        let wire = Wire::new(&origin, &ca_pem).unwrap();
+        let facts = wire.send("GET", &format!("{API_ROOT}/server"), &[], &[]);
+        let facts: ServerFacts = facts.unwrap().json().unwrap();
+        // What the operator reads at the machine is what devices are told.
+        assert_eq!(facts.log, log_key(&self.server));
+        assert_eq!(facts.witnesses, std::slice::from_ref(&self.witness.key));
+        assert_eq!(facts.origin, origin);
         life::Server {
-            origin: format!("https://{}:{PORT}", self.net.server()),
-            ca_pem: eventually("the server's authority", WITHIN, || {
-                std::fs::read_to_string(&authority).ok()
-            }),
-            log_key: log_key(&self.server),
-            witnesses: vec![WitnessAt {
-                key: self.witness.key.clone(),
-                url: Some(self.witness.url.clone()),
-            }],
+            origin,
+            ca_pem,
+            log_key: facts.log,
+            witnesses: facts.witnesses,
+            ingest: facts.ingest.unwrap(),
         }
     }
 
@@ -78,9 +90,10 @@ impl Place {
     pub fn code(&self) -> String {
         eventually("the code of the first admin", WITHIN, || {
             let said = self.server.said();
-            let mut lines = said.lines().map(str::trim);
-            let code = lines.find(|line| line.len() == CODE_CHARS && !line.contains(' '));
-            code.map(str::to_owned)
+            let lines = said.lines().map(str::trim);
+            let mut codes = lines.filter(|line| line.len() == CODE_CHARS && !line.contains(' '));
+            // The box was started twice, and the second code is good.
+            codes.nth(1).map(str::to_owned)
         })
     }
 
@@ -121,14 +134,12 @@ impl Place {
     }
 }
 
-/// The public key of the log, from the secret one of the box.
+/// The public key of the log, as the operator passes it on.
 fn log_key(server: &Server) -> String {
-    let file = server.data().join("log.key");
-    let text = eventually("the key of the key log", WITHIN, || {
-        std::fs::read_to_string(&file).ok()
-    });
-    let signer: LogSigner = text.trim().parse().unwrap();
-    signer.key().to_string()
+    let told = server.say(&["keys"]);
+    let mut lines = told.lines().map(str::trim);
+    let key = lines.find(|line| line.contains("/keys+")).unwrap();
+    key.to_owned()
 }
 
 fn witness(folder: &Folder, log_key: &str) -> Witness {

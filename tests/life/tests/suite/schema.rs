@@ -20,7 +20,6 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
                       response_schema_conformance,ignored_auth,refusals_are_sentences";
 
 #[test]
-#[ignore = "was not seen to pass yet"]
 fn the_api_is_as_it_is_described() {
     let place = Place::start("info");
     let (admin, _) = place.first_admin("Ada");
