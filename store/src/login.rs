@@ -37,6 +37,8 @@ pub struct SessionRow {
     pub refresh: SecretHash,
     /// Until when that one is taken.
     pub refresh_expires_at: Timestamp,
+    /// The key with which the device asks while it is locked: for views only.
+    pub view_key: Option<[u8; 32]>,
 }
 
 /// A passkey (a WebAuthn credential).
@@ -85,6 +87,13 @@ pub enum LoginChange {
         session: SessionId,
         /// When.
         at: Timestamp,
+    },
+    /// A session's device will look with this key while it is locked.
+    SessionViewed {
+        /// Which.
+        session: SessionId,
+        /// The key, in place of one before.
+        view_key: [u8; 32],
     },
     /// Somebody logged out, or was logged out.
     SessionClosed {
@@ -331,6 +340,7 @@ pub(crate) fn session(row: &Row) -> Result<SessionRow, sqlx::Error> {
         access_expires_at: time(row, "access_expires_at")?,
         refresh: SecretHash(fixed(row, "refresh")?),
         refresh_expires_at: time(row, "refresh_expires_at")?,
+        view_key: optional_fixed(row, "view_key")?,
     })
 }
 

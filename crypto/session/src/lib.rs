@@ -12,6 +12,7 @@
 
 mod files;
 mod hotline;
+mod locked_view;
 mod names;
 mod notes;
 mod own_data;
@@ -26,6 +27,7 @@ mod voicemail;
 
 pub use files::{OpeningFile, SealedFile, SealingFile};
 pub use hotline::NewHubKey;
+pub use locked_view::LockedView;
 pub use names::{
     device_named, field_named, hub_named, kind_named, record_named, user_named, visibility_named,
 };

@@ -11,7 +11,7 @@ use crate::encoding::{Cursor, push_vector};
 use crate::entropy::{Entropy, EntropyError};
 use crate::id::DeviceId;
 use crate::label::Label;
-use crate::primitive::{Signature, VerifyingKey};
+use crate::primitive::{Signature, SigningKey, VerifyingKey};
 
 /// The longest origin, in bytes.
 pub const MAX_ORIGIN_BYTES: usize = 255;
@@ -292,14 +292,39 @@ impl RequestFacts {
         now_ms: u64,
         entropy: &mut (impl Entropy + ?Sized),
     ) -> Result<RequestProof, EntropyError> {
+        self.sign_with(keys.device(), keys.signing_key(), now_ms, entropy)
+    }
+
+    /// Signs the request with the key that `device` looks with while it is
+    /// locked, and that it made known while it was not.
+    ///
+    /// # Errors
+    /// [`EntropyError`] when the source fails.
+    pub fn sign_view(
+        &self,
+        device: DeviceId,
+        view_key: &SigningKey,
+        now_ms: u64,
+        entropy: &mut (impl Entropy + ?Sized),
+    ) -> Result<RequestProof, EntropyError> {
+        self.sign_with(device, view_key, now_ms, entropy)
+    }
+
+    fn sign_with(
+        &self,
+        device: DeviceId,
+        key: &SigningKey,
+        now_ms: u64,
+        entropy: &mut (impl Entropy + ?Sized),
+    ) -> Result<RequestProof, EntropyError> {
         let mut nonce = [0; REQUEST_NONCE_BYTES];
         entropy.fill(&mut nonce)?;
-        let bound = self.bound(keys.device(), now_ms, &nonce);
+        let bound = self.bound(device, now_ms, &nonce);
         Ok(RequestProof {
-            device: keys.device(),
+            device,
             time_ms: now_ms,
             nonce,
-            signature: keys.signing_key().sign(&bound),
+            signature: key.sign(&bound),
         })
     }
 

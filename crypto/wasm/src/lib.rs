@@ -12,6 +12,7 @@
 mod expectation;
 mod files;
 mod hotline;
+mod locked_view;
 mod log;
 mod pairing;
 mod refused;

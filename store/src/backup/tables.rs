@@ -78,7 +78,7 @@ pub(crate) const TABLES: &[Table] = tables! {
     phone_account [1] { volunteer Text, person Bytes, in_file Int }
     session [1] {
         id Bytes, person Bytes, device Bytes, sign_key Bytes, created_at Int, seen_at Int,
-        access Bytes, access_expires_at Int, refresh Bytes, refresh_expires_at Int
+        access Bytes, access_expires_at Int, refresh Bytes, refresh_expires_at Int, view_key Bytes
     }
     session_spent [1] { refresh Bytes, session Bytes, expires_at Int }
     passkey [1] {

@@ -14,6 +14,7 @@ pub(super) async fn apply(db: &mut Transaction, change: &LoginChange) -> Result<
     match change {
         L::SessionOpened(row) => session::open(db, row).await,
         L::SessionSeen { session, at } => session::seen(db, *session, *at).await,
+        L::SessionViewed { session, view_key } => session::viewed(db, *session, view_key).await,
         L::SessionClosed { session } => session::close(db, *session).await,
         L::SessionsClosed { user, except } => session::close_all(db, *user, *except).await,
         L::SessionsExpired { before } => session::expire(db, *before).await,

@@ -26,6 +26,8 @@ pub struct SessionRefresh {
     pub refresh: SecretHash,
     /// Until when that one is taken.
     pub refresh_expires_at: Timestamp,
+    /// Whether somebody uses the session, rather than looks at a locked device.
+    pub is_use: bool,
 }
 
 /// What came of it.
@@ -104,7 +106,10 @@ async fn renew(
     asked: &SessionRefresh,
 ) -> Result<SessionRow, sqlx::Error> {
     let renewed = SessionRow {
-        seen_at: found.seen_at.max(asked.at),
+        seen_at: match asked.is_use {
+            true => found.seen_at.max(asked.at),
+            false => found.seen_at,
+        },
         access: asked.access,
         access_expires_at: asked.access_expires_at,
         refresh: asked.refresh,
@@ -140,8 +145,8 @@ pub(super) async fn open(db: &mut Transaction, session: &SessionRow) -> Result<(
     let kept = db
         .execute(
             "INSERT INTO session (id, person, device, sign_key, created_at, seen_at, access, \
-             access_expires_at, refresh, refresh_expires_at) \
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 WHERE EXISTS \
+             access_expires_at, refresh, refresh_expires_at, view_key) \
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE EXISTS \
              (SELECT 1 FROM person JOIN device ON device.person = person.id \
              WHERE person.id = $2 AND person.status = 'active' \
              AND device.id = $3 AND device.revoked_at IS NULL) \
@@ -157,7 +162,8 @@ pub(super) async fn open(db: &mut Transaction, session: &SessionRow) -> Result<(
                 &session.access.0,
                 session.access_expires_at.as_microsecond(),
                 &session.refresh.0,
-                session.refresh_expires_at.as_microsecond()
+                session.refresh_expires_at.as_microsecond(),
+                session.view_key.as_ref().map(<[u8; 32]>::as_slice)
             ],
         )
         .await?;
@@ -179,6 +185,16 @@ pub(super) async fn seen(
     let sql = "UPDATE session SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
     db.execute(sql, args![&session.0, at.as_microsecond()])
         .await?;
+    Ok(())
+}
+
+pub(super) async fn viewed(
+    db: &mut Transaction,
+    session: SessionId,
+    view_key: &[u8; 32],
+) -> Result<(), Refused> {
+    let sql = "UPDATE session SET view_key = $2 WHERE id = $1";
+    db.execute(sql, args![&session.0, view_key]).await?;
     Ok(())
 }
 

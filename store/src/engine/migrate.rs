@@ -28,6 +28,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(3, "0003_answered"),
     migration!(4, "0004_panel"),
     migration!(5, "0005_heard"),
+    migration!(6, "0006_view_key"),
 ];
 
 /// The schema that this program writes.

@@ -178,7 +178,7 @@ pub async fn the_copied_tables_are_all_there_are(database: Database) {
         (
             "session",
             "id person device sign_key created_at seen_at access access_expires_at refresh \
-             refresh_expires_at",
+             refresh_expires_at view_key",
         ),
         ("session_spent", "refresh session expires_at"),
     ] {

@@ -18,6 +18,7 @@ fn exchange(shown: SecretHash, next: u8, second: i64) -> SessionRefresh {
         access_expires_at: at(second + 100),
         refresh: SecretHash([next + 1; 32]),
         refresh_expires_at: at(second + 1000),
+        is_use: true,
     }
 }
 
@@ -26,6 +27,12 @@ pub async fn a_session_goes_on_with_new_tokens(database: Database) {
     keep(&store, LoginChange::SessionOpened(session(ANA)))
         .await
         .unwrap();
+    let (id, view_key) = (session(ANA).id, [5; 32]);
+    let viewed = LoginChange::SessionViewed {
+        session: id,
+        view_key,
+    };
+    keep(&store, viewed).await.unwrap();
     let first = exchange(session(ANA).refresh, 200, 90);
     let renewed = store.refresh_session(&first).await.unwrap();
     let expected = SessionRow {
@@ -34,6 +41,7 @@ pub async fn a_session_goes_on_with_new_tokens(database: Database) {
         access_expires_at: at(190),
         refresh: first.refresh,
         refresh_expires_at: at(1090),
+        view_key: Some(view_key),
         ..session(ANA)
     };
     assert_eq!(renewed, Refreshed::Renewed(expected.clone()));
@@ -112,6 +120,22 @@ pub async fn a_token_shown_twice_ends_its_session(database: Database) {
     let after = exchange(session(BEN).refresh, 208, 33);
     let after = store.refresh_session(&after).await.unwrap();
     assert_eq!(after, Refreshed::Refused);
+}
+
+pub async fn looking_at_a_locked_device_is_no_use(database: Database) {
+    let store = settled(&database).await;
+    keep(&store, LoginChange::SessionOpened(session(ANA)))
+        .await
+        .unwrap();
+    let looked = SessionRefresh {
+        is_use: false,
+        ..exchange(session(ANA).refresh, 200, 90)
+    };
+    let Refreshed::Renewed(renewed) = store.refresh_session(&looked).await.unwrap() else {
+        panic!("a locked device stays logged in");
+    };
+    assert_eq!(renewed.seen_at, session(ANA).seen_at);
+    assert_eq!(renewed.access, looked.access);
 }
 
 pub async fn a_device_has_a_limited_number_of_sessions(database: Database) {

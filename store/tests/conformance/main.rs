@@ -63,6 +63,7 @@ on_both_engines! {
     vault::a_message_is_for_its_readers,
     login::a_session_goes_on_with_new_tokens,
     login::a_token_shown_twice_ends_its_session,
+    login::looking_at_a_locked_device_is_no_use,
     login::a_device_has_a_limited_number_of_sessions,
     login::sessions_end_one_by_one_or_all_at_once,
     login::passkeys_are_kept_and_copies_noticed,

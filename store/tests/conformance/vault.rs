@@ -72,6 +72,7 @@ pub fn session(user: UserId) -> SessionRow {
         access_expires_at: at(100),
         refresh: SecretHash([user.0[0] + 100; 32]),
         refresh_expires_at: at(1000),
+        view_key: None,
     }
 }
 

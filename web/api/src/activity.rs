@@ -106,6 +106,7 @@ mod tests {
             access_expires_at: at,
             refresh: SecretHash([6; 32]),
             refresh_expires_at: at,
+            view_key: None,
         }
     }
 

@@ -29,6 +29,8 @@ pub struct Caller {
     pub device: DeviceId,
     /// In which session.
     pub session: SessionId,
+    /// Whether the device is locked, and only looks.
+    pub locked: bool,
     /// What the server keeps of the token.
     pub token: SecretHash,
     /// Whether they run the installation.

@@ -33,11 +33,19 @@ pub(crate) struct Passed {
     pub(crate) body: Bytes,
 }
 
+/// What a route asks of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) access: Access,
+    pub(crate) max_body_bytes: usize,
+    /// Whether a locked device may ask, too.
+    pub(crate) locked: bool,
+}
+
 /// Lets a request through, or not.
 pub(crate) async fn pass(
     shared: Arc<Shared>,
-    access: Access,
-    max_body_bytes: usize,
+    terms: Terms,
     path: &RawPathParams,
     request: Request,
 ) -> Result<Passed, Refusal> {
@@ -46,11 +54,12 @@ pub(crate) async fn pass(
     let peer = request.extensions().get::<SocketAddr>().copied();
     let peer = peer.ok_or_else(|| Refusal::internal("a request without a peer"))?;
     shared.limits.address(peer.ip())?;
+    let access = terms.access;
     if access == Access::Open {
         shared.limits.open(peer.ip())?;
     }
     let (head, body) = request.into_parts();
-    let body = read(body, max_body_bytes).await?;
+    let body = read(body, terms.max_body_bytes).await?;
     let caller = match access {
         Access::Open => None,
         _ => {
@@ -64,7 +73,7 @@ pub(crate) async fn pass(
                 headers: &head.headers,
                 body: &body,
             };
-            Some(identify(&shared, access, &asked, now).await?)
+            Some(identify(&shared, terms, &asked, now).await?)
         }
     };
     let path: Vec<(String, String)> = path
@@ -109,13 +118,13 @@ struct Asked<'a> {
 /// Who asks: the token names the session, and the session's device has signed this request.
 async fn identify(
     shared: &Shared,
-    access: Access,
+    terms: Terms,
     asked: &Asked<'_>,
     now: Timestamp,
 ) -> Result<Caller, Refusal> {
     let token = bearer(asked.headers).ok_or_else(Refusal::login_needed)?;
     let shown = hash(&token);
-    let session = match access {
+    let session = match terms.access {
         Access::Refresh => {
             let session = shared.store.reader().session_of_refresh(shown).await?;
             session.ok_or_else(Refusal::login_needed)?
@@ -126,13 +135,20 @@ async fn identify(
         }
     };
     shared.limits.account(session.user)?;
-    verify(shared, asked, &token, &session, now)?;
-    note_use(shared, &session, now).await?;
+    let signer = verify(shared, asked, &token, &session, now)?;
+    if signer == Signer::View && !terms.locked {
+        return Err(Refusal::new(
+            Code::Locked,
+            "this device is locked; unlock it first",
+        ));
+    }
+    note(shared, signer, &session, now).await?;
     let user = shared.store.reader().user(session.user).await?;
     Ok(Caller {
         user: session.user,
         device: session.device,
         session: session.id,
+        locked: signer == Signer::View,
         token: shown,
         super_admin: user.is_some_and(|user| user.super_admin),
     })
@@ -143,6 +159,29 @@ fn token_expired() -> Refusal {
         Code::TokenExpired,
         "this login has ended; refresh it, or log in again",
     )
+}
+
+/// With which of its keys a device has signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signer {
+    Device,
+    /// The one that a locked device looks with.
+    View,
+}
+
+/// Ends a session that was idle for too long. Looking is no use.
+async fn note(
+    shared: &Shared,
+    signer: Signer,
+    session: &SessionRow,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let idle_after = shared.options.idle_after;
+    let looks = signer == Signer::View;
+    if looks && !shared.activity.is_idle(session, unix_ms(now), idle_after) {
+        return Ok(());
+    }
+    note_use(shared, session, now).await
 }
 
 /// Ends a session that was idle for too long.
@@ -186,8 +225,8 @@ pub(crate) async fn session_of(
     let session = session.ok_or_else(token_expired)?;
     shared.limits.account(session.user)?;
     let facts = RequestFacts::new("GET", target, &[], token).map_err(bad_proof)?;
-    verify_facts(shared, proof, &facts, &session, now)?;
-    note_use(shared, &session, now).await?;
+    let signer = verify_facts(shared, proof, &facts, &session, now)?;
+    note(shared, signer, &session, now).await?;
     Ok(session)
 }
 
@@ -197,7 +236,7 @@ fn verify(
     token: &[u8],
     session: &SessionRow,
     now: Timestamp,
-) -> Result<(), Refusal> {
+) -> Result<Signer, Refusal> {
     let proof = asked.headers.get(PROOF_HEADER);
     let proof = proof.and_then(|text| text.to_str().ok()?.parse::<Blob>().ok());
     let proof = proof.ok_or_else(|| {
@@ -216,17 +255,25 @@ fn verify_facts(
     facts: &RequestFacts,
     session: &SessionRow,
     now: Timestamp,
-) -> Result<(), Refusal> {
+) -> Result<Signer, Refusal> {
     let proof = RequestProof::decode(proof).map_err(bad_proof)?;
     if *proof.device().as_bytes() != session.device.0 {
         return Err(bad_proof(LoginError::OtherDevice));
     }
-    let key = VerifyingKey::from_bytes(&session.sign_key).map_err(Refusal::internal)?;
     let now_ms = unix_ms(now);
-    let first_time = |nonce: &[u8; 16]| shared.proofs.first_time(*nonce, now_ms);
-    proof
-        .verify(facts, &key, now_ms, first_time)
-        .map_err(bad_proof)
+    let by = |key: &[u8; 32]| {
+        let key = VerifyingKey::from_bytes(key).map_err(Refusal::internal)?;
+        let first_time = |nonce: &[u8; 16]| shared.proofs.first_time(*nonce, now_ms);
+        let verified = proof.verify(facts, &key, now_ms, first_time);
+        Ok::<_, Refusal>(verified)
+    };
+    match (by(&session.sign_key)?, &session.view_key) {
+        (Ok(()), _) => Ok(Signer::Device),
+        (Err(LoginError::BadSignature), Some(view_key)) => {
+            by(view_key)?.map(|()| Signer::View).map_err(bad_proof)
+        }
+        (Err(error), _) => Err(bad_proof(error)),
+    }
 }
 
 fn bad_proof(error: LoginError) -> Refusal {

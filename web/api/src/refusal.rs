@@ -76,7 +76,7 @@ impl Refusal {
         match self.code {
             Code::Malformed | Code::NotVerified => 400,
             Code::LoginNeeded | Code::TokenExpired | Code::BadProof | Code::Idle => 401,
-            Code::NotAllowed => 403,
+            Code::NotAllowed | Code::Locked => 403,
             Code::NotFound => 404,
             Code::NoSuchMethod => 405,
             Code::Conflict => 409,

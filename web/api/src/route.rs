@@ -22,7 +22,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::call::{Call, Form, Input, Output, schemas};
-use crate::gate;
+use crate::gate::{self, Terms};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 
@@ -58,6 +58,8 @@ pub struct RouteFacts {
     pub path: String,
     /// Who may use it.
     pub access: Access,
+    /// Whether a locked device may, too.
+    pub locked: bool,
 }
 
 type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
@@ -65,8 +67,7 @@ type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
 struct Route {
     method: Method,
     path: String,
-    access: Access,
-    max_body_bytes: usize,
+    terms: Terms,
     summary: &'static str,
     takes: Form,
     gives: Form,
@@ -96,9 +97,33 @@ impl Routes {
         self.add_large(MAX_BODY_BYTES, method, path, access, summary, handler)
     }
 
+    /// As [`Routes::add`], for what a locked device may ask, too: nothing that is secret, and
+    /// nothing that changes more than the login itself.
+    pub(crate) fn add_for_locked<I, O, H, F>(
+        self,
+        method: Method,
+        path: &str,
+        access: Access,
+        summary: &'static str,
+        handler: H,
+    ) -> Self
+    where
+        I: Input,
+        O: Output,
+        H: Fn(Call, I) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<O, Refusal>> + Send + 'static,
+    {
+        let terms = Terms {
+            access,
+            max_body_bytes: MAX_BODY_BYTES,
+            locked: true,
+        };
+        self.push(terms, method, path, summary, handler)
+    }
+
     /// As [`Routes::add`], for bodies of up to `max_body_bytes`.
     pub(crate) fn add_large<I, O, H, F>(
-        mut self,
+        self,
         max_body_bytes: usize,
         method: Method,
         path: &str,
@@ -112,11 +137,33 @@ impl Routes {
         H: Fn(Call, I) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<O, Refusal>> + Send + 'static,
     {
+        let terms = Terms {
+            access,
+            max_body_bytes,
+            locked: false,
+        };
+        self.push(terms, method, path, summary, handler)
+    }
+
+    fn push<I, O, H, F>(
+        mut self,
+        terms: Terms,
+        method: Method,
+        path: &str,
+        summary: &'static str,
+        handler: H,
+    ) -> Self
+    where
+        I: Input,
+        O: Output,
+        H: Fn(Call, I) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<O, Refusal>> + Send + 'static,
+    {
         let serve = move |shared: Arc<Shared>, path: RawPathParams, request: Request| {
             let handler = handler.clone();
             let served = async move {
                 let query = request.uri().query().map(str::to_owned);
-                let passed = gate::pass(shared, access, max_body_bytes, &path, request).await?;
+                let passed = gate::pass(shared, terms, &path, request).await?;
                 let input = I::read(query.as_deref(), passed.body)?;
                 handler(passed.call, input).await?.answer()
             };
@@ -129,8 +176,7 @@ impl Routes {
         self.0.push(Route {
             method,
             path: format!("{API_ROOT}{path}"),
-            access,
-            max_body_bytes,
+            terms,
             summary,
             takes: I::form(),
             gives: O::form(),
@@ -149,7 +195,8 @@ impl Routes {
         let facts = |route: &Route| RouteFacts {
             method: route.method.clone(),
             path: route.path.clone(),
-            access: route.access,
+            access: route.terms.access,
+            locked: route.terms.locked,
         };
         self.0.iter().map(facts).collect()
     }
@@ -226,8 +273,14 @@ fn describe(route: &Route, components: &Components) -> Operation {
     let mut operation = OperationBuilder::new()
         .summary(Some(route.summary))
         .description(Some(format!(
-            "Who may: {:?}. At most {} bytes.",
-            route.access, route.max_body_bytes
+            "Who may: {:?}{}. At most {} bytes.",
+            route.terms.access,
+            if route.terms.locked {
+                ", also from a locked device"
+            } else {
+                ""
+            },
+            route.terms.max_body_bytes
         )));
     for name in names(&route.path) {
         let parameter = ParameterBuilder::new()
@@ -256,7 +309,7 @@ fn describe(route: &Route, components: &Components) -> Operation {
         )),
         Form::Query(name, _) => query(operation, components.schemas.get(name)),
     };
-    if route.access != Access::Open {
+    if route.terms.access != Access::Open {
         let no_scopes: [&str; 0] = [];
         operation = operation.security(SecurityRequirement::new(SECURITY_SCHEME, no_scopes));
     }

@@ -64,7 +64,7 @@ pub use record::{
     RecordPage, RecordQuery, RecordRevision, SearchAnswer, SearchRequest, Visibility,
 };
 pub use role::{Permission, Role};
-pub use session::{Me, MyHub, SessionFacts, Sessions};
+pub use session::{Me, MyHub, SessionFacts, Sessions, ViewKey};
 pub use text::{Blob, Id, NotText};
 pub use transparency::{
     CheckpointAnswer, ConsistencyQuery, InclusionQuery, IngestKeyView, LeavesPage, LeavesQuery,

@@ -33,6 +33,8 @@ pub enum Code {
     BadProof,
     /// The session was idle for too long: unlock the device and log in again.
     Idle,
+    /// A locked device only looks: unlock it.
+    Locked,
     /// Logged in, but without the right to do this.
     NotAllowed,
     /// There is no such thing, or not for this person.

@@ -38,6 +38,15 @@ pub struct MyHub {
     pub since_ms: u64,
 }
 
+/// The key with which a locked device looks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ViewKey {
+    /// An Ed25519 public key. Requests that are signed with it are let through where nothing is
+    /// secret, do not keep the session from ending when it is idle, and can end it.
+    pub key: Blob,
+}
+
 /// The caller's sessions that can go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Sessions {

@@ -20,7 +20,7 @@ use crate::shared::unix_ms;
 
 pub(crate) fn routes() -> Routes {
     Routes::default()
-        .add(
+        .add_for_locked(
             Method::GET,
             "/hubs/{hub}/calls",
             Access::Hub(Permissions::READ_CALLS),

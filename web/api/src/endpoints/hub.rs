@@ -17,7 +17,7 @@ pub(super) const SETTINGS_TOPIC: u16 = 1;
 
 pub(crate) fn routes() -> Routes {
     Routes::default()
-        .add(
+        .add_for_locked(
             Method::GET,
             "/hubs",
             Access::LoggedIn,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::http::Method;
-use crypto::{Entropy, OsEntropy};
+use crypto::{Entropy, OsEntropy, VerifyingKey};
 use jiff::{SignedDuration, Timestamp};
-use protocol::{Blob, Code, Id, Me, MyHub, SessionFacts, Sessions, Tokens};
+use protocol::{Blob, Code, Id, Me, MyHub, SessionFacts, Sessions, Tokens, ViewKey};
 use store::{
     AuditKind, AuditSubject, Changes, DeviceRow, LoginChange, Refreshed, SecretHash, SessionId,
     SessionRefresh, SessionRow,
@@ -20,21 +20,28 @@ use crate::watch::Ended;
 
 pub(crate) fn routes() -> Routes {
     Routes::default()
-        .add(
+        .add_for_locked(
             Method::POST,
             "/session/refresh",
             Access::Refresh,
             "Exchange the refresh token for new tokens",
             refresh,
         )
-        .add(
+        .add_for_locked(
             Method::POST,
             "/session/logout",
             Access::LoggedIn,
             "Log out",
             logout,
         )
-        .add(Method::GET, "/me", Access::LoggedIn, "Who I am here", me)
+        .add_for_locked(Method::GET, "/me", Access::LoggedIn, "Who I am here", me)
+        .add(
+            Method::PUT,
+            "/session/view-key",
+            Access::LoggedIn,
+            "Name the key with which this device looks while it is locked",
+            name_view_key,
+        )
         .add(
             Method::GET,
             "/me/sessions",
@@ -131,6 +138,7 @@ pub(super) fn prepare(
         access_expires_at: pair.access_expires_at,
         refresh: pair.refresh_hash,
         refresh_expires_at: pair.refresh_expires_at,
+        view_key: None,
     };
     let tokens = pair.tell(call, &session);
     Ok((session, tokens))
@@ -151,6 +159,7 @@ async fn refresh(call: Call, Nothing: Nothing) -> Result<Json<Tokens>, Refusal> 
         access_expires_at: pair.access_expires_at,
         refresh: pair.refresh_hash,
         refresh_expires_at: pair.refresh_expires_at,
+        is_use: !caller.locked,
     };
     match call.shared.store.refresh_session(&asked).await? {
         Refreshed::Renewed(session) => Ok(pair.tell(&call, &session)),
@@ -212,6 +221,20 @@ async fn close(call: &Call, session: SessionId) -> Result<(), Refusal> {
 fn end(call: &Call, session: SessionId) {
     call.shared.activity.forget(session);
     call.shared.end(Ended::Session(session));
+}
+
+async fn name_view_key(call: Call, Json(view): Json<ViewKey>) -> Result<Nothing, Refusal> {
+    let key: Option<[u8; 32]> = view.key.0.try_into().ok();
+    let key = key.filter(|key| VerifyingKey::from_bytes(key).is_ok());
+    let change = LoginChange::SessionViewed {
+        session: call.caller()?.session,
+        view_key: key.ok_or_else(|| Refusal::malformed("an Ed25519 public key has 32 bytes"))?,
+    };
+    call.shared
+        .store
+        .commit(store::Change::from(change).into())
+        .await?;
+    Ok(Nothing)
 }
 
 async fn me(call: Call, Nothing: Nothing) -> Result<Json<Me>, Refusal> {

@@ -14,14 +14,14 @@ use crate::route::{Access, Routes};
 pub(crate) fn routes() -> Routes {
     let look = Access::HubAny(Permissions::TAKE_CALLS | Permissions::MANAGE_HUB);
     Routes::default()
-        .add(
+        .add_for_locked(
             Method::GET,
             "/hubs/{hub}/shifts",
             look,
             "The recurring shifts",
             shifts,
         )
-        .add(
+        .add_for_locked(
             Method::GET,
             "/hubs/{hub}/groups",
             look,

@@ -89,6 +89,21 @@ async fn members_hear_that_something_changed_and_others_do_not() {
 }
 
 #[tokio::test]
+async fn a_locked_device_still_hears() {
+    let server = Server::start().await;
+    let (admin, mut view) = crate::locked::locked(&server).await;
+    let access = admin.tokens.access.clone();
+    let proof = view.prove_request("GET", FEED_PATH, &[], &access.0, now_ms());
+    let proof = protocol::Blob(proof.unwrap());
+    let mut socket = open(&server).await;
+    socket
+        .send(text(&FeedLogin { access, proof }))
+        .await
+        .unwrap();
+    assert_eq!(notice(&mut socket).await, Notice::Ready);
+}
+
+#[tokio::test]
 async fn who_does_not_log_in_at_once_is_closed() {
     let server = Server::start().await;
     let mut admin = server.admin().await;

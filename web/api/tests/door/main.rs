@@ -6,6 +6,7 @@ mod client;
 mod coming_in;
 mod devices;
 mod feed;
+mod locked;
 mod login;
 mod passkeys;
 mod tls;

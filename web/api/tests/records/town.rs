@@ -261,6 +261,7 @@ impl Town {
             access_expires_at: later,
             refresh: SecretHash(Sha256::digest([&person.token[..], b"r"].concat()).into()),
             refresh_expires_at: later,
+            view_key: None,
         }));
         self.store.commit(changes).await.unwrap();
     }
