@@ -27,7 +27,8 @@ mod voicemail;
 pub use files::{OpeningFile, SealedFile, SealingFile};
 pub use hotline::NewHubKey;
 pub use names::{
-    device_named, field_named, hub_named, kind_named, record_named, user_named, visibility_named,
+    device_named, field_named, hub_named, kind_named, place_named, record_named, tokens_shown,
+    user_named, users_named, visibility_named,
 };
 pub use notes::{Author, Expectation, OpenedNote, SealedNote};
 pub use pairing::{NewPairing, OldPairing};
