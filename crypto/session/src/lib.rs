@@ -23,6 +23,7 @@ mod session;
 mod transparency;
 mod unlock;
 mod voicemail;
+mod wiping;
 
 pub use files::{OpeningFile, SealedFile, SealingFile};
 pub use hotline::NewHubKey;
@@ -39,6 +40,7 @@ pub use session::Session;
 pub use transparency::LogFollower;
 pub use unlock::{NewVault, ServerPart, Unlocking, VaultShares};
 pub use voicemail::{ServerKey, SignedRecording, Voicemail};
+pub use wiping::Wiping;
 
 use crypto::Entropy;
 
