@@ -9,6 +9,7 @@ use serde_json::Value;
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("routing", &[]),
     ("crypto", &[]),
+    ("crypto-ffi", &["crypto", "crypto-session"]),
     ("crypto-mls", &["crypto"]),
     ("crypto-session", &["crypto"]),
     ("crypto-wasm", &["crypto", "crypto-session"]),

@@ -118,8 +118,9 @@ impl Session {
         expectation: &Expectation,
         people: &People,
     ) -> Result<OpeningFile, Refusal> {
+        let open = self.opened()?;
         let front = RecordFront::decode(front)?;
-        let believed = Believed::new(self.opened()?, &front, expectation, people)?;
+        let believed = Believed::new(open, &front, expectation, people)?;
         let expected = believed.expected(expectation);
         let opener = front.verify(&expected)?;
         Ok(OpeningFile(opener.open_pieces(&believed.opening_key()?)?))

@@ -157,6 +157,25 @@ impl Session {
         Ok(self.hub(hub)?.readers(visibility, author)?)
     }
 
+    /// Whether an admin should make a new hub key: there is none yet, or
+    /// somebody who has it left or lost a device.
+    ///
+    /// # Errors
+    /// As of [`Session::roster`].
+    pub fn is_hub_key_due(&self, hub: HubId) -> Result<bool, Refusal> {
+        let state = self.hub(hub)?;
+        Ok(state.epoch().is_none() || state.hub_key_rotation_due())
+    }
+
+    /// Number of the newest revision of the settings; 0 before the first.
+    ///
+    /// # Errors
+    /// As of [`Session::roster`].
+    pub fn settings_revision(&self, hub: HubId) -> Result<u32, Refusal> {
+        let announced = self.hub(hub)?.settings();
+        Ok(announced.map_or(0, |settings| settings.revision))
+    }
+
     /// Changes the roster, as an admin. All of `changes` or none.
     ///
     /// # Errors

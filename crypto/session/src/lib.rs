@@ -24,12 +24,14 @@ mod session;
 mod transparency;
 mod unlock;
 mod voicemail;
+mod wiping;
 
 pub use files::{OpeningFile, SealedFile, SealingFile};
 pub use hotline::NewHubKey;
 pub use locked_view::LockedView;
 pub use names::{
-    device_named, field_named, hub_named, kind_named, record_named, user_named, visibility_named,
+    device_named, field_named, hub_named, kind_named, place_named, record_named, tokens_shown,
+    user_named, users_named, visibility_named,
 };
 pub use notes::{Author, Expectation, OpenedNote, SealedNote};
 pub use pairing::{NewPairing, OldPairing};
@@ -40,6 +42,7 @@ pub use session::Session;
 pub use transparency::LogFollower;
 pub use unlock::{NewVault, ServerPart, Unlocking, VaultShares};
 pub use voicemail::{ServerKey, SignedRecording, Voicemail};
+pub use wiping::Wiping;
 
 use crypto::Entropy;
 

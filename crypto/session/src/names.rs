@@ -1,7 +1,7 @@
 //! Ids as the 32 hexadecimal digits that they are shown as, kinds as words.
 
-use crypto::hub::{IndexField, Visibility};
-use crypto::record::RecordKind;
+use crypto::hub::{IndexField, IndexToken, Visibility};
+use crypto::record::{RecordKind, RecordPlace};
 use crypto::{DeviceId, HubId, RecordId, UserId};
 
 use crate::refusal::{Code, Refusal};
@@ -12,6 +12,14 @@ use crate::refusal::{Code, Refusal};
 /// [`Code::Malformed`] for anything but 32 lower-case hexadecimal digits.
 pub fn user_named(text: &str) -> Result<UserId, Refusal> {
     id("a person", text).map(UserId::from_bytes)
+}
+
+/// The ids of several people.
+///
+/// # Errors
+/// [`Code::Malformed`] when one of them is none.
+pub fn users_named<C: FromIterator<UserId>>(texts: &[String]) -> Result<C, Refusal> {
+    texts.iter().map(|text| user_named(text)).collect()
 }
 
 /// A device's id.
@@ -58,6 +66,18 @@ pub fn kind_named(word: &str) -> Result<RecordKind, Refusal> {
     }
 }
 
+/// Which record of which hotline, and its [`kind_named`].
+///
+/// # Errors
+/// [`Code::Malformed`].
+pub fn place_named(kind: &str, hub: &str, record: &str) -> Result<RecordPlace, Refusal> {
+    Ok(RecordPlace {
+        kind: kind_named(kind)?,
+        hub: hub_named(hub)?,
+        record: record_named(record)?,
+    })
+}
+
 /// Who reads a record: `private`, `case` or `reporter`.
 ///
 /// # Errors
@@ -97,6 +117,12 @@ pub fn field_named(word: &str) -> Result<IndexField, Refusal> {
             Ok(IndexField::declared(number, fewest)?)
         }
     }
+}
+
+/// Search tokens as the hexadecimal digits that the server keeps.
+pub fn tokens_shown(tokens: &[[u8; IndexToken::BYTES]]) -> Vec<String> {
+    let shown = |token: &[u8; 16]| format!("{:032x}", u128::from_be_bytes(*token));
+    tokens.iter().map(shown).collect()
 }
 
 fn id(of: &str, text: &str) -> Result<[u8; 16], Refusal> {
@@ -153,6 +179,21 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn one_bad_name_spoils_the_list() {
+        let good = "00112233445566778899aabbccddeeff".to_owned();
+        let named: Vec<UserId> = users_named(&[good.clone(), good.clone()]).unwrap();
+        assert_eq!(named.len(), 2);
+        assert!(users_named::<Vec<UserId>>(&[good, "nobody".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn a_token_keeps_its_zeros() {
+        let mut token = [0; 16];
+        token[15] = 0xab;
+        assert_eq!(tokens_shown(&[token]), ["000000000000000000000000000000ab"]);
     }
 
     #[test]

@@ -45,6 +45,18 @@ pub struct Expectation {
     pub readers: BTreeSet<UserId>,
 }
 
+impl Expectation {
+    /// A record of which no state was seen yet.
+    pub fn new(place: RecordPlace, author: Author, readers: BTreeSet<UserId>) -> Self {
+        Self {
+            place,
+            author,
+            at_least: Position::START,
+            readers,
+        }
+    }
+}
+
 /// A record that was sealed or changed here, and its new state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedNote {

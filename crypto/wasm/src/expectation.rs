@@ -1,7 +1,5 @@
 //! What the panel knows before it opens anything.
 
-use std::collections::BTreeSet;
-
 use crypto::record::{Position, RecordPlace};
 use crypto_session as core;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -51,11 +49,7 @@ impl Place {
     /// `malformed`.
     #[wasm_bindgen(constructor)]
     pub fn new(kind: &str, hub: &str, record: &str) -> Result<Self, Thrown> {
-        Ok(Self(RecordPlace {
-            kind: core::kind_named(kind)?,
-            hub: core::hub_named(hub)?,
-            record: core::record_named(record)?,
-        }))
+        Ok(Self(core::place_named(kind, hub, record)?))
     }
 }
 
@@ -108,14 +102,8 @@ impl Expectation {
     }
 
     fn by(place: &Place, author: core::Author, readers: &[String]) -> Result<Self, Thrown> {
-        let readers: Result<BTreeSet<_>, _> =
-            readers.iter().map(|user| core::user_named(user)).collect();
-        Ok(Self(core::Expectation {
-            place: place.0,
-            author,
-            at_least: Position::START,
-            readers: readers?,
-        }))
+        let readers = core::users_named(readers)?;
+        Ok(Self(core::Expectation::new(place.0, author, readers)))
     }
 
     /// The newest state that was seen: nothing older is believed.

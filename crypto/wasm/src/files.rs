@@ -5,7 +5,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::expectation::{Expectation, People, Place, SealedNote, ServerKey};
 use crate::refused::Thrown;
-use crate::session::{Session, users};
+use crate::session::Session;
 
 /// A file that is being sealed.
 #[wasm_bindgen]
@@ -134,7 +134,7 @@ impl Session {
         readers: Vec<String>,
         people: &People,
     ) -> Result<SealingFile, Thrown> {
-        let readers = users(&readers)?;
+        let readers: Vec<_> = core::users_named(&readers)?;
         let length = length as u64;
         let file = self.0.seal_file(place.0, length, &readers, &people.0)?;
         Ok(SealingFile(file))

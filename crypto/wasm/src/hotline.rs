@@ -236,8 +236,7 @@ impl Session {
     /// `locked`, `key-needed`, `malformed`.
     #[wasm_bindgen(js_name = isHubKeyDue)]
     pub fn is_hub_key_due(&self, hub: &str) -> Result<bool, Thrown> {
-        let state = self.0.hub(core::hub_named(hub)?)?;
-        Ok(state.epoch().is_none() || state.hub_key_rotation_due())
+        Ok(self.0.is_hub_key_due(core::hub_named(hub)?)?)
     }
 
     /// Number of the newest revision of the settings; 0 before the first.
@@ -246,8 +245,7 @@ impl Session {
     /// `locked`, `key-needed`, `malformed`.
     #[wasm_bindgen(js_name = settingsRevision)]
     pub fn settings_revision(&self, hub: &str) -> Result<u32, Thrown> {
-        let state = self.0.hub(core::hub_named(hub)?)?;
-        Ok(state.settings().map_or(0, |settings| settings.revision))
+        Ok(self.0.settings_revision(core::hub_named(hub)?)?)
     }
 
     /// Takes somebody in, as an admin; their device list is among `people`.
@@ -415,9 +413,7 @@ impl Session {
     /// `locked`, `key-needed`, `limit`, `malformed`.
     pub fn index(&self, hub: &str, field: &str, words: &str) -> Result<Vec<String>, Thrown> {
         let (hub, field) = (core::hub_named(hub)?, core::field_named(field)?);
-        let tokens = self.0.index(hub, field, words)?;
-        let hex = |token: [u8; 16]| format!("{:032x}", u128::from_be_bytes(token));
-        Ok(tokens.into_iter().map(hex).collect())
+        Ok(core::tokens_shown(&self.0.index(hub, field, words)?))
     }
 }
 

@@ -285,7 +285,7 @@ impl Session {
         readers: Vec<String>,
         people: &People,
     ) -> Result<SealedNote, Thrown> {
-        let readers = users(&readers)?;
+        let readers: Vec<_> = core::users_named(&readers)?;
         let sealed = self.0.seal_note(place.0, plaintext, &readers, &people.0)?;
         Ok(sealed.into())
     }
@@ -357,7 +357,7 @@ impl Session {
         readers: Vec<String>,
         people: &People,
     ) -> Result<SealedNote, Thrown> {
-        let readers = users(&readers)?;
+        let readers: Vec<_> = core::users_named(&readers)?;
         let expectation = &expectation.0;
         let session = &mut self.0;
         let sealed = session.revise_note(record, expectation, plaintext, &readers, &people.0)?;
@@ -415,8 +415,4 @@ impl BackupSheet {
     pub fn device(&self) -> String {
         self.0.device.to_string()
     }
-}
-
-pub(crate) fn users(names: &[String]) -> Result<Vec<crypto::UserId>, core::Refusal> {
-    names.iter().map(|name| core::user_named(name)).collect()
 }
