@@ -1,7 +1,8 @@
-//! Chores of the workspace: `cargo xtask check`, `cargo xtask bench`.
+//! Chores of the workspace: `cargo xtask check`, `cargo xtask bench`, `cargo xtask fuzz`.
 
 mod bench;
 mod check;
+mod fuzz;
 
 use std::process::ExitCode;
 
@@ -10,7 +11,8 @@ fn main() -> ExitCode {
     let result = match task.as_str() {
         "bench" => bench::run(),
         "check" => check::run(),
-        _ => Err("usage: cargo xtask check | bench".to_owned()),
+        "fuzz" => fuzz::run(),
+        _ => Err("usage: cargo xtask check | bench | fuzz".to_owned()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

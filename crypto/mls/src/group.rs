@@ -9,7 +9,7 @@ use openmls::prelude::tls_codec::Serialize;
 use openmls::prelude::{
     GroupId, KeyPackage, KeyPackageIn, LeafNodeIndex, MlsGroup, MlsGroupCreateConfig,
     MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageOut, PURE_CIPHERTEXT_WIRE_FORMAT_POLICY,
-    ProcessMessageError, ProcessedMessageContent, ProtocolVersion, Sender, StagedCommit,
+    ProcessMessageError, ProcessedMessageContent, Proposal, ProtocolVersion, Sender, StagedCommit,
 };
 use openmls_traits::OpenMlsProvider;
 use zeroize::Zeroizing;
@@ -186,8 +186,9 @@ impl Group {
     /// Seals a message to everybody in the group.
     ///
     /// # Errors
-    /// [`MlsError::Malformed`] when it is too long, [`MlsError::ChangePending`]
-    /// or [`MlsError::Removed`].
+    /// [`MlsError::Malformed`] when it is longer than half of
+    /// [`MAX_MESSAGE_BYTES`], [`MlsError::ChangePending`] or
+    /// [`MlsError::Removed`].
     pub fn seal(&mut self, text: &[u8]) -> Result<Vec<u8>, MlsError> {
         self.check_free()?;
         if text.len() > MAX_MESSAGE_BYTES / 2 {
@@ -259,6 +260,7 @@ impl Group {
         by: Member,
         directory: &dyn Directory,
     ) -> Result<Received, MlsError> {
+        self.check_kind_and_size(&commit)?;
         let added = commit.add_proposals();
         let added = added.map(|add| add.add_proposal().key_package().leaf_node().clone());
         let renewed = commit.update_path_leaf_node().cloned();
@@ -276,6 +278,28 @@ impl Group {
             true => Received::Removed { by },
             false => Received::Changed { by },
         })
+    }
+
+    /// Members come and go, and renew themselves. What else the protocol has
+    /// (external senders, starting anew, keys shared beforehand) is not used
+    /// here, so nobody brings it in.
+    fn check_kind_and_size(&self, commit: &StagedCommit) -> Result<(), MlsError> {
+        let mut proposals = commit.queued_proposals();
+        let known =
+            |proposal: &Proposal| matches!(proposal, Proposal::Add(_) | Proposal::Remove(_));
+        if !proposals.all(|queued| known(queued.proposal())) {
+            return Err(MlsError::Refused(
+                "it changes more than the members".to_owned(),
+            ));
+        }
+        let (added, removed) = (
+            commit.add_proposals().count(),
+            commit.remove_proposals().count(),
+        );
+        match self.members().len() + added > MAX_MEMBERS + removed {
+            true => Err(MlsError::Refused("there would be too many".to_owned())),
+            false => Ok(()),
+        }
     }
 
     fn read_key_package(

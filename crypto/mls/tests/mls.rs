@@ -12,7 +12,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use crypto::identity::DeviceKeys;
 use crypto::sframe::{CallKey, FrameOpener, FrameSealer, Member, mls_exporter_label};
 use crypto::{CallId, DeviceId, OsEntropy, UserId, VerifyingKey};
-use crypto_mls::{Directory, Group, MAX_MESSAGE_BYTES, MlsDevice, MlsError, Received};
+use crypto_mls::{Directory, Group, MAX_MEMBERS, MAX_MESSAGE_BYTES, MlsDevice, MlsError, Received};
 use serde_json::{Value, json};
 
 /// What everybody's sigchains say.
@@ -97,7 +97,14 @@ fn everybody_reads_what_a_member_says() {
             assert!(group.receive(&sealed, &chains).is_err());
         }
     }
-    let too_long = groups[0].seal(&vec![0; MAX_MESSAGE_BYTES]);
+    let length = |group: &mut Group, text: &[u8]| group.seal(text).unwrap().len();
+    assert_eq!(
+        length(&mut groups[0], b"no"),
+        length(&mut groups[0], b"yes")
+    );
+    let longest = groups[0].seal(&vec![0; MAX_MESSAGE_BYTES / 2]).unwrap();
+    assert!(groups[1].receive(&longest, &chains).is_ok());
+    let too_long = groups[0].seal(&vec![0; MAX_MESSAGE_BYTES / 2 + 1]);
     assert_eq!(too_long, Err(MlsError::Malformed));
 }
 
@@ -114,6 +121,9 @@ fn who_is_removed_reads_nothing_more_and_knows_it() {
         Ok(Received::Changed { by })
     );
     assert!(groups[2].receive(&before, &chains).is_ok());
+    // What comes after the change is too late.
+    let late = groups[1].receive(&before, &chains);
+    assert!(matches!(late, Err(MlsError::Refused(_))), "{late:?}");
     assert_eq!(
         groups[2].receive(&commit, &chains),
         Ok(Received::Removed { by })
@@ -217,6 +227,14 @@ fn altered_and_foreign_messages_change_nothing() {
         groups[1].receive(&longer, &chains),
         Err(MlsError::Malformed)
     );
+    // What somebody publishes bears their signature, to the last bit.
+    let late = chains.device().key_package().unwrap();
+    for at in (0..late.len()).step_by(3).chain(late.len() - 8..late.len()) {
+        let mut altered = late.clone();
+        altered[at] ^= 1;
+        assert!(groups[0].add(&[&altered], &chains).is_err(), "{at}");
+        assert!(groups[0].add(&[&late[..at]], &chains).is_err(), "{at}");
+    }
     let mut elsewhere = devices[0].create_group(&[8; 16]).unwrap();
     let foreign = elsewhere.seal(b"elsewhere").unwrap();
     assert!(groups[1].receive(&foreign, &chains).is_err());
@@ -302,8 +320,7 @@ impl Peer {
             member,
             key_package: Vec::new(),
         };
-        let identity = hex(member.user.as_bytes()) + &hex(member.device.as_bytes());
-        let own = peer.ask(json!({"do": "introduce", "identity": identity}));
+        let own = peer.ask(json!({"do": "introduce", "identity": identity(&member)}));
         peer.key_package = unhex(&own["key_package"]);
         let key = unhex(&own["sign_key"]).try_into().unwrap();
         let key = VerifyingKey::from_bytes(&key).unwrap();
@@ -339,6 +356,11 @@ impl Peer {
         assert_eq!(epoch, group.epoch());
         let epoch = u32::try_from(epoch).unwrap();
         let members = group.members();
+        let named: Vec<Value> = members
+            .iter()
+            .map(|member| identity(member).into())
+            .collect();
+        assert_eq!(theirs["members"], Value::from(named));
         let theirs = CallKey::from_shared_secret(call, epoch, &secret, members, self.member);
         let mut sealer = FrameSealer::new(&theirs.unwrap(), &mut OsEntropy).unwrap();
         let mut listener = FrameOpener::new(call);
@@ -383,12 +405,12 @@ fn we_join_the_group_of_another_implementation() {
     let (ana, ben, mut peer) = (chains.device(), chains.device(), Peer::start(&chains));
     peer.ask(json!({"do": "create", "id": hex([2; 16])}));
     let package = hex(ana.key_package().unwrap());
-    let added = peer.ask(json!({"do": "add", "key_package": package}));
+    let added = peer.ask(json!({"do": "add", "key_packages": [package]}));
     let mut anas = ana.join(&unhex(&added["welcome"]), &chains).unwrap();
     assert_eq!(anas.members(), [peer.member, ana.member()]);
     peer.talk(&ana, &mut anas, &chains);
     let package = hex(ben.key_package().unwrap());
-    let added = peer.ask(json!({"do": "add", "key_package": package}));
+    let added = peer.ask(json!({"do": "add", "key_packages": [package]}));
     anas.receive(&unhex(&added["commit"]), &chains).unwrap();
     let mut bens = ben.join(&unhex(&added["welcome"]), &chains).unwrap();
     peer.talk(&ben, &mut bens, &chains);
@@ -401,6 +423,53 @@ fn we_join_the_group_of_another_implementation() {
     bens.remove(&[peer.member]).unwrap();
     bens.accepted().unwrap();
     assert_eq!(bens.members(), [ben.member()]);
+}
+
+/// A member that knows the protocol but not our limits.
+#[test]
+fn changes_beyond_what_a_group_does_are_refused() {
+    let chains = Chains::default();
+    let (ana, ben, mut peer) = (chains.device(), chains.device(), Peer::start(&chains));
+    let invite = |peer: &mut Peer, devices: &[MlsDevice]| {
+        let packages = devices.iter().map(|device| device.key_package().unwrap());
+        let packages: Vec<String> = packages.map(hex).collect();
+        peer.ask(json!({"do": "add", "key_packages": packages}))
+    };
+    peer.ask(json!({"do": "create", "id": hex([3; 16])}));
+    let added = invite(&mut peer, &[ana.clone(), ben]);
+    let mut anas = ana.join(&unhex(&added["welcome"]), &chains).unwrap();
+    let epoch = anas.epoch();
+    let extended = peer.ask(json!({"do": "extend", "place": 2}));
+    let refused = |why: &str| Err(MlsError::Refused(why.to_owned()));
+    assert_eq!(
+        anas.receive(&unhex(&extended["commit"]), &chains),
+        refused("it changes more than the members")
+    );
+
+    peer.ask(json!({"do": "create", "id": hex([4; 16])}));
+    let added = invite(&mut peer, std::slice::from_ref(&ana));
+    let mut crowd = ana.join(&unhex(&added["welcome"]), &chains).unwrap();
+    let many: Vec<_> = (0..MAX_MEMBERS - 1).map(|_| chains.device()).collect();
+    let added = invite(&mut peer, &many);
+    assert_eq!(
+        crowd.receive(&unhex(&added["commit"]), &chains),
+        refused("there would be too many")
+    );
+    let late = many[0].join(&unhex(&added["welcome"]), &chains);
+    assert!(matches!(late, Err(MlsError::NotInvited(_))), "{late:?}");
+    assert_eq!((anas.epoch(), crowd.epoch()), (epoch, epoch));
+    // Nor does one bring it about oneself.
+    let packages: Vec<_> = many.iter().map(|one| one.key_package().unwrap()).collect();
+    let packages: Vec<&[u8]> = packages.iter().map(Vec::as_slice).collect();
+    let refused = crowd.add(&packages, &chains);
+    assert!(
+        matches!(refused, Err(MlsError::BadChange(_))),
+        "{refused:?}"
+    );
+}
+
+fn identity(member: &Member) -> String {
+    hex(member.user.as_bytes()) + &hex(member.device.as_bytes())
 }
 
 fn hex(bytes: impl AsRef<[u8]>) -> String {

@@ -38,10 +38,10 @@ function read(text, wireformat) {
   return message;
 }
 
-async function commit(proposal) {
+async function commit(extraProposals) {
   const context = { state: group, cipherSuite: suite };
   const made = await createCommit(context, {
-    extraProposals: [proposal],
+    extraProposals,
     ratchetTreeExtension: true,
   });
   group = made.newState;
@@ -76,13 +76,22 @@ const commands = {
     return {};
   },
 
-  async add({ key_package }) {
-    const { keyPackage } = read(key_package, "mls_key_package");
-    return commit({ proposalType: "add", add: { keyPackage } });
+  async add({ key_packages }) {
+    const packages = key_packages.map((text) => read(text, "mls_key_package"));
+    return commit(packages.map(({ keyPackage }) => ({ proposalType: "add", add: { keyPackage } })));
   },
 
   async remove({ place }) {
-    return commit({ proposalType: "remove", remove: { removed: place } });
+    return commit([{ proposalType: "remove", remove: { removed: place } }]);
+  },
+
+  // Changes the group's extensions, of which none are used, under the cover of a removal.
+  async extend({ place }) {
+    const groupContextExtensions = { extensions: [] };
+    return commit([
+      { proposalType: "group_context_extensions", groupContextExtensions },
+      { proposalType: "remove", remove: { removed: place } },
+    ]);
   },
 
   async say({ text }) {
@@ -103,7 +112,10 @@ const commands = {
   async export({ label, context }) {
     const { exporterSecret } = group.keySchedule;
     const secret = await mlsExporter(exporterSecret, label, unhex(context), 32, suite);
-    return { secret: hex(secret), epoch: Number(group.groupContext.epoch) };
+    // Leaves are every other node, from the first.
+    const leaves = group.ratchetTree.filter((node, place) => place % 2 === 0 && node);
+    const members = leaves.map(({ leaf }) => hex(leaf.credential.identity));
+    return { secret: hex(secret), epoch: Number(group.groupContext.epoch), members };
   },
 };
 
