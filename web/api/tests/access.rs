@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -240,6 +241,24 @@ async fn every_route_lets_through_whom_it_should_and_nobody_else() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// From however many addresses they ask.
+#[tokio::test]
+async fn one_person_does_not_ask_without_end_and_others_are_served() {
+    let mut world = World::new().await;
+    let passes = world.passes().await;
+    let (one, other) = (passes.get(&'v'), passes.get(&'a'));
+    let began = Instant::now();
+    let mut taken = 0;
+    while world.status(one, "GET", "/me", "").await == 200 {
+        taken += 1;
+    }
+    // Three hundred at once, and thirty more each second.
+    let most = 300 + 30 * (began.elapsed().as_secs() + 1);
+    assert!((300..=most).contains(&taken), "{taken}");
+    assert_eq!(world.status(one, "GET", "/me", "").await, 429);
+    assert_eq!(world.status(other, "GET", "/me", "").await, 200);
+}
+
 #[test]
 fn the_list_has_every_route() {
     let listed: BTreeSet<(String, String)> = EXPECTED
@@ -361,8 +380,7 @@ impl World {
         passes
     }
 
-    /// Asks, from an address that nobody has asked from. The status, and whether all that is
-    /// kept is as it was before.
+    /// Asks. The status, and whether all that is kept is as it was before.
     async fn ask(
         &mut self,
         pass: Option<&Pass>,
@@ -370,6 +388,13 @@ impl World {
         path: &str,
         body: &str,
     ) -> (u16, bool) {
+        let before = self.kept();
+        let status = self.status(pass, method, path, body).await;
+        (status, self.kept() == before)
+    }
+
+    /// Asks, from an address that nobody has asked from.
+    async fn status(&mut self, pass: Option<&Pass>, method: &str, path: &str, body: &str) -> u16 {
         let path = format!("{}{}", protocol::API_ROOT, filled_in(path));
         let mut request = Request::builder().method(method).uri(&path);
         if let Some(pass) = pass {
@@ -392,9 +417,8 @@ impl World {
         let address = (0x0a00_0000 + self.asked).to_be_bytes();
         let peer = SocketAddr::from((address, 1024));
         request.extensions_mut().insert(peer);
-        let before = self.kept();
         let answer = self.service.clone().oneshot(request).await.unwrap();
-        (answer.status().as_u16(), self.kept() == before)
+        answer.status().as_u16()
     }
 
     /// Every byte that is kept, but for the memory that SQLite's readers share.

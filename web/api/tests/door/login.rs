@@ -136,6 +136,26 @@ async fn strangers_are_slowed_down() {
 }
 
 #[tokio::test]
+async fn one_address_does_not_ask_without_end() {
+    let server = Server::start().await;
+    let mut admin = server.admin().await;
+    let began = Instant::now();
+    let mut taken = 0;
+    let refused = loop {
+        let answer = admin.get("/me").await;
+        if answer.status != 200 {
+            break answer;
+        }
+        taken += 1;
+    };
+    // Two hundred at once, less those of the login, and fifty more each second.
+    let most = 200 + 50 * (began.elapsed().as_secs() + 1);
+    assert!((190..=most).contains(&taken), "{taken}");
+    assert_eq!(refused.refused(), (429, "too-many".into()));
+    assert!(refused.headers.contains_key("retry-after"));
+}
+
+#[tokio::test]
 async fn tokens_are_renewed_and_a_used_one_ends_the_session() {
     let server = Server::start().await;
     let mut admin = server.admin().await;
