@@ -408,3 +408,42 @@ fn keys_under_one_s_own_name_that_one_did_not_make_are_found() {
     logged.follow();
     assert_eq!(code(logged.follower.check_own(&ana)), Code::ForeignKeys);
 }
+
+#[test]
+fn a_hotline_without_witnesses_still_notices_what_is_shown_to_one_device() {
+    let (mut ana, _) = founded();
+    let mut logged = Logged::new();
+    let key = logged.signer.key().to_string();
+    assert!(logged.follower.is_witnessed());
+    assert_eq!(code(LogFollower::new(&key, &[], 0)), Code::Malformed);
+    let mut alone = LogFollower::unwitnessed(&key).unwrap();
+    assert!(!alone.is_witnessed());
+    logged.enter(&ana);
+    let first = logged.log.sign(&logged.signer).as_str().to_owned();
+    alone.accept(&first, b"", 0, 60).unwrap();
+    let entries = |log: &Log| -> Vec<u8> { log.leaves().iter().flat_map(Leaf::encode).collect() };
+    alone.download(&entries(&logged.log)).unwrap();
+    alone.check_own(&ana).unwrap();
+
+    let mut other = Log::new(logged.signer.key().name().clone());
+    let head = ChainHead {
+        seqno: 3,
+        hash: [9; 32],
+    };
+    let subject = Subject::User(ana.user());
+    other.append(Leaf { subject, head });
+    let fork = other.sign(&logged.signer).as_str().to_owned();
+    assert_eq!(code(alone.accept(&fork, b"", 0, 60)), Code::Moved);
+    logged.log.append(Leaf { subject, head });
+    let grown = logged.log.sign(&logged.signer).as_str().to_owned();
+    assert_eq!(code(alone.accept(&grown, b"", 0, 60)), Code::Moved);
+    let proof = logged.log.prove_consistency(1, 2).unwrap();
+    let proof = proof.hashes().concat();
+    ana.rotate_key(NOW_MS).unwrap();
+    let stored = alone.accept(&grown, &proof, 0, 60).unwrap();
+    alone.download(&entries(&logged.log)).unwrap();
+    assert_eq!(code(alone.check_own(&ana)), Code::ForeignKeys);
+    let mut resumed = LogFollower::unwitnessed(&key).unwrap();
+    resumed.resume(&stored).unwrap();
+    assert_eq!(code(resumed.accept(&first, b"", 0, 60)), Code::Rollback);
+}

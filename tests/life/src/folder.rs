@@ -23,7 +23,7 @@ pub struct Server {
     pub ca_pem: String,
     /// The key of its key-transparency log, as text.
     pub log_key: String,
-    /// The witnesses of that log. All must confirm it.
+    /// The witnesses of that log. All must confirm it; where there are none, nobody does.
     pub witnesses: Vec<WitnessAt>,
 }
 

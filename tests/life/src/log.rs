@@ -25,7 +25,10 @@ impl Client {
         let server = &self.device.server;
         let witnesses = server.witnesses.iter().map(|witness| witness.key.clone());
         let witnesses: Vec<String> = witnesses.collect();
-        let mut log = LogFollower::new(&server.log_key, &witnesses, witnesses.len())?;
+        let mut log = match witnesses.len() {
+            0 => LogFollower::unwitnessed(&server.log_key)?,
+            all => LogFollower::new(&server.log_key, &witnesses, all)?,
+        };
         if let Some(stored) = &self.seen.checkpoint {
             log.resume(stored)?;
         }

@@ -122,6 +122,13 @@ test('who called, a voicemail and the key log come from the native build', () =>
   assert.throws(() => person(crypto).openVoicemail(unhex('voicemail')), refused('not-for-you'));
 
   const log = new crypto.LogFollower(server.log, [server.witness], 1);
+  assert.ok(log.isWitnessed);
+  assert.throws(() => new crypto.LogFollower(server.log, [], 0), refused('malformed'));
+  const alone = crypto.LogFollower.unwitnessed(server.log);
+  assert.ok(!alone.isWitnessed);
+  alone.accept(server.checkpoint, new Uint8Array(), 0, 0);
+  alone.download(unhex('entries'));
+  alone.checkOwn(ana);
   assert.throws(() => log.checkOwn(ana), refused('key-needed'));
   const stored = log.accept(server.checkpoint, new Uint8Array(), server.now, 60);
   log.download(unhex('entries'));
