@@ -167,6 +167,48 @@ fn a_member_s_lost_device_makes_a_new_key_due_once_it_is_noted() {
 }
 
 #[test]
+fn a_roster_goes_to_the_server_and_back_link_by_link() {
+    let (mut ana, _) = founded();
+    let mut ben = person();
+    let people = knowing(&[&ana, &ben]);
+    let known = ana.hub(HUB).unwrap().head().seqno;
+    let mut server = ana.roster_links_after(HUB, 0).unwrap();
+    assert_eq!(server.len(), known as usize);
+    assert!(ana.roster_links_after(HUB, known).unwrap().is_empty());
+    ana.add_member(HUB, ben.user(), VOLUNTEER, &people, NOW_MS)
+        .unwrap();
+    let before = server.clone();
+    server.extend(ana.roster_links_after(HUB, known).unwrap());
+    assert_eq!(server.len(), before.len() + 1);
+    assert!(ana.roster_links_after(HUB, u32::MAX).unwrap().is_empty());
+
+    let head = ana.roster_head(HUB).unwrap();
+    let cut = ben.follow_hub_links(HUB, &before, Some(&head), &people);
+    assert_eq!(code(cut), Code::Rollback);
+    let other = HubId::from_bytes([0x12; 16]);
+    assert_eq!(
+        code(ben.follow_hub_links(other, &server, None, &people)),
+        Code::Moved
+    );
+    ben.follow_hub_links(HUB, &server, Some(&head), &people)
+        .unwrap();
+    assert_eq!(ben.roster(HUB).unwrap(), ana.roster(HUB).unwrap());
+    assert_eq!(
+        code(ben.follow_hub_links(HUB, &before, None, &people)),
+        Code::Rollback
+    );
+    assert_eq!(
+        code(ben.follow_hub_links(HUB, &before[1..], None, &people)),
+        Code::Altered
+    );
+    let none: [&[u8]; 0] = [];
+    assert_eq!(
+        code(ben.follow_hub_links(HUB, &none, None, &people)),
+        Code::Malformed
+    );
+}
+
+#[test]
 fn an_invite_is_redeemed_for_the_keys_of_this_device() {
     let session = Session::create(None).unwrap();
     assert_eq!(code(session.redeem_invite("code", ORIGIN)), Code::KeyNeeded);

@@ -26,11 +26,16 @@ test('a volunteer joins, reads settings, finds names, and leaves', () => {
   const { admin, key } = founded();
   const ben = person(crypto);
   const people = knowing(crypto, admin, ben);
+  const server = admin.rosterLinksAfter(HUB, 0);
+  assert.equal(server.length, admin.rosterSeqno(HUB));
   admin.addMember(HUB, ben.user, VOLUNTEER, people, Date.now());
   const settings = admin.sealSettings(HUB, bytes('{"name":"línea nocturna"}'), people, Date.now());
   const wrap = admin.wrapHubKey(HUB, ben.user, people);
 
-  ben.followHub(HUB, admin.roster(HUB), admin.rosterHead(HUB), people);
+  assert.throws(() => ben.followHubLinks(HUB, server, admin.rosterHead(HUB), people), refused('rollback'));
+  const links = [...server, ...admin.rosterLinksAfter(HUB, server.length)];
+  ben.followHubLinks(HUB, links, admin.rosterHead(HUB), people);
+  assert.deepEqual(ben.roster(HUB), admin.roster(HUB));
   ben.openHubKey(HUB, wrap);
   ben.openSearchRoot(HUB, key.searchRoot);
   assert.equal(text(ben.openSettings(HUB, settings)), '{"name":"línea nocturna"}');
