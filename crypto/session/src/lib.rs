@@ -36,7 +36,7 @@ pub use recovery::{BackupSheet, RecoverySheet};
 pub use refusal::{Code, Refusal};
 pub use session::Session;
 pub use transparency::LogFollower;
-pub use unlock::{NewVault, ServerPart, Unlocking, VaultShares};
+pub use unlock::{NewVault, PasscodeChange, ServerPart, Unlocking, VaultFacts, VaultShares};
 pub use voicemail::{ServerKey, SignedRecording, Voicemail};
 
 use crypto::Entropy;

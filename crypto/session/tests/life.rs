@@ -12,7 +12,8 @@ use crypto::record::{Position, RecordKind, RecordPlace};
 use crypto::vault::{AuthSecret, BackupSet};
 use crypto::{HubId, OsEntropy, RecordId, UserId};
 use crypto_session::{
-    Code, Expectation, NewPairing, OldPairing, People, Refusal, Session, Unlocking, VaultShares,
+    Code, Expectation, NewPairing, OldPairing, People, Refusal, Session, Unlocking,
+    VaultFacts, VaultShares,
 };
 use people::{NOW_MS, code, knowing, person};
 
@@ -23,6 +24,23 @@ const DEVICE_SHARE: VaultShares<'static> = VaultShares {
     server: false,
     prf: None,
 };
+
+/// Sealed with PBKDF2 by `vault_peer.py`: under a code that could be chosen then,
+/// the share of the device, and that of the server.
+const OLD_VAULT: &str = "\
+    484c5654010103a46effed995f3f816687e00b9b6b1f1a19fef484276897747464ad5494e854d0ee4dcf\
+    74cab835a390f7b7a3720b7979837e4738e1d2b172a4ef0e5743351a12cfd88afbb42f509f216ac85089\
+    76fee7273a663a13241b43fe599d32ccc09e15fb4a0511603d559f357e17fabea153f69740cb3fe0e871\
+    6a";
+const OLD_CODE: &str = "111111";
+const OLD_SERVER_SHARE: [u8; 32] = [9; 32];
+
+fn unhex(text: &str) -> Vec<u8> {
+    let (pairs, _) = text.as_bytes().as_chunks::<2>();
+    let pairs = pairs.iter().map(|pair| str::from_utf8(pair).unwrap());
+    let bytes = pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap());
+    bytes.collect()
+}
 
 fn place() -> RecordPlace {
     RecordPlace {
@@ -146,6 +164,108 @@ fn the_server_gives_its_share_for_the_right_proof() {
     assert_eq!(session.unwrap().prf_input(), ana.prf_input());
     let wrong = Unlocking::begin(&sealed.vault, "493028", None, None).unwrap();
     assert_ne!(*wrong.server_proof(), *kept.proof());
+}
+
+#[test]
+fn an_old_vault_is_sealed_anew_under_the_code_that_opened_it() {
+    let old = unhex(OLD_VAULT);
+    let facts = VaultFacts::of(&old).unwrap();
+    assert!(facts.outdated && facts.device && facts.server && !facts.prf);
+    let (user, device) = (
+        UserId::from_bytes([1; 16]),
+        crypto::DeviceId::from_bytes([2; 16]),
+    );
+    let server = Some(&OLD_SERVER_SHARE[..]);
+    let wrong = Unlocking::begin(&old, "111112", Some(&SHARE), None).unwrap();
+    assert_eq!(code(wrong.reseal(server)), Code::WrongCode);
+    let unlocking = Unlocking::begin(&old, OLD_CODE, Some(&SHARE), None).unwrap();
+    assert!(unlocking.is_outdated());
+    assert_eq!(code(unlocking.reseal(None)), Code::Share);
+    let new = unlocking.reseal(server).unwrap();
+    let old_proof = unlocking.server_proof();
+    let mut session = unlocking.finish(server, user, device).unwrap();
+    let draft = session.seal_draft("note", b"written before").unwrap();
+
+    let part = new.server.unwrap();
+    assert_eq!(part.share(), OLD_SERVER_SHARE);
+    assert_ne!(part.proof(), &old_proof[..]);
+    let facts_now = VaultFacts::of(&new.vault).unwrap();
+    let outdated = false;
+    assert_eq!(facts_now, VaultFacts { outdated, ..facts });
+    let again = Unlocking::begin(&new.vault, OLD_CODE, Some(&SHARE), None).unwrap();
+    assert!(!again.is_outdated());
+    assert_eq!(again.server_proof()[..], *part.proof());
+    assert_eq!(code(again.reseal(server)), Code::OutOfTurn);
+    let session = again.finish(server, user, device).unwrap();
+    assert_eq!(
+        *session.open_draft("note", &draft).unwrap(),
+        b"written before"
+    );
+}
+
+#[test]
+fn a_new_pin_is_a_new_key() {
+    let mut ana = person();
+    let (user, device) = (ana.user(), ana.device());
+    let mut laptop = pair(&mut ana, InvitationKind::Scanned, false).unwrap();
+    laptop
+        .follow_sigchain(&ana.sigchain().unwrap(), None)
+        .unwrap();
+    let before = ana.sigchain().unwrap();
+    let old = ana.seal_vault(PIN, DEVICE_SHARE).unwrap().vault;
+    assert_eq!(
+        code(ana.change_passcode("123456", DEVICE_SHARE, NOW_MS)),
+        Code::WeakCode
+    );
+    assert_eq!(
+        code(ana.change_passcode("480213", VaultShares::default(), NOW_MS)),
+        Code::Share
+    );
+    assert_eq!(ana.sigchain().unwrap(), before);
+
+    let fresh = [8; 32];
+    let shares = VaultShares {
+        device: Some(&fresh),
+        server: true,
+        prf: None,
+    };
+    let changed = ana.change_passcode("480213", shares, NOW_MS).unwrap();
+    assert_eq!(changed.sigchain, ana.sigchain().unwrap());
+    let generation = |chain: &[u8]| {
+        let chain = crypto::identity::Sigchain::decode(chain).unwrap();
+        chain.state().reader().unwrap().generation
+    };
+    assert_eq!((generation(&before), generation(&changed.sigchain)), (1, 2));
+    let vault = &changed.vault.vault;
+    let part = changed.vault.server.as_ref().unwrap();
+    let facts = VaultFacts::of(vault).unwrap();
+    assert_eq!(facts.id, VaultFacts::of(&old).unwrap().id);
+    assert_eq!(facts.prf_input(), ana.prf_input().unwrap());
+    let enter = |pin: &str, share: &[u8]| {
+        let unlocking = Unlocking::begin(vault, pin, Some(share), None)?;
+        unlocking.finish(Some(part.share()), user, device)
+    };
+    assert_eq!(code(enter(PIN, &fresh)), Code::WrongCode);
+    assert_eq!(code(enter("480213", &SHARE)), Code::WrongCode);
+    let mut again = enter("480213", &fresh).unwrap();
+    again.follow_sigchain(&changed.sigchain, None).unwrap();
+
+    // Another device goes on with the new keys.
+    let people = People::default();
+    let place = place();
+    laptop.follow_sigchain(&changed.sigchain, None).unwrap();
+    laptop.open_items_key(&changed.items_key).unwrap();
+    let note = ana.seal_note(place, b"after", &[], &people).unwrap();
+    let expectation = expected(place, &ana, &[&ana]);
+    for device in [&laptop, &ana] {
+        let opened = device.open_note(&note.record, &expectation, &people);
+        assert_eq!(*opened.unwrap().plaintext, b"after");
+    }
+    let mut stranger = Session::create(None).unwrap();
+    assert_eq!(
+        code(stranger.change_passcode("480213", DEVICE_SHARE, NOW_MS)),
+        Code::KeyNeeded
+    );
 }
 
 fn pair(old: &mut Session, kind: InvitationKind, mistype: bool) -> Result<Session, Refusal> {
