@@ -29,7 +29,7 @@ pub use hotline::NewHubKey;
 pub use names::{
     device_named, field_named, hub_named, kind_named, record_named, user_named, visibility_named,
 };
-pub use notes::{Author, Expectation, OpenedNote, SealedNote};
+pub use notes::{Author, Expectation, OpenedNote, Rewrap, SealedNote};
 pub use pairing::{NewPairing, OldPairing};
 pub use people::People;
 pub use recovery::{BackupSheet, RecoverySheet};

@@ -12,7 +12,7 @@ use crypto::record::{Position, RecordKind, RecordPlace};
 use crypto::vault::{AuthSecret, BackupSet};
 use crypto::{HubId, OsEntropy, RecordId, UserId};
 use crypto_session::{
-    Code, Expectation, NewPairing, OldPairing, People, Refusal, Session, Unlocking,
+    Code, Expectation, NewPairing, OldPairing, People, Refusal, Rewrap, Session, Unlocking,
     VaultFacts, VaultShares,
 };
 use people::{NOW_MS, code, knowing, person};
@@ -268,6 +268,85 @@ fn a_new_pin_is_a_new_key() {
     );
 }
 
+#[test]
+fn a_reader_s_wrap_moves_to_their_newest_key_once() {
+    let (mut ana, mut ben) = (person(), person());
+    let place = place();
+    let people = knowing(&[&ana, &ben]);
+    let note = ana.seal_note(place, b"ours", &[ben.user()], &people);
+    let note = note.unwrap();
+    let mut expectation = expected(place, &ana, &[&ana, &ben]);
+    let why = |reader: &Session, record: &[u8], expectation: &Expectation, people: &People| {
+        let opened = reader.open_note(record, expectation, people).unwrap();
+        assert_eq!(*opened.plaintext, b"ours");
+        opened.rewrap
+    };
+    assert_eq!(why(&ana, &note.record, &expectation, &people), None);
+    assert_eq!(
+        why(&ben, &note.record, &expectation, &people),
+        Some(Rewrap::Slower)
+    );
+    for reader in [&mut ana, &mut ben] {
+        reader.rotate_key(NOW_MS).unwrap();
+    }
+    let people = knowing(&[&ana, &ben]);
+    let mut record = note.record.clone();
+    for reader in [&mut ben, &mut ana] {
+        let due = why(reader, &record, &expectation, &people);
+        assert_eq!(due, Some(Rewrap::Older));
+        let moved = reader.rewrap_note(&record, &expectation, &people);
+        let moved = moved.unwrap().unwrap();
+        assert!(moved.position > expectation.at_least);
+        assert!(moved.record.starts_with(&moved.front));
+        expectation.at_least = moved.position;
+        record = moved.record;
+        assert_eq!(why(reader, &record, &expectation, &people), None);
+        let again = reader.rewrap_note(&record, &expectation, &people);
+        assert_eq!(again, Ok(None));
+    }
+    for reader in [&ana, &ben] {
+        assert_eq!(why(reader, &record, &expectation, &people), None);
+    }
+    let front = crypto::record::SealedRecord::decode(&record).unwrap();
+    let entries = front.front().manifest().entries().iter();
+    let wraps: Vec<_> = entries
+        .map(|entry| (entry.generation(), entry.kind()))
+        .collect();
+    assert_eq!(wraps, [(2, crypto::record::WrapKind::ItemsKey); 2]);
+    // What was there before is older now.
+    let refused = ana.open_note(&note.record, &expectation, &people);
+    assert_eq!(code(refused), Code::Rollback);
+}
+
+#[test]
+fn what_a_reader_s_lost_device_had_moved_still_opens() {
+    let (mut ana, mut ben) = (person(), person());
+    let place = place();
+    let mut laptop = pair(&mut ben, InvitationKind::Scanned, false).unwrap();
+    let chain = ben.sigchain().unwrap();
+    laptop.follow_sigchain(&chain, None).unwrap();
+    let people = knowing(&[&ana, &ben]);
+    let note = ana.seal_note(place, b"ours", &[ben.user()], &people);
+    let expectation = expected(place, &ana, &[&ana, &ben]);
+    let record = note.unwrap().record;
+    assert_eq!(
+        code(laptop.rewrap_note(&record, &expectation, &people)),
+        Code::KeyNeeded
+    );
+    let items = ben.sealed_items_key().unwrap();
+    laptop.open_items_key(&items).unwrap();
+    let moved = laptop.rewrap_note(&record, &expectation, &people);
+    let moved = moved.unwrap().unwrap().record;
+    ben.revoke_device(laptop.device(), NOW_MS).unwrap();
+    ben.rotate_key(NOW_MS).unwrap();
+    let people = knowing(&[&ana, &ben]);
+    for reader in [&ana, &ben] {
+        let opened = reader.open_note(&moved, &expectation, &people).unwrap();
+        assert_eq!(*opened.plaintext, b"ours");
+        assert!(!opened.author_revoked);
+    }
+}
+
 fn pair(old: &mut Session, kind: InvitationKind, mistype: bool) -> Result<Session, Refusal> {
     let mut new = NewPairing::invite(Session::create(Some(old.user()))?, kind)?;
     let (mut helping, commit) = OldPairing::join(old, kind, new.invitation())?;
@@ -387,7 +466,7 @@ fn each_backup_code_brings_a_person_back_once() {
 
 #[test]
 fn a_file_goes_through_in_pieces() {
-    let (mut ana, ben) = (person(), person());
+    let (mut ana, mut ben) = (person(), person());
     let people = knowing(&[&ana, &ben]);
     let place = RecordPlace {
         kind: RecordKind::Attachment,
@@ -416,6 +495,13 @@ fn a_file_goes_through_in_pieces() {
     assert!(open(&body).unwrap() == file);
     *body.last_mut().unwrap() ^= 1;
     assert_eq!(code(open(&body)), Code::Altered);
+
+    let moved = ben.rewrap_file(&sealed.front.record, &expectation, &people);
+    let moved = moved.unwrap().unwrap();
+    let opening = ben.open_file(&moved.front, &expectation, &people);
+    assert!(opening.is_ok());
+    let again = ben.rewrap_file(&moved.front, &expectation, &people);
+    assert_eq!(again, Ok(None));
 
     let empty = ana.seal_file(place, 0, &readers, &people).unwrap();
     let empty = ana.finish_file(empty).unwrap();

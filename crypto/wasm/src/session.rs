@@ -329,6 +329,23 @@ impl Session {
         Ok(opened.into())
     }
 
+    /// Puts this person's own wrap of a record under their newest items key,
+    /// when `openNote` said that it is due (`rewrap`). The front goes to the
+    /// server; `undefined` when there is nothing to do.
+    ///
+    /// # Errors
+    /// As of `openNote`.
+    #[wasm_bindgen(js_name = rewrapNote)]
+    pub fn rewrap_note(
+        &mut self,
+        record: &[u8],
+        expectation: &Expectation,
+        people: &People,
+    ) -> Result<Option<SealedNote>, Thrown> {
+        let moved = self.0.rewrap_note(record, &expectation.0, &people.0)?;
+        Ok(moved.map(SealedNote::from))
+    }
+
     /// Lets one more person read.
     ///
     /// # Errors

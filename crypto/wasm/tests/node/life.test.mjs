@@ -95,6 +95,38 @@ test('an old vault is sealed anew under the code that was typed', () => {
   assert.equal(text(again.finish(server, user, device).openDraft('note', draft)), 'before');
 });
 
+test('a new PIN is a new key, and what was read moves to it once', () => {
+  const ana = person(crypto);
+  const here = place();
+  const nobody = new crypto.People();
+  const { record } = ana.sealNote(here, bytes('mine'), [], nobody);
+  const expected = new crypto.Expectation(here, ana.user, [ana.user]);
+  assert.equal(ana.openNote(record, expected, nobody).rewrap, undefined);
+  const fresh = new Uint8Array(32).fill(8);
+  assert.throws(() => ana.changePasscode('123456', fresh, false, undefined, Date.now()), refused('weak-code'));
+  const before = ana.sigchain();
+  const changed = ana.changePasscode('480213', fresh, false, undefined, Date.now());
+  assert.deepEqual(changed.sigchain, ana.sigchain());
+  assert.ok(changed.sigchain.length > before.length);
+  const { vault } = changed.takeVault();
+  assert.equal(changed.takeVault(), undefined);
+  const enter = (pin, share) => new crypto.Unlocking(vault, pin, share).finish(undefined, ana.user, ana.device);
+  assert.throws(() => enter(PIN, fresh), refused('wrong-code'));
+  assert.throws(() => enter('480213', SHARE), refused('wrong-code'));
+  const again = enter('480213', fresh);
+  again.followSigchain(changed.sigchain);
+  again.openItemsKey(changed.itemsKey);
+
+  assert.equal(ana.openNote(record, expected, nobody).rewrap, 'older');
+  const moved = ana.rewrapNote(record, expected, nobody);
+  assert.deepEqual(moved.front, moved.record.subarray(0, moved.front.length));
+  expected.seen(moved.revision, moved.manifest);
+  const opened = again.openNote(moved.record, expected, nobody);
+  assert.equal(text(opened.plaintext), 'mine');
+  assert.equal(opened.rewrap, undefined);
+  assert.equal(ana.rewrapNote(moved.record, expected, nobody), undefined);
+});
+
 test('a second device comes in by digits, and reads what the first has sealed', () => {
   for (const typed of [false, true]) {
     const old = person(crypto);
