@@ -4,8 +4,9 @@ use crypto::vault::Vault;
 use crypto::{DeviceId, Entropy, OsEntropy, UserId};
 use crypto_session::{People, Refusal, Session, Unlocking, VaultShares};
 use protocol::{
-    Blob, BootstrapRequest, Id, InviteCode, InviteOffer, InviteRedemption, ItemsKeyAdded,
-    ItemsKeys, Me, PersonSigchain, ShareAnswer, ShareProposal, ShareRequest, Tokens, Welcome,
+    Blob, BootstrapRequest, EntryCode, Id, InviteCode, InviteOffer, InviteRedemption,
+    ItemsKeyAdded, ItemsKeys, Me, PersonSigchain, ShareAnswer, ShareProposal, ShareRequest, Tokens,
+    Welcome,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -123,7 +124,7 @@ impl Client {
         let profile = fresh.profile(name)?;
         let Line { session, wire, .. } = &fresh.line;
         let request = BootstrapRequest {
-            code: code.to_owned(),
+            code: EntryCode::new(code),
             sigchain: Blob(session.sigchain()?),
             profile,
             proof: Blob(session.redeem_invite(code, wire.origin())?),
@@ -156,7 +157,7 @@ impl Client {
         let request = InviteRedemption {
             sigchain: Blob(session.sigchain()?),
             profile,
-            proof: Blob(session.redeem_invite(&offer.code, wire.origin())?),
+            proof: Blob(session.redeem_invite(offer.code.reveal(), wire.origin())?),
             code: offer.code,
         };
         let welcome = wire.open("/invites/redeem", &request)?.json()?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use protocol::{Blob, Id, Tokens};
+use protocol::{Blob, EntryCode, Id, Tokens};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ pub struct Invitation {
     /// Where.
     pub server: Server,
     /// What lets somebody in, once.
-    pub code: String,
+    pub code: EntryCode,
     /// Into which hub.
     pub hub: Id,
     /// How far the hub's roster goes: the server can show no other.

@@ -94,7 +94,7 @@ fn a_whole_life_leaves_nothing_to_read() {
 /// Invited, redeemed, and nobody before an admin has taken them in.
 fn comes_in(place: &Place, admin: &mut Client, hub: Id, secrets: &mut Secrets) -> Client {
     let invitation = admin.invite(hub, Role::Volunteer).unwrap();
-    secrets.add("Ben's invitation", invitation.code.as_bytes());
+    secrets.add("Ben's invitation", invitation.code.reveal().as_bytes());
     let mut ben = place.invited(&invitation, BEN);
     keep(secrets, "Ben's", &ben);
     assert!(ben.me().unwrap().hubs.is_empty());
