@@ -106,7 +106,8 @@ impl VaultFacts {
 
 impl Session {
     /// Changes the code: seals the vault under the new one, and makes the next
-    /// generation of the person's key and items key. All of it or nothing.
+    /// generation of the person's key and items key. A code that is too weak and
+    /// shares that do not fit are refused before anything changes.
     ///
     /// Whoever has seen the old code may have a copy of the old vault, too.
     /// `shares.device` is therefore a new one. Where the person is a member of a

@@ -4,13 +4,14 @@
 
 mod people;
 
-use crypto::hub::{Change, IndexField, Role, RoleFlags, RoleId, Visibility};
+use crypto::hub::{Change, HubKeyWrap, IndexField, Role, RoleFlags, RoleId, Visibility};
 use crypto::identity::{ChainHead, InviteProof, Sigchain};
 use crypto::record::{Position, RecordHeader, RecordKind, RecordPlace, RecordWriter};
 use crypto::transparency::{Leaf, Log, LogSigner, NoteName, Subject, Witness, WitnessSigner};
 use crypto::{DeviceId, HubId, OsEntropy, RecordId, SigningKey, VoicemailMeta, VoicemailWriter};
 use crypto_session::{
     Author, Code, Expectation, LogFollower, People, ServerKey, Session, SignedRecording,
+    VaultShares,
 };
 use people::{NOW_MS, code, knowing, person};
 use sha2::{Digest, Sha256};
@@ -206,6 +207,28 @@ fn a_roster_goes_to_the_server_and_back_link_by_link() {
         code(ben.follow_hub_links(HUB, &none, None, &people)),
         Code::Malformed
     );
+}
+
+#[test]
+fn the_hub_key_is_handed_to_the_key_that_came_with_a_new_pin() {
+    let (mut ana, _) = founded();
+    let mut ben = person();
+    let people = knowing(&[&ana, &ben]);
+    ana.add_member(HUB, ben.user(), VOLUNTEER, &people, NOW_MS)
+        .unwrap();
+    let before = ana.wrap_hub_key(HUB, ben.user(), &people).unwrap();
+    let shares = VaultShares {
+        server: true,
+        ..VaultShares::default()
+    };
+    ben.change_passcode("480213", shares, NOW_MS).unwrap();
+    let people = knowing(&[&ana, &ben]);
+    let wrap = ana.wrap_hub_key(HUB, ben.user(), &people).unwrap();
+    let generation = |wrap: &[u8]| HubKeyWrap::decode(wrap).unwrap().generation();
+    assert_eq!((generation(&before), generation(&wrap)), (1, 2));
+    let links = ana.roster_links_after(HUB, 0).unwrap();
+    ben.follow_hub_links(HUB, &links, None, &people).unwrap();
+    ben.open_hub_key(HUB, &wrap).unwrap();
 }
 
 #[test]
