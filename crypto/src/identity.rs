@@ -36,8 +36,7 @@ pub use login::{
 pub use puk::{Puk, PukRing};
 pub use reader::Reader;
 pub use sigchain::{
-    Device, MAX_DEVICES_EVER, MAX_LIVE_DEVICES, MAX_SIGCHAIN_LINKS, PukGeneration, Sigchain,
-    SigchainState,
+    Device, MAX_DEVICES_EVER, MAX_LIVE_DEVICES, MAX_SIGCHAIN_LINKS, Sigchain, SigchainState,
 };
 pub use subkey::TransportAttestation;
 pub use transport_key::{TransportPublicKey, TransportSecretKey, TransportSignature};

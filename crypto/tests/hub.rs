@@ -87,7 +87,9 @@ fn who_reads_is_what_the_roles_say() {
     assert_eq!(readers(&roster, Visibility::Reporter, 5), [1, 3, 5]);
     let left = roster.state().readers(Visibility::Case, user(4));
     assert_eq!(left, Err(RosterError::NotMember(user(4))));
-    let volunteers: Vec<_> = roster.state().members_in(VOLUNTEER).collect();
+    let volunteers = roster.state().members();
+    let volunteers = volunteers.filter(|(_, member)| member.role == VOLUNTEER);
+    let volunteers: Vec<_> = volunteers.map(|(user, _)| user).collect();
     assert_eq!(volunteers, [user(2)]);
     assert_eq!(
         roster.state().role_of(user(5)).unwrap().permissions,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 const LABEL_PREFIX: &str = concat!("hl", "/v1/");
+const OTHER_SOURCES: [&str; 7] = ["ts", "mjs", "js", "svelte", "sql", "toml", "sh"];
 
 struct Entry {
     id: u64,
@@ -70,17 +71,34 @@ fn render(entries: &[Entry]) -> String {
     out
 }
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+/// All files of the tree that `wanted` takes, by their paths.
+fn files(folder: &Path, wanted: fn(&Path) -> bool, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let skipped = name.starts_with('.') || name == "target" || name == "node_modules";
         if path.is_dir() && !skipped {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files(&path, wanted, found);
+        } else if path.is_file() && wanted(&path) {
             found.push(path);
         }
     }
+}
+
+fn is_rust(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "rs")
+}
+
+/// Rust, and whatever else runs outside of tests: independent readers spell the
+/// labels as the documents do.
+fn is_source(path: &Path) -> bool {
+    let folders = path.strip_prefix(root().parent().unwrap()).unwrap();
+    let mut folders = folders.iter();
+    let is_read = match path.extension() {
+        Some(extension) => OTHER_SOURCES.iter().any(|other| extension == *other),
+        None => folders.clone().any(|folder| folder == "scripts"),
+    };
+    is_rust(path) || is_read && !folders.any(|folder| folder == "tests" || folder == "docs")
 }
 
 #[test]
@@ -111,11 +129,23 @@ fn labels_are_unique_and_none_begins_another() {
 
 #[test]
 fn no_other_source_spells_a_label() {
-    let mut files = Vec::new();
-    sources(root().parent().unwrap(), &mut files);
+    let (repository, mut sources) = (root().parent().unwrap(), Vec::new());
+    files(repository, is_source, &mut sources);
     let generated = root().join("src/label/registry.rs");
-    assert!(files.contains(&generated));
-    for file in files.iter().filter(|file| **file != generated) {
+    assert!(sources.contains(&generated));
+    for (file, is_read) in [
+        ("Cargo.toml", true),
+        ("scripts/build-wasm", true),
+        ("web/protocol/generated/api.ts", true),
+        ("crypto/tests/labels.rs", true),
+        ("crypto/tests/node/record.js", false),
+        ("crypto/labels.json", false),
+    ] {
+        let file = repository.join(file);
+        assert!(file.exists(), "{}", file.display());
+        assert_eq!(sources.contains(&file), is_read, "{}", file.display());
+    }
+    for file in sources.iter().filter(|file| **file != generated) {
         let text = fs::read_to_string(file).unwrap();
         assert!(!text.contains(LABEL_PREFIX), "{}", file.display());
     }
@@ -139,11 +169,11 @@ fn each_label_is_in_the_protocol_documents() {
 
 #[test]
 fn each_label_has_one_call_site() {
-    let mut files = Vec::new();
-    sources(&root().join("src"), &mut files);
+    let mut sources = Vec::new();
+    files(&root().join("src"), is_rust, &mut sources);
     for entry in registry() {
         let usage = format!("Label::{}", entry.variant);
-        let uses = files.iter().map(|file| {
+        let uses = sources.iter().map(|file| {
             let text = fs::read_to_string(file).unwrap();
             let product = text.split("#[cfg(test)]").next().unwrap_or_default();
             let after = product.split(&usage).skip(1);

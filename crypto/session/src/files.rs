@@ -104,6 +104,7 @@ impl Session {
         let front = SealedNote {
             position: front.position(),
             record: front.encode(),
+            front: front.encode(),
         };
         Ok(SealedFile { front, end })
     }
@@ -124,6 +125,26 @@ impl Session {
         let expected = believed.expected(expectation);
         let opener = front.verify(&expected)?;
         Ok(OpeningFile(opener.open_pieces(&believed.opening_key()?)?))
+    }
+
+    /// As [`Session::rewrap_note`], for the front of a file.
+    ///
+    /// # Errors
+    /// As of [`Session::rewrap_note`].
+    pub fn rewrap_file(
+        &mut self,
+        front: &[u8],
+        expectation: &Expectation,
+        people: &People,
+    ) -> Result<Option<SealedNote>, Refusal> {
+        let (open, entropy) = self.parts()?;
+        let front = RecordFront::decode(front)?;
+        let next = open.rewrapped(&front, expectation, people, entropy)?;
+        Ok(next.map(|front| SealedNote {
+            position: front.position(),
+            record: front.encode(),
+            front: front.encode(),
+        }))
     }
 
     /// Seals what the person is still writing, for this device alone. `name`

@@ -74,9 +74,9 @@ impl Session {
         Ok(())
     }
 
-    /// Verifies a hotline's roster, as the server has it now. `people` has the
-    /// device lists of its members and of everybody who signed it; `seen` is
-    /// the head that was stored, or that an invitation named.
+    /// Verifies a hotline's roster, as a file. `people` has the device lists of
+    /// its members and of everybody who signed it; `seen` is the head that was
+    /// stored, or that an invitation named.
     ///
     /// # Errors
     /// [`Code::Locked`], [`Code::UnknownPerson`], [`Code::Moved`],
@@ -90,21 +90,24 @@ impl Session {
     ) -> Result<(), Refusal> {
         let (open, _) = self.parts()?;
         let roster = Roster::decode(roster, &open.sigchains(people)?)?;
-        if roster.state().hub() != hub {
-            let sentence = "the server sent the member list of another hotline";
-            return Err(Refusal::new(Code::Moved, sentence));
-        }
-        if let Some(seen) = seen {
-            roster.check_contains(&people::head(seen)?)?;
-        }
-        match open.hubs.get_mut(&hub) {
-            Some(known) => {
-                roster.check_contains(&known.roster.head())?;
-                known.roster = roster;
-            }
-            None => drop(open.hubs.insert(hub, Hotline::new(roster))),
-        }
-        Ok(())
+        open.follow_hub(hub, roster, seen)
+    }
+
+    /// As [`Session::follow_hub`], with the links that the server gives: all of
+    /// them, from the first on.
+    ///
+    /// # Errors
+    /// As of [`Session::follow_hub`].
+    pub fn follow_hub_links(
+        &mut self,
+        hub: HubId,
+        links: &[impl AsRef<[u8]>],
+        seen: Option<&[u8]>,
+        people: &People,
+    ) -> Result<(), Refusal> {
+        let (open, _) = self.parts()?;
+        let roster = Roster::from_links(links, &open.sigchains(people)?)?;
+        open.follow_hub(hub, roster, seen)
     }
 
     /// Forgets a hotline and its keys: when the server did not take a change
@@ -118,12 +121,23 @@ impl Session {
         Ok(())
     }
 
-    /// The whole roster, to send to the server after it was changed here.
+    /// The whole roster, as a file.
     ///
     /// # Errors
     /// [`Code::Locked`], [`Code::KeyNeeded`] when it was not loaded.
     pub fn roster(&self, hub: HubId) -> Result<Vec<u8>, Refusal> {
         Ok(self.opened()?.hub(hub)?.roster.encode())
+    }
+
+    /// The roster's links after number `seqno`, to send to the server after
+    /// they were made here; all with 0.
+    ///
+    /// # Errors
+    /// As of [`Session::roster`].
+    pub fn roster_links_after(&self, hub: HubId, seqno: u32) -> Result<Vec<Vec<u8>>, Refusal> {
+        let links = self.opened()?.hub(hub)?.roster.links();
+        let known = usize::try_from(seqno).unwrap_or(usize::MAX);
+        Ok(links.skip(known).map(<[u8]>::to_vec).collect())
     }
 
     /// How far the roster goes: to be stored, and put into invitations.
@@ -433,6 +447,29 @@ impl Open {
     fn hub_mut(&mut self, hub: HubId) -> Result<&mut Hotline, Refusal> {
         let known = self.hubs.get_mut(&hub);
         known.ok_or_else(|| needed("this hotline's member list was not loaded yet"))
+    }
+
+    fn follow_hub(
+        &mut self,
+        hub: HubId,
+        roster: Roster,
+        seen: Option<&[u8]>,
+    ) -> Result<(), Refusal> {
+        if roster.state().hub() != hub {
+            let sentence = "the server sent the member list of another hotline";
+            return Err(Refusal::new(Code::Moved, sentence));
+        }
+        if let Some(seen) = seen {
+            roster.check_contains(&people::head(seen)?)?;
+        }
+        match self.hubs.get_mut(&hub) {
+            Some(known) => {
+                roster.check_contains(&known.roster.head())?;
+                known.roster = roster;
+            }
+            None => drop(self.hubs.insert(hub, Hotline::new(roster))),
+        }
+        Ok(())
     }
 
     fn change_hub(

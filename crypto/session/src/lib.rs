@@ -33,14 +33,14 @@ pub use names::{
     device_named, field_named, hub_named, kind_named, place_named, record_named, tokens_shown,
     user_named, users_named, visibility_named,
 };
-pub use notes::{Author, Expectation, OpenedNote, SealedNote};
+pub use notes::{Author, Expectation, OpenedNote, Rewrap, SealedNote};
 pub use pairing::{NewPairing, OldPairing};
 pub use people::People;
 pub use recovery::{BackupSheet, RecoverySheet};
 pub use refusal::{Code, Refusal};
 pub use session::Session;
 pub use transparency::LogFollower;
-pub use unlock::{NewVault, ServerPart, Unlocking, VaultShares};
+pub use unlock::{NewVault, PasscodeChange, ServerPart, Unlocking, VaultFacts, VaultShares};
 pub use voicemail::{ServerKey, SignedRecording, Voicemail};
 pub use wiping::Wiping;
 

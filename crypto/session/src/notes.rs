@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::people::People;
 use crate::refusal::{Code, Refusal};
-use crate::session::{Open, Session};
+use crate::session::{Open, Session, no_items_key};
 use crate::voicemail::ServerKey;
 
 /// Whom a record is shown as being by.
@@ -62,6 +62,8 @@ impl Expectation {
 pub struct SealedNote {
     /// To send to the server.
     pub record: Vec<u8>,
+    /// Its front alone: to send where the body stayed as it is.
+    pub front: Vec<u8>,
     /// To be remembered as seen.
     pub position: Position,
 }
@@ -75,6 +77,28 @@ pub struct OpenedNote {
     /// The device that wrote it has been revoked since. Whoever took it could
     /// have written this afterwards: to be shown beside the text.
     pub author_revoked: bool,
+    /// Why this person's own wrap is due for [`Session::rewrap_note`].
+    pub rewrap: Option<Rewrap>,
+}
+
+/// Why a reader's own wrap should be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rewrap {
+    /// It is of an older generation of their key, which was rotated because
+    /// somebody may have it.
+    Older,
+    /// It is of the newest generation; one under the items key opens faster.
+    Slower,
+}
+
+impl Rewrap {
+    /// The name by which programs in other languages know it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Older => "older",
+            Self::Slower => "slower",
+        }
+    }
 }
 
 impl fmt::Debug for OpenedNote {
@@ -124,7 +148,31 @@ impl Session {
             plaintext: opened.plaintext,
             position: front.position(),
             author_revoked: believed.author_revoked,
+            rewrap: believed.rewrap()?,
         })
+    }
+
+    /// Puts this person's own wrap of a record under their newest items key:
+    /// after reading, as [`OpenedNote::rewrap`] says. Readers and body stay as
+    /// they are; the front goes to the server, which takes it from any reader.
+    /// `None` when there is nothing to do.
+    ///
+    /// # Errors
+    /// As of [`Session::open_note`]; [`Code::KeyNeeded`] also when the newest
+    /// items key was not loaded.
+    pub fn rewrap_note(
+        &mut self,
+        record: &[u8],
+        expectation: &Expectation,
+        people: &People,
+    ) -> Result<Option<SealedNote>, Refusal> {
+        let (open, entropy) = self.parts()?;
+        let sealed = SealedRecord::decode(record)?;
+        let front = open.rewrapped(sealed.front(), expectation, people, entropy)?;
+        match front {
+            None => Ok(None),
+            Some(front) => Ok(Some(sealed.with_front(front)?.into())),
+        }
     }
 
     /// Lets one more person read.
@@ -212,12 +260,34 @@ impl From<SealedRecord> for SealedNote {
     fn from(sealed: SealedRecord) -> Self {
         Self {
             position: sealed.front().position(),
+            front: sealed.front().encode(),
             record: sealed.encode(),
         }
     }
 }
 
 impl Open {
+    /// The front with this person's own wrap under their newest items key, where
+    /// it is not yet.
+    pub(crate) fn rewrapped(
+        &self,
+        front: &RecordFront,
+        expectation: &Expectation,
+        people: &People,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Option<RecordFront>, Refusal> {
+        let believed = Believed::new(self, front, expectation, people)?;
+        let expected = believed.expected(expectation);
+        let front = front.verify(&expected)?;
+        if believed.rewrap()?.is_none() {
+            return Ok(None);
+        }
+        let items = self.newest_items_key().ok_or_else(no_items_key)?;
+        let key = believed.opening_key()?;
+        let next = front.rewrap_for_items_key(&self.writer(), &key, items, entropy)?;
+        Ok(Some(next))
+    }
+
     pub(crate) fn writer(&self) -> RecordWriter<'_> {
         let writer = RecordWriter::person(&self.keys);
         match self.newest_items_key() {
@@ -310,7 +380,7 @@ impl<'a> Believed<'a> {
             front,
             author,
             author_revoked,
-            signers: chains.flat_map(live_devices).collect(),
+            signers: chains.flat_map(devices).collect(),
         })
     }
 
@@ -328,9 +398,7 @@ impl<'a> Believed<'a> {
     pub(crate) fn opening_key(&self) -> Result<OpeningKey<'a>, Refusal> {
         let person = self.open.person()?;
         let user = self.open.keys.user();
-        let entry = self.front.manifest().entry(user);
-        let entry = entry.ok_or(RecordError::NotAReader)?;
-        let (generation, kind) = (entry.generation(), entry.kind());
+        let (generation, kind) = self.own_wrap()?;
         let key = match kind {
             WrapKind::ItemsKey => {
                 let items = self.open.items.get(&generation);
@@ -347,15 +415,33 @@ impl<'a> Believed<'a> {
         };
         Ok(key.ok_or(RecordError::OtherKeyNeeded { generation, kind })?)
     }
+
+    fn rewrap(&self) -> Result<Option<Rewrap>, Refusal> {
+        let newest = self.open.person()?.ring.current().generation();
+        Ok(match self.own_wrap()? {
+            (generation, _) if generation != newest => Some(Rewrap::Older),
+            (_, WrapKind::PerUserKey) => Some(Rewrap::Slower),
+            (_, WrapKind::ItemsKey) => None,
+        })
+    }
+
+    fn own_wrap(&self) -> Result<(u32, WrapKind), RecordError> {
+        let entry = self.front.manifest().entry(self.open.keys.user());
+        let entry = entry.ok_or(RecordError::NotAReader)?;
+        Ok((entry.generation(), entry.kind()))
+    }
 }
 
-fn live_devices(chain: &Sigchain) -> Vec<KnownDevice> {
+/// A device that was revoked since stays: otherwise nobody could open any more
+/// what it has signed. It can add nobody who may not read.
+fn devices(chain: &Sigchain) -> Vec<KnownDevice> {
     let user = chain.user();
-    let live = chain.state().live_devices();
-    live.map(|(device, known)| KnownDevice {
-        user,
-        device,
-        key: known.sign_key,
-    })
-    .collect()
+    let devices = chain.state().devices();
+    devices
+        .map(|(device, known)| KnownDevice {
+            user,
+            device,
+            key: known.sign_key,
+        })
+        .collect()
 }

@@ -203,9 +203,8 @@ impl Session {
     pub fn sealed_items_key(&mut self) -> Result<Vec<u8>, Refusal> {
         let (open, entropy) = self.parts()?;
         let puk = open.person()?.ring.current();
-        let items = open.items.get(&puk.generation()).ok_or_else(|| {
-            Refusal::new(Code::KeyNeeded, "the newest items key was not loaded yet")
-        })?;
+        let items = open.items.get(&puk.generation());
+        let items = items.ok_or_else(no_items_key)?;
         Ok(items.seal(puk, entropy)?)
     }
 
@@ -325,4 +324,8 @@ pub(crate) fn no_chain() -> Refusal {
         Code::KeyNeeded,
         "this person's device list was not loaded yet",
     )
+}
+
+pub(crate) fn no_items_key() -> Refusal {
+    Refusal::new(Code::KeyNeeded, "the newest items key was not loaded yet")
 }

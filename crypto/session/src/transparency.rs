@@ -19,7 +19,8 @@ pub struct LogFollower {
 
 impl LogFollower {
     /// Pins a log and its witnesses by their keys as text
-    /// (`name+id+base64`), of which `needed` must confirm each checkpoint.
+    /// (`name+id+base64`), of which `needed` must confirm each checkpoint: at
+    /// least one.
     ///
     /// # Errors
     /// [`Code::Malformed`].
@@ -29,6 +30,24 @@ impl LogFollower {
             witnesses.iter().map(|witness| witness.parse()).collect();
         let client = Client::new(log, witnesses?, needed)?;
         Ok(Self { client, full: None })
+    }
+
+    /// Pins a log that has no witnesses, where a hotline has nobody who would
+    /// confirm it. The log of this device can still only grow; that others see
+    /// the same one, nobody says. The app shows that
+    /// ([`LogFollower::is_witnessed`]).
+    ///
+    /// # Errors
+    /// [`Code::Malformed`].
+    pub fn unwitnessed(log: &str) -> Result<Self, Refusal> {
+        let client = Client::unwitnessed(log.parse()?);
+        Ok(Self { client, full: None })
+    }
+
+    /// Whether others than the server confirm the log. If not, people notice
+    /// that they are shown different ones only by comparing safety numbers.
+    pub fn is_witnessed(&self) -> bool {
+        self.client.is_witnessed()
     }
 
     /// Takes up the checkpoint that this app has stored.
@@ -42,7 +61,8 @@ impl LogFollower {
 
     /// Believes a newer checkpoint, or not. `proof` is the consistency proof
     /// from [`LogFollower::size`], its hashes one after the other; `now_s` is
-    /// Unix seconds. Gives the text to store in place of the old one.
+    /// Unix seconds. `max_age_s` is for the witnesses' confirmations. Gives the
+    /// text to store in place of the old one.
     ///
     /// # Errors
     /// [`Code::Rollback`] and [`Code::Moved`] are evidence against the server:

@@ -55,7 +55,83 @@ impl fmt::Debug for ServerPart {
     }
 }
 
+/// A code that was changed, and the keys that were changed with it.
+#[derive(Debug)]
+pub struct PasscodeChange {
+    /// The vault under the new code.
+    pub vault: NewVault,
+    /// The device list with the new key. It goes to the server first, together
+    /// with the items key.
+    pub sigchain: Vec<u8>,
+    /// The new items key, sealed to the person.
+    pub items_key: Vec<u8>,
+}
+
+/// What a vault says of itself while it is locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VaultFacts {
+    /// Names it at the server that keeps its share.
+    pub id: VaultId,
+    /// Whether the share of the device's key store is needed.
+    pub device: bool,
+    /// Whether the server's share is needed.
+    pub server: bool,
+    /// Whether a passkey's PRF is needed, evaluated at [`VaultFacts::prf_input`].
+    pub prf: bool,
+    /// Whether its code is stretched in an old way: [`Unlocking::reseal`].
+    pub outdated: bool,
+}
+
+impl VaultFacts {
+    /// Reads a vault that was stored.
+    ///
+    /// # Errors
+    /// [`Code::Malformed`], [`Code::TooNew`].
+    pub fn of(vault: &[u8]) -> Result<Self, Refusal> {
+        let vault = Vault::decode(vault)?;
+        Ok(Self {
+            id: vault.id(),
+            device: vault.needs_device(),
+            server: vault.needs_server(),
+            prf: vault.needs_prf(),
+            outdated: vault.is_outdated(),
+        })
+    }
+
+    /// Where to evaluate the passkey's PRF.
+    pub fn prf_input(&self) -> [u8; 32] {
+        self.id.prf_input()
+    }
+}
+
 impl Session {
+    /// Changes the code: seals the vault under the new one, and makes the next
+    /// generation of the person's key and items key. A code that is too weak and
+    /// shares that do not fit are refused before anything changes.
+    ///
+    /// Whoever has seen the old code may have a copy of the old vault, too.
+    /// `shares.device` is therefore a new one. Where the person is a member of a
+    /// hotline, an admin then hands the hub key to the new key
+    /// ([`Session::wrap_hub_key`]).
+    ///
+    /// # Errors
+    /// As of [`Session::seal_vault`] and [`Session::rotate_key`].
+    pub fn change_passcode(
+        &mut self,
+        code: &str,
+        shares: VaultShares<'_>,
+        now_ms: u64,
+    ) -> Result<PasscodeChange, Refusal> {
+        self.opened()?.person()?;
+        let vault = self.seal_vault(code, shares)?;
+        self.rotate_key(now_ms)?;
+        Ok(PasscodeChange {
+            vault,
+            sigchain: self.sigchain()?,
+            items_key: self.sealed_items_key()?,
+        })
+    }
+
     /// Seals this device's seed under a code: for a new vault, a new code or
     /// new shares. Takes about 0.1 s natively and 64 MiB.
     ///
@@ -106,6 +182,8 @@ impl Session {
 pub struct Unlocking {
     attempt: Attempt,
     vault_id: VaultId,
+    /// Kept for an outdated vault only, which is sealed anew under it.
+    outdated: Option<Passcode>,
 }
 
 impl Unlocking {
@@ -123,14 +201,45 @@ impl Unlocking {
         let vault = Vault::decode(vault)?;
         let device = device.map(share).transpose()?;
         let prf = prf.map(share).transpose()?;
-        let attempt = vault.attempt(&Passcode::entered(code), device.as_ref(), prf.as_ref())?;
-        let vault_id = vault.id();
-        Ok(Self { attempt, vault_id })
+        let code = Passcode::entered(code);
+        Ok(Self {
+            attempt: vault.attempt(&code, device.as_ref(), prf.as_ref())?,
+            vault_id: vault.id(),
+            outdated: vault.is_outdated().then_some(code),
+        })
     }
 
     /// What to show the server for its share. A proof, to be sent and forgotten.
     pub fn server_proof(&self) -> Zeroizing<[u8; AuthSecret::BYTES]> {
         Zeroizing::new(*self.attempt.auth().reveal())
+    }
+
+    /// Whether the vault's code is stretched in an old way, so that it should be
+    /// sealed anew with [`Unlocking::reseal`] before [`Unlocking::finish`].
+    pub fn is_outdated(&self) -> bool {
+        self.outdated.is_some()
+    }
+
+    /// Seals an outdated vault anew, under the code that was just entered and
+    /// the same shares: to be kept in place of the old one. Takes about 0.1 s
+    /// natively. What the server must have first is sent after the login.
+    ///
+    /// # Errors
+    /// [`Code::WrongCode`], [`Code::Share`], [`Code::OutOfMemory`],
+    /// [`Code::NoRandomness`]; [`Code::OutOfTurn`] when it is not outdated.
+    pub fn reseal(&self, server: Option<&[u8]>) -> Result<NewVault, Refusal> {
+        let code = self.outdated.as_ref().ok_or_else(|| {
+            let sentence = "this vault does not have to be sealed anew";
+            Refusal::new(Code::OutOfTurn, sentence)
+        })?;
+        let server = server.map(share).transpose()?;
+        let unlocked = self.attempt.unlock(server.as_ref())?;
+        let sealed = unlocked.upgrade(code, &mut OsEntropy)?;
+        let proof = sealed.auth;
+        Ok(NewVault {
+            vault: sealed.vault.encode(),
+            server: server.map(|share| ServerPart { share, proof }),
+        })
     }
 
     /// The fast half. `user` and `device` were stored beside the vault.

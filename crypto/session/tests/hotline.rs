@@ -4,13 +4,14 @@
 
 mod people;
 
-use crypto::hub::{Change, IndexField, Role, RoleFlags, RoleId, Visibility};
+use crypto::hub::{Change, HubKeyWrap, IndexField, Role, RoleFlags, RoleId, Visibility};
 use crypto::identity::{ChainHead, InviteProof, Sigchain};
 use crypto::record::{Position, RecordHeader, RecordKind, RecordPlace, RecordWriter};
 use crypto::transparency::{Leaf, Log, LogSigner, NoteName, Subject, Witness, WitnessSigner};
 use crypto::{DeviceId, HubId, OsEntropy, RecordId, SigningKey, VoicemailMeta, VoicemailWriter};
 use crypto_session::{
     Author, Code, Expectation, LogFollower, People, ServerKey, Session, SignedRecording,
+    VaultShares,
 };
 use people::{NOW_MS, code, knowing, person};
 use sha2::{Digest, Sha256};
@@ -164,6 +165,70 @@ fn a_member_s_lost_device_makes_a_new_key_due_once_it_is_noted() {
     assert!(!ana.hub(HUB).unwrap().hub_key_rotation_due());
     assert!(ana.note_devices(HUB, &people, NOW_MS).unwrap());
     assert!(ana.hub(HUB).unwrap().hub_key_rotation_due());
+}
+
+#[test]
+fn a_roster_goes_to_the_server_and_back_link_by_link() {
+    let (mut ana, _) = founded();
+    let mut ben = person();
+    let people = knowing(&[&ana, &ben]);
+    let known = ana.hub(HUB).unwrap().head().seqno;
+    let mut server = ana.roster_links_after(HUB, 0).unwrap();
+    assert_eq!(server.len(), known as usize);
+    assert!(ana.roster_links_after(HUB, known).unwrap().is_empty());
+    ana.add_member(HUB, ben.user(), VOLUNTEER, &people, NOW_MS)
+        .unwrap();
+    let before = server.clone();
+    server.extend(ana.roster_links_after(HUB, known).unwrap());
+    assert_eq!(server.len(), before.len() + 1);
+    assert!(ana.roster_links_after(HUB, u32::MAX).unwrap().is_empty());
+
+    let head = ana.roster_head(HUB).unwrap();
+    let cut = ben.follow_hub_links(HUB, &before, Some(&head), &people);
+    assert_eq!(code(cut), Code::Rollback);
+    let other = HubId::from_bytes([0x12; 16]);
+    assert_eq!(
+        code(ben.follow_hub_links(other, &server, None, &people)),
+        Code::Moved
+    );
+    ben.follow_hub_links(HUB, &server, Some(&head), &people)
+        .unwrap();
+    assert_eq!(ben.roster(HUB).unwrap(), ana.roster(HUB).unwrap());
+    assert_eq!(
+        code(ben.follow_hub_links(HUB, &before, None, &people)),
+        Code::Rollback
+    );
+    assert_eq!(
+        code(ben.follow_hub_links(HUB, &before[1..], None, &people)),
+        Code::Altered
+    );
+    let none: [&[u8]; 0] = [];
+    assert_eq!(
+        code(ben.follow_hub_links(HUB, &none, None, &people)),
+        Code::Malformed
+    );
+}
+
+#[test]
+fn the_hub_key_is_handed_to_the_key_that_came_with_a_new_pin() {
+    let (mut ana, _) = founded();
+    let mut ben = person();
+    let people = knowing(&[&ana, &ben]);
+    ana.add_member(HUB, ben.user(), VOLUNTEER, &people, NOW_MS)
+        .unwrap();
+    let before = ana.wrap_hub_key(HUB, ben.user(), &people).unwrap();
+    let shares = VaultShares {
+        server: true,
+        ..VaultShares::default()
+    };
+    ben.change_passcode("480213", shares, NOW_MS).unwrap();
+    let people = knowing(&[&ana, &ben]);
+    let wrap = ana.wrap_hub_key(HUB, ben.user(), &people).unwrap();
+    let generation = |wrap: &[u8]| HubKeyWrap::decode(wrap).unwrap().generation();
+    assert_eq!((generation(&before), generation(&wrap)), (1, 2));
+    let links = ana.roster_links_after(HUB, 0).unwrap();
+    ben.follow_hub_links(HUB, &links, None, &people).unwrap();
+    ben.open_hub_key(HUB, &wrap).unwrap();
 }
 
 #[test]
@@ -407,4 +472,43 @@ fn keys_under_one_s_own_name_that_one_did_not_make_are_found() {
     logged.enter(&ana);
     logged.follow();
     assert_eq!(code(logged.follower.check_own(&ana)), Code::ForeignKeys);
+}
+
+#[test]
+fn a_hotline_without_witnesses_still_notices_what_is_shown_to_one_device() {
+    let (mut ana, _) = founded();
+    let mut logged = Logged::new();
+    let key = logged.signer.key().to_string();
+    assert!(logged.follower.is_witnessed());
+    assert_eq!(code(LogFollower::new(&key, &[], 0)), Code::Malformed);
+    let mut alone = LogFollower::unwitnessed(&key).unwrap();
+    assert!(!alone.is_witnessed());
+    logged.enter(&ana);
+    let first = logged.log.sign(&logged.signer).as_str().to_owned();
+    alone.accept(&first, b"", 0, 60).unwrap();
+    let entries = |log: &Log| -> Vec<u8> { log.leaves().iter().flat_map(Leaf::encode).collect() };
+    alone.download(&entries(&logged.log)).unwrap();
+    alone.check_own(&ana).unwrap();
+
+    let mut other = Log::new(logged.signer.key().name().clone());
+    let head = ChainHead {
+        seqno: 3,
+        hash: [9; 32],
+    };
+    let subject = Subject::User(ana.user());
+    other.append(Leaf { subject, head });
+    let fork = other.sign(&logged.signer).as_str().to_owned();
+    assert_eq!(code(alone.accept(&fork, b"", 0, 60)), Code::Moved);
+    logged.log.append(Leaf { subject, head });
+    let grown = logged.log.sign(&logged.signer).as_str().to_owned();
+    assert_eq!(code(alone.accept(&grown, b"", 0, 60)), Code::Moved);
+    let proof = logged.log.prove_consistency(1, 2).unwrap();
+    let proof = proof.hashes().concat();
+    ana.rotate_key(NOW_MS).unwrap();
+    let stored = alone.accept(&grown, &proof, 0, 60).unwrap();
+    alone.download(&entries(&logged.log)).unwrap();
+    assert_eq!(code(alone.check_own(&ana)), Code::ForeignKeys);
+    let mut resumed = LogFollower::unwitnessed(&key).unwrap();
+    resumed.resume(&stored).unwrap();
+    assert_eq!(code(resumed.accept(&first, b"", 0, 60)), Code::Rollback);
 }

@@ -12,7 +12,8 @@ use crypto::record::{Position, RecordKind, RecordPlace};
 use crypto::vault::{AuthSecret, BackupSet};
 use crypto::{HubId, OsEntropy, RecordId, UserId};
 use crypto_session::{
-    Code, Expectation, NewPairing, OldPairing, People, Refusal, Session, Unlocking, VaultShares,
+    Code, Expectation, NewPairing, OldPairing, People, Refusal, Rewrap, Session, Unlocking,
+    VaultFacts, VaultShares,
 };
 use people::{NOW_MS, code, knowing, person};
 
@@ -23,6 +24,23 @@ const DEVICE_SHARE: VaultShares<'static> = VaultShares {
     server: false,
     prf: None,
 };
+
+/// Sealed with PBKDF2 by `vault_peer.py`: under a code that could be chosen then,
+/// the share of the device, and that of the server.
+const OLD_VAULT: &str = "\
+    484c5654010103a46effed995f3f816687e00b9b6b1f1a19fef484276897747464ad5494e854d0ee4dcf\
+    74cab835a390f7b7a3720b7979837e4738e1d2b172a4ef0e5743351a12cfd88afbb42f509f216ac85089\
+    76fee7273a663a13241b43fe599d32ccc09e15fb4a0511603d559f357e17fabea153f69740cb3fe0e871\
+    6a";
+const OLD_CODE: &str = "111111";
+const OLD_SERVER_SHARE: [u8; 32] = [9; 32];
+
+fn unhex(text: &str) -> Vec<u8> {
+    let (pairs, _) = text.as_bytes().as_chunks::<2>();
+    let pairs = pairs.iter().map(|pair| str::from_utf8(pair).unwrap());
+    let bytes = pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap());
+    bytes.collect()
+}
 
 fn place() -> RecordPlace {
     RecordPlace {
@@ -148,6 +166,187 @@ fn the_server_gives_its_share_for_the_right_proof() {
     assert_ne!(*wrong.server_proof(), *kept.proof());
 }
 
+#[test]
+fn an_old_vault_is_sealed_anew_under_the_code_that_opened_it() {
+    let old = unhex(OLD_VAULT);
+    let facts = VaultFacts::of(&old).unwrap();
+    assert!(facts.outdated && facts.device && facts.server && !facts.prf);
+    let (user, device) = (
+        UserId::from_bytes([1; 16]),
+        crypto::DeviceId::from_bytes([2; 16]),
+    );
+    let server = Some(&OLD_SERVER_SHARE[..]);
+    let wrong = Unlocking::begin(&old, "111112", Some(&SHARE), None).unwrap();
+    assert_eq!(code(wrong.reseal(server)), Code::WrongCode);
+    let unlocking = Unlocking::begin(&old, OLD_CODE, Some(&SHARE), None).unwrap();
+    assert!(unlocking.is_outdated());
+    assert_eq!(code(unlocking.reseal(None)), Code::Share);
+    let new = unlocking.reseal(server).unwrap();
+    let old_proof = unlocking.server_proof();
+    let mut session = unlocking.finish(server, user, device).unwrap();
+    let draft = session.seal_draft("note", b"written before").unwrap();
+
+    let part = new.server.unwrap();
+    assert_eq!(part.share(), OLD_SERVER_SHARE);
+    assert_ne!(part.proof(), &old_proof[..]);
+    let facts_now = VaultFacts::of(&new.vault).unwrap();
+    let outdated = false;
+    assert_eq!(facts_now, VaultFacts { outdated, ..facts });
+    let again = Unlocking::begin(&new.vault, OLD_CODE, Some(&SHARE), None).unwrap();
+    assert!(!again.is_outdated());
+    assert_eq!(again.server_proof()[..], *part.proof());
+    assert_eq!(code(again.reseal(server)), Code::OutOfTurn);
+    let session = again.finish(server, user, device).unwrap();
+    assert_eq!(
+        *session.open_draft("note", &draft).unwrap(),
+        b"written before"
+    );
+}
+
+#[test]
+fn a_new_pin_is_a_new_key() {
+    let mut ana = person();
+    let (user, device) = (ana.user(), ana.device());
+    let mut laptop = pair(&mut ana, InvitationKind::Scanned, false).unwrap();
+    laptop
+        .follow_sigchain(&ana.sigchain().unwrap(), None)
+        .unwrap();
+    let before = ana.sigchain().unwrap();
+    let old = ana.seal_vault(PIN, DEVICE_SHARE).unwrap().vault;
+    assert_eq!(
+        code(ana.change_passcode("123456", DEVICE_SHARE, NOW_MS)),
+        Code::WeakCode
+    );
+    assert_eq!(
+        code(ana.change_passcode("480213", VaultShares::default(), NOW_MS)),
+        Code::Share
+    );
+    assert_eq!(ana.sigchain().unwrap(), before);
+
+    let fresh = [8; 32];
+    let shares = VaultShares {
+        device: Some(&fresh),
+        server: true,
+        prf: None,
+    };
+    let changed = ana.change_passcode("480213", shares, NOW_MS).unwrap();
+    assert_eq!(changed.sigchain, ana.sigchain().unwrap());
+    let generation = |chain: &[u8]| {
+        let chain = crypto::identity::Sigchain::decode(chain).unwrap();
+        chain.state().reader().unwrap().generation
+    };
+    assert_eq!((generation(&before), generation(&changed.sigchain)), (1, 2));
+    let vault = &changed.vault.vault;
+    let part = changed.vault.server.as_ref().unwrap();
+    let facts = VaultFacts::of(vault).unwrap();
+    assert_eq!(facts.id, VaultFacts::of(&old).unwrap().id);
+    assert_eq!(facts.prf_input(), ana.prf_input().unwrap());
+    let enter = |pin: &str, share: &[u8]| {
+        let unlocking = Unlocking::begin(vault, pin, Some(share), None)?;
+        unlocking.finish(Some(part.share()), user, device)
+    };
+    assert_eq!(code(enter(PIN, &fresh)), Code::WrongCode);
+    assert_eq!(code(enter("480213", &SHARE)), Code::WrongCode);
+    let mut again = enter("480213", &fresh).unwrap();
+    again.follow_sigchain(&changed.sigchain, None).unwrap();
+
+    // Another device goes on with the new keys.
+    let people = People::default();
+    let place = place();
+    laptop.follow_sigchain(&changed.sigchain, None).unwrap();
+    laptop.open_items_key(&changed.items_key).unwrap();
+    let note = ana.seal_note(place, b"after", &[], &people).unwrap();
+    let expectation = expected(place, &ana, &[&ana]);
+    for device in [&laptop, &ana] {
+        let opened = device.open_note(&note.record, &expectation, &people);
+        assert_eq!(*opened.unwrap().plaintext, b"after");
+    }
+    let mut stranger = Session::create(None).unwrap();
+    assert_eq!(
+        code(stranger.change_passcode("480213", DEVICE_SHARE, NOW_MS)),
+        Code::KeyNeeded
+    );
+}
+
+#[test]
+fn a_reader_s_wrap_moves_to_their_newest_key_once() {
+    let (mut ana, mut ben) = (person(), person());
+    let place = place();
+    let people = knowing(&[&ana, &ben]);
+    let note = ana.seal_note(place, b"ours", &[ben.user()], &people);
+    let note = note.unwrap();
+    let mut expectation = expected(place, &ana, &[&ana, &ben]);
+    let why = |reader: &Session, record: &[u8], expectation: &Expectation, people: &People| {
+        let opened = reader.open_note(record, expectation, people).unwrap();
+        assert_eq!(*opened.plaintext, b"ours");
+        opened.rewrap
+    };
+    assert_eq!(why(&ana, &note.record, &expectation, &people), None);
+    assert_eq!(
+        why(&ben, &note.record, &expectation, &people),
+        Some(Rewrap::Slower)
+    );
+    for reader in [&mut ana, &mut ben] {
+        reader.rotate_key(NOW_MS).unwrap();
+    }
+    let people = knowing(&[&ana, &ben]);
+    let mut record = note.record.clone();
+    for reader in [&mut ben, &mut ana] {
+        let due = why(reader, &record, &expectation, &people);
+        assert_eq!(due, Some(Rewrap::Older));
+        let moved = reader.rewrap_note(&record, &expectation, &people);
+        let moved = moved.unwrap().unwrap();
+        assert!(moved.position > expectation.at_least);
+        assert!(moved.record.starts_with(&moved.front));
+        expectation.at_least = moved.position;
+        record = moved.record;
+        assert_eq!(why(reader, &record, &expectation, &people), None);
+        let again = reader.rewrap_note(&record, &expectation, &people);
+        assert_eq!(again, Ok(None));
+    }
+    for reader in [&ana, &ben] {
+        assert_eq!(why(reader, &record, &expectation, &people), None);
+    }
+    let front = crypto::record::SealedRecord::decode(&record).unwrap();
+    let entries = front.front().manifest().entries().iter();
+    let wraps: Vec<_> = entries
+        .map(|entry| (entry.generation(), entry.kind()))
+        .collect();
+    assert_eq!(wraps, [(2, crypto::record::WrapKind::ItemsKey); 2]);
+    // What was there before is older now.
+    let refused = ana.open_note(&note.record, &expectation, &people);
+    assert_eq!(code(refused), Code::Rollback);
+}
+
+#[test]
+fn what_a_reader_s_lost_device_had_moved_still_opens() {
+    let (mut ana, mut ben) = (person(), person());
+    let place = place();
+    let mut laptop = pair(&mut ben, InvitationKind::Scanned, false).unwrap();
+    let chain = ben.sigchain().unwrap();
+    laptop.follow_sigchain(&chain, None).unwrap();
+    let people = knowing(&[&ana, &ben]);
+    let note = ana.seal_note(place, b"ours", &[ben.user()], &people);
+    let expectation = expected(place, &ana, &[&ana, &ben]);
+    let record = note.unwrap().record;
+    assert_eq!(
+        code(laptop.rewrap_note(&record, &expectation, &people)),
+        Code::KeyNeeded
+    );
+    let items = ben.sealed_items_key().unwrap();
+    laptop.open_items_key(&items).unwrap();
+    let moved = laptop.rewrap_note(&record, &expectation, &people);
+    let moved = moved.unwrap().unwrap().record;
+    ben.revoke_device(laptop.device(), NOW_MS).unwrap();
+    ben.rotate_key(NOW_MS).unwrap();
+    let people = knowing(&[&ana, &ben]);
+    for reader in [&ana, &ben] {
+        let opened = reader.open_note(&moved, &expectation, &people).unwrap();
+        assert_eq!(*opened.plaintext, b"ours");
+        assert!(!opened.author_revoked);
+    }
+}
+
 fn pair(old: &mut Session, kind: InvitationKind, mistype: bool) -> Result<Session, Refusal> {
     let mut new = NewPairing::invite(Session::create(Some(old.user()))?, kind)?;
     let (mut helping, commit) = OldPairing::join(old, kind, new.invitation())?;
@@ -267,7 +466,7 @@ fn each_backup_code_brings_a_person_back_once() {
 
 #[test]
 fn a_file_goes_through_in_pieces() {
-    let (mut ana, ben) = (person(), person());
+    let (mut ana, mut ben) = (person(), person());
     let people = knowing(&[&ana, &ben]);
     let place = RecordPlace {
         kind: RecordKind::Attachment,
@@ -296,6 +495,13 @@ fn a_file_goes_through_in_pieces() {
     assert!(open(&body).unwrap() == file);
     *body.last_mut().unwrap() ^= 1;
     assert_eq!(code(open(&body)), Code::Altered);
+
+    let moved = ben.rewrap_file(&sealed.front.record, &expectation, &people);
+    let moved = moved.unwrap().unwrap();
+    let opening = ben.open_file(&moved.front, &expectation, &people);
+    assert!(opening.is_ok());
+    let again = ben.rewrap_file(&moved.front, &expectation, &people);
+    assert_eq!(again, Ok(None));
 
     let empty = ana.seal_file(place, 0, &readers, &people).unwrap();
     let empty = ana.finish_file(empty).unwrap();

@@ -160,34 +160,6 @@ impl ItemsKey {
         ContentKey::from_slice(&key).map_err(|_| PukError::ContentKeyRefused)
     }
 
-    /// Moves a content key from an older generation's items key to this one:
-    /// lazily, when the record is opened. `None` when the wrap is under this
-    /// generation already.
-    ///
-    /// A rotation does not take back what a revoked device has already read.
-    ///
-    /// # Errors
-    /// As of [`ItemsKey::unwrap_content_key`] and [`ItemsKey::wrap_content_key`].
-    ///
-    /// # Panics
-    /// When `commitment` is longer than [`MAX_COMMITMENT_BYTES`].
-    pub fn rewrap_content_key(
-        &self,
-        older: &Self,
-        record: RecordId,
-        revision: u32,
-        commitment: &[u8],
-        wrapped: &[u8],
-        entropy: &mut (impl Entropy + ?Sized),
-    ) -> Result<Option<Vec<u8>>, PukError> {
-        if older.generation == self.generation {
-            return Ok(None);
-        }
-        let key = older.unwrap_content_key(record, revision, commitment, wrapped)?;
-        let moved = self.wrap_content_key(record, revision, commitment, &key, entropy)?;
-        Ok(Some(moved))
-    }
-
     fn content_context(&self, record: RecordId, revision: u32, commitment: &[u8]) -> Vec<u8> {
         assert!(
             commitment.len() <= MAX_COMMITMENT_BYTES,

@@ -16,7 +16,7 @@ use super::puk::{Puk, PukRing};
 use super::subkey::TransportAttestation;
 use link::{LinkBody, Payload};
 
-pub use state::{Device, PukGeneration, SigchainState};
+pub use state::{Device, SigchainState};
 
 /// The most entries of a sigchain.
 pub const MAX_SIGCHAIN_LINKS: usize = 4_096;

@@ -18,6 +18,7 @@ pub const FUTURE_TOLERANCE_S: u64 = 300;
 pub struct Client {
     log: LogKey,
     witnesses: Vec<WitnessKey>,
+    /// Zero where nobody confirms: [`Client::unwitnessed`].
     needed: usize,
     latest: Option<SignedCheckpoint>,
 }
@@ -59,6 +60,23 @@ impl Client {
         })
     }
 
+    /// Pins a log that nobody but its server signs. What was seen before cannot
+    /// be taken back or changed, and one's own entries can be checked; two
+    /// people can be shown two logs, and new entries can be withheld.
+    pub fn unwitnessed(log: LogKey) -> Self {
+        Self {
+            log,
+            witnesses: Vec::new(),
+            needed: 0,
+            latest: None,
+        }
+    }
+
+    /// Whether others than the server confirm what this client believes.
+    pub fn is_witnessed(&self) -> bool {
+        self.needed > 0
+    }
+
     /// Takes up the checkpoint that was stored. Its age does not matter here.
     ///
     /// # Errors
@@ -71,7 +89,8 @@ impl Client {
     }
 
     /// Takes a new checkpoint, with the proof that it continues
-    /// [`Client::latest`] (an empty one if there is none).
+    /// [`Client::latest`] (an empty one if there is none). Only witnesses say
+    /// when; without them, its age is not known.
     ///
     /// # Errors
     /// [`CheckpointRefused`]; the last checkpoint stays.
@@ -85,10 +104,11 @@ impl Client {
         max_age_s: u64,
     ) -> Result<(), CheckpointRefused> {
         let signed = SignedCheckpoint::parse(checkpoint)?;
-        let confirmed_at_s = self.check_signatures(&signed, now_s)?;
-        let age_s = now_s.saturating_sub(confirmed_at_s);
-        if age_s > max_age_s {
-            return Err(CheckpointRefused::Stale { age_s });
+        if let Some(confirmed_at_s) = self.check_signatures(&signed, now_s)? {
+            let age_s = now_s.saturating_sub(confirmed_at_s);
+            if age_s > max_age_s {
+                return Err(CheckpointRefused::Stale { age_s });
+            }
         }
         let new = signed.checkpoint();
         let old = self.latest();
@@ -139,12 +159,13 @@ impl Client {
         FullLog::new(leaves, latest)
     }
 
-    /// When the `needed`-th latest witness confirmed it, in Unix seconds.
+    /// When the `needed`-th latest witness confirmed it, in Unix seconds; `None`
+    /// where none is needed.
     fn check_signatures(
         &self,
         signed: &SignedCheckpoint,
         now_s: u64,
-    ) -> Result<u64, CheckpointRefused> {
+    ) -> Result<Option<u64>, CheckpointRefused> {
         if signed.checkpoint().origin != *self.log.name() {
             return Err(CheckpointRefused::OtherLog);
         }
@@ -161,7 +182,12 @@ impl Client {
         }
         times_s.sort_unstable_by(|one, other| other.cmp(one));
         let (found, needed) = (times_s.len(), self.needed);
-        let time_s = times_s.get(needed - 1).copied();
-        time_s.ok_or(CheckpointRefused::TooFewWitnesses { found, needed })
+        let Some(place) = needed.checked_sub(1) else {
+            return Ok(None);
+        };
+        match times_s.get(place) {
+            Some(time_s) => Ok(Some(*time_s)),
+            None => Err(CheckpointRefused::TooFewWitnesses { found, needed }),
+        }
     }
 }

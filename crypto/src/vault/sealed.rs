@@ -70,8 +70,13 @@ impl Vault {
     /// Bytes of a vault.
     pub const BYTES: usize = 4 + 3 + VaultId::BYTES + SALT_BYTES + SEED_BYTES + BOX_OVERHEAD_BYTES;
 
-    /// Seals a seed into a new vault. Takes as long as [`Vault::attempt`].
-    /// `id` is new; it is an argument because a passkey's share depends on it.
+    /// Seals a seed into a vault, new or anew: under a new code, new shares, or
+    /// both. Takes as long as [`Vault::attempt`]. `id` is new or stays; it is an
+    /// argument because a passkey's share depends on it.
+    ///
+    /// When the server's share or the code changes, propose share and proof to
+    /// the server ([`super::ServerShare::propose`]) before the old vault is
+    /// overwritten: until the new one is first opened, the server takes either.
     ///
     /// # Errors
     /// [`VaultError::Entropy`], [`VaultError::OutOfMemory`].
@@ -115,6 +120,12 @@ impl Vault {
     /// How this vault's code is stretched.
     pub fn kdf(&self) -> Kdf {
         self.header.kdf
+    }
+
+    /// Whether this vault was sealed with an old key derivation and should be
+    /// replaced by [`Unlocked::upgrade`].
+    pub fn is_outdated(&self) -> bool {
+        self.header.kdf != Kdf::CURRENT
     }
 
     /// Whether the device's share is needed.
@@ -251,7 +262,7 @@ impl Attempt {
     /// [`VaultError::Refused`] when code or shares are wrong;
     /// [`VaultError::ShareMissing`], [`VaultError::ShareUnused`] when `server`
     /// is not what the vault names.
-    pub fn unlock(self, server: Option<&Share>) -> Result<Unlocked, VaultError> {
+    pub fn unlock(&self, server: Option<&Share>) -> Result<Unlocked, VaultError> {
         self.vault.agree(SERVER, SERVER_NAME, server)?;
         let shares = self.shares(server.cloned());
         let material = Material {
@@ -268,7 +279,6 @@ impl Attempt {
         Ok(Unlocked {
             seed,
             id: self.vault.header.id,
-            kdf: self.vault.header.kdf,
             shares,
         })
     }
@@ -292,7 +302,6 @@ impl fmt::Debug for Attempt {
 pub struct Unlocked {
     seed: Zeroizing<[u8; SEED_BYTES]>,
     id: VaultId,
-    kdf: Kdf,
     shares: Shares,
 }
 
@@ -300,12 +309,6 @@ impl Unlocked {
     /// The device's seed.
     pub fn reveal(&self) -> &[u8; SEED_BYTES] {
         &self.seed
-    }
-
-    /// Whether the vault was sealed with an old key derivation and should be
-    /// replaced by [`Unlocked::upgrade`].
-    pub fn is_outdated(&self) -> bool {
-        self.kdf != Kdf::CURRENT
     }
 
     /// Seals the seed with the current key derivation, under the code that just
@@ -320,28 +323,6 @@ impl Unlocked {
         entropy: &mut (impl Entropy + ?Sized),
     ) -> Result<Sealed, VaultError> {
         Vault::seal_as(self.id, &self.seed, passcode, &self.shares, entropy)
-    }
-
-    /// Seals the seed under a new code, new shares, or both.
-    ///
-    /// When the server's share or the code changes, propose share and proof to
-    /// the server ([`super::ServerShare::propose`]) before the old vault is
-    /// overwritten: until the new one is first opened, the server takes either.
-    ///
-    /// # Errors
-    /// As [`Vault::seal`].
-    pub fn reseal(
-        &self,
-        passcode: &ChosenPasscode,
-        shares: &Shares,
-        entropy: &mut (impl Entropy + ?Sized),
-    ) -> Result<Sealed, VaultError> {
-        Vault::seal_as(self.id, &self.seed, passcode.as_passcode(), shares, entropy)
-    }
-
-    /// The shares that opened it, to seal under a new code with.
-    pub fn shares(&self) -> &Shares {
-        &self.shares
     }
 }
 

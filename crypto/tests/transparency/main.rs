@@ -313,6 +313,49 @@ fn two_versions_of_the_log_do_not_get_past_the_witnesses() {
 }
 
 #[test]
+fn a_log_without_witnesses_shows_one_device_one_history() {
+    let world = World::new();
+    let alone = || Client::unwitnessed(world.signer.key().clone());
+    assert!(world.client().is_witnessed() && !alone().is_witnessed());
+    let before = world.log.sign(&world.signer);
+    let (mut mine, mut yours) = (world.log.clone(), world.log.clone());
+    mine.append(entry(1, 2, 10));
+    yours.append(entry(1, 2, 66));
+    let mut me = alone();
+    accept(&mut me, &world.log, &before).unwrap();
+    let shown = mine.sign(&world.signer);
+    accept(&mut me, &mine, &shown).unwrap();
+    let stored = me.latest_signed().unwrap().as_str().to_owned();
+    let mut again = alone();
+    again.resume(&stored).unwrap();
+    for mut client in [me, again] {
+        // Of the same size, and of a larger one.
+        let mut other = yours.clone();
+        for _ in 0..2 {
+            let fork = accept(&mut client, &other, &other.sign(&world.signer));
+            assert_eq!(fork.unwrap_err(), CheckpointRefused::Fork);
+            other.append(entry(2, 2, 66));
+        }
+        let smaller = accept(&mut client, &world.log, &before).unwrap_err();
+        assert_eq!(smaller, CheckpointRefused::Rollback);
+        assert_eq!(client.latest(), Some(shown.checkpoint()));
+    }
+    let stranger = LogSigner::new(name(ORIGIN), signing());
+    let forged = mine.sign(&stranger);
+    let refused = accept(&mut alone(), &mine, &forged).unwrap_err();
+    assert_eq!(refused, CheckpointRefused::NotSigned);
+    // What nobody's signature prevents: another device is shown the other log.
+    accept(&mut alone(), &yours, &yours.sign(&world.signer)).unwrap();
+    // Once there are witnesses, what was believed without them does not count.
+    let refused = world.client().resume(&stored).unwrap_err();
+    let (found, needed) = (0, 2);
+    assert_eq!(
+        refused,
+        CheckpointRefused::TooFewWitnesses { found, needed }
+    );
+}
+
+#[test]
 fn nothing_is_taken_back() {
     let mut world = World::new();
     let before = world.publish(NOW_S);

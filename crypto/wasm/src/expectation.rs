@@ -131,6 +131,12 @@ impl SealedNote {
         self.0.record.clone()
     }
 
+    /// Its front alone: to send where the body stayed as it is.
+    #[wasm_bindgen(getter)]
+    pub fn front(&self) -> Vec<u8> {
+        self.0.front.clone()
+    }
+
     /// To be remembered as seen.
     #[wasm_bindgen(getter)]
     pub fn revision(&self) -> u32 {
@@ -180,5 +186,12 @@ impl OpenedNote {
     #[wasm_bindgen(getter, js_name = authorRevoked)]
     pub fn author_revoked(&self) -> bool {
         self.0.author_revoked
+    }
+
+    /// Why this person's own wrap is due for `rewrapNote`: `older` when it is of
+    /// an older key, `slower` when one under the items key opens faster.
+    #[wasm_bindgen(getter)]
+    pub fn rewrap(&self) -> Option<String> {
+        self.0.rewrap.map(|why| why.name().to_owned())
     }
 }

@@ -164,6 +164,21 @@ impl Session {
         Ok(OpeningFile(file))
     }
 
+    /// As `rewrapNote`, for the front of a file.
+    ///
+    /// # Errors
+    /// As of `openNote`.
+    #[wasm_bindgen(js_name = rewrapFile)]
+    pub fn rewrap_file(
+        &mut self,
+        front: &[u8],
+        expectation: &Expectation,
+        people: &People,
+    ) -> Result<Option<SealedNote>, Thrown> {
+        let moved = self.0.rewrap_file(front, &expectation.0, &people.0)?;
+        Ok(moved.map(SealedNote::from))
+    }
+
     /// Opens a recording that was sealed to this person.
     ///
     /// # Errors

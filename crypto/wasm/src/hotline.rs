@@ -2,6 +2,7 @@
 
 use crypto::hub::{Change, RoleFlags, RoleId};
 use crypto_session as core;
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::expectation::People;
@@ -156,6 +157,25 @@ impl Session {
         Ok(self.0.follow_hub(hub, roster, seen.as_deref(), &people.0)?)
     }
 
+    /// As `followHub`, with the links that the server gives: all of them, from
+    /// the first on.
+    ///
+    /// # Errors
+    /// As of `followHub`.
+    #[wasm_bindgen(js_name = followHubLinks)]
+    pub fn follow_hub_links(
+        &mut self,
+        hub: &str,
+        links: Vec<Uint8Array>,
+        seen: Option<Vec<u8>>,
+        people: &People,
+    ) -> Result<(), Thrown> {
+        let hub = core::hub_named(hub)?;
+        let links: Vec<Vec<u8>> = links.iter().map(Uint8Array::to_vec).collect();
+        let session = &mut self.0;
+        Ok(session.follow_hub_links(hub, &links, seen.as_deref(), &people.0)?)
+    }
+
     /// Forgets a hotline and its keys: to follow it anew when another admin was
     /// faster.
     ///
@@ -166,12 +186,32 @@ impl Session {
         Ok(self.0.forget_hub(core::hub_named(hub)?)?)
     }
 
-    /// The whole roster, to send to the server.
+    /// The whole roster, as a file.
     ///
     /// # Errors
     /// `locked`, `key-needed`, `malformed`.
     pub fn roster(&self, hub: &str) -> Result<Vec<u8>, Thrown> {
         Ok(self.0.roster(core::hub_named(hub)?)?)
+    }
+
+    /// The roster's links after number `seqno`, to send to the server; all with
+    /// 0.
+    ///
+    /// # Errors
+    /// `locked`, `key-needed`, `malformed`.
+    #[wasm_bindgen(js_name = rosterLinksAfter)]
+    pub fn roster_links_after(&self, hub: &str, seqno: u32) -> Result<Vec<Uint8Array>, Thrown> {
+        let links = self.0.roster_links_after(core::hub_named(hub)?, seqno)?;
+        Ok(links.iter().map(|link| link.as_slice().into()).collect())
+    }
+
+    /// Number of the roster's newest link.
+    ///
+    /// # Errors
+    /// `locked`, `key-needed`, `malformed`.
+    #[wasm_bindgen(js_name = rosterSeqno)]
+    pub fn roster_seqno(&self, hub: &str) -> Result<u32, Thrown> {
+        Ok(self.0.hub(core::hub_named(hub)?)?.head().seqno)
     }
 
     /// How far the roster goes: to be stored, and put into invitations.

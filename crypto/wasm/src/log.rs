@@ -15,13 +15,28 @@ pub struct LogFollower(core::LogFollower);
 #[wasm_bindgen]
 impl LogFollower {
     /// Pins a log and its witnesses by their keys as text, of which `needed`
-    /// must confirm each checkpoint.
+    /// must confirm each checkpoint: at least one.
     ///
     /// # Errors
     /// `malformed`.
     #[wasm_bindgen(constructor)]
     pub fn new(log: &str, witnesses: Vec<String>, needed: usize) -> Result<Self, Thrown> {
         Ok(Self(core::LogFollower::new(log, &witnesses, needed)?))
+    }
+
+    /// Pins a log that has no witnesses. The panel shows that nobody confirms
+    /// it: `isWitnessed`.
+    ///
+    /// # Errors
+    /// `malformed`.
+    pub fn unwitnessed(log: &str) -> Result<Self, Thrown> {
+        Ok(Self(core::LogFollower::unwitnessed(log)?))
+    }
+
+    /// Whether others than the server confirm the log.
+    #[wasm_bindgen(getter, js_name = isWitnessed)]
+    pub fn is_witnessed(&self) -> bool {
+        self.0.is_witnessed()
     }
 
     /// Takes up the checkpoint that was stored.

@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use crate::expectation::{Expectation, OpenedNote, People, Place, SealedNote};
 use crate::milliseconds;
 use crate::refused::Thrown;
-use crate::vault::NewVault;
+use crate::vault::{NewVault, PasscodeChange};
 
 /// One device of one person, from unlocking to locking. Its keys stay inside.
 #[wasm_bindgen]
@@ -90,6 +90,29 @@ impl Session {
             prf: prf.as_deref(),
         };
         Ok(NewVault(self.0.seal_vault(code, shares)?))
+    }
+
+    /// Changes the code, and the person's keys with it: the old code may have
+    /// been seen. `device` is a new share of the key store.
+    ///
+    /// # Errors
+    /// As of `sealVault` and `rotateKey`.
+    #[wasm_bindgen(js_name = changePasscode)]
+    pub fn change_passcode(
+        &mut self,
+        code: &str,
+        device: Option<Vec<u8>>,
+        server: bool,
+        prf: Option<Vec<u8>>,
+        now: f64,
+    ) -> Result<PasscodeChange, Thrown> {
+        let shares = core::VaultShares {
+            device: device.as_deref(),
+            server,
+            prf: prf.as_deref(),
+        };
+        let changed = self.0.change_passcode(code, shares, milliseconds(now))?;
+        Ok(changed.into())
     }
 
     /// Where to evaluate a passkey's PRF for this vault.
@@ -304,6 +327,23 @@ impl Session {
     ) -> Result<OpenedNote, Thrown> {
         let opened = self.0.open_note(record, &expectation.0, &people.0)?;
         Ok(opened.into())
+    }
+
+    /// Puts this person's own wrap of a record under their newest items key,
+    /// when `openNote` said that it is due (`rewrap`). The front goes to the
+    /// server; `undefined` when there is nothing to do.
+    ///
+    /// # Errors
+    /// As of `openNote`.
+    #[wasm_bindgen(js_name = rewrapNote)]
+    pub fn rewrap_note(
+        &mut self,
+        record: &[u8],
+        expectation: &Expectation,
+        people: &People,
+    ) -> Result<Option<SealedNote>, Thrown> {
+        let moved = self.0.rewrap_note(record, &expectation.0, &people.0)?;
+        Ok(moved.map(SealedNote::from))
     }
 
     /// Lets one more person read.

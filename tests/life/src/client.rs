@@ -1,11 +1,11 @@
 //! A person at their device: how they come in, unlock it, and log in and out.
 
-use crypto::vault::Vault;
 use crypto::{DeviceId, Entropy, OsEntropy, UserId};
-use crypto_session::{People, Refusal, Session, Unlocking, VaultShares};
+use crypto_session::{NewVault, People, Refusal, Session, Unlocking, VaultFacts, VaultShares};
 use protocol::{
-    Blob, BootstrapRequest, Id, InviteCode, InviteOffer, InviteRedemption, ItemsKeyAdded,
-    ItemsKeys, Me, PersonSigchain, ShareAnswer, ShareProposal, ShareRequest, Tokens, Welcome,
+    Blob, BootstrapRequest, EntryCode, Id, InviteCode, InviteOffer, InviteRedemption,
+    ItemsKeyAdded, ItemsKeys, Me, PersonSigchain, ShareAnswer, ShareProposal, ShareRequest, Tokens,
+    Welcome,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -69,8 +69,7 @@ impl Fresh {
 
     /// Moves into the folder, and leaves with the server what only it and the PIN together open.
     pub(crate) fn settle(mut self, pin: &str) -> Result<Client, Failure> {
-        let mut share = [0; SHARE_BYTES];
-        OsEntropy.fill(&mut share).map_err(Refusal::from)?;
+        let share = new_share()?;
         let shares = VaultShares {
             device: Some(&share),
             ..VaultShares::default()
@@ -80,7 +79,7 @@ impl Fresh {
             user: Id(*session.user().as_bytes()),
             device: Id(*session.device().as_bytes()),
             vault: Blob(session.seal_vault(pin, shares)?.vault),
-            device_share: Blob(share.to_vec()),
+            device_share: Blob(share),
             server: self.server,
             server_share: None,
         };
@@ -92,7 +91,7 @@ impl Fresh {
             device,
         };
         client.login()?;
-        client.change_pin(pin)?;
+        client.share_with_server(pin)?;
         Ok(client)
     }
 
@@ -123,7 +122,7 @@ impl Client {
         let profile = fresh.profile(name)?;
         let Line { session, wire, .. } = &fresh.line;
         let request = BootstrapRequest {
-            code: code.to_owned(),
+            code: EntryCode::new(code),
             sigchain: Blob(session.sigchain()?),
             profile,
             proof: Blob(session.redeem_invite(code, wire.origin())?),
@@ -156,7 +155,7 @@ impl Client {
         let request = InviteRedemption {
             sigchain: Blob(session.sigchain()?),
             profile,
-            proof: Blob(session.redeem_invite(&offer.code, wire.origin())?),
+            proof: Blob(session.redeem_invite(offer.code.reveal(), wire.origin())?),
             code: offer.code,
         };
         let welcome = wire.open("/invites/redeem", &request)?.json()?;
@@ -178,7 +177,7 @@ impl Client {
         let unlocking = Unlocking::begin(&device.vault.0, pin, share, None)?;
         let server = match device.server_share {
             None => None,
-            Some(vault) => Some(server_share(&wire, vault, &unlocking)?),
+            Some(vault) => Some(server_share(&wire, vault, &unlocking.server_proof()[..])?),
         };
         let user = UserId::from_bytes(device.user.0);
         let id = DeviceId::from_bytes(device.device.0);
@@ -229,20 +228,33 @@ impl Client {
         self.keep_tokens(None)
     }
 
-    /// Seals the device under another PIN, with a new share of the server's.
+    /// Seals the device under another PIN with new shares, and changes this person's keys, to
+    /// which the old PIN led. An admin of each hub then hands them its key
+    /// ([`Client::wrap_hub_key`]).
     ///
     /// # Errors
     /// [`Failure`].
     pub fn change_pin(&mut self, pin: &str) -> Result<(), Failure> {
-        let shares = VaultShares {
-            device: Some(&self.device.device_share.0),
-            server: true,
-            prf: None,
-        };
-        let sealed = self.line.session.seal_vault(pin, shares)?;
-        let vault = Vault::decode(&sealed.vault).map_err(Refusal::from)?.id();
-        let vault = Id(*vault.as_bytes());
-        if let Some(part) = sealed.server {
+        let share = new_share()?;
+        let now = self.line.now_ms();
+        let session = &mut self.line.session;
+        let changed = session.change_passcode(pin, with_server(&share), now)?;
+        self.send_sigchain(None, Some(changed.items_key))?;
+        self.keep_vault(changed.vault, share)
+    }
+
+    /// Seals the device under its PIN, from now on with a share that the server keeps.
+    fn share_with_server(&mut self, pin: &str) -> Result<(), Failure> {
+        let share = new_share()?;
+        let sealed = self.line.session.seal_vault(pin, with_server(&share))?;
+        self.keep_vault(sealed, share)
+    }
+
+    /// Overwrites the old vault once the server has the new one's share, and uses that at once:
+    /// from then on the server gives nothing for the old one.
+    fn keep_vault(&mut self, sealed: NewVault, share: Vec<u8>) -> Result<(), Failure> {
+        let vault = Id(*VaultFacts::of(&sealed.vault)?.id.as_bytes());
+        if let Some(part) = &sealed.server {
             let proposal = ShareProposal {
                 share: Blob::from(part.share()),
                 auth: Blob::from(part.proof()),
@@ -251,8 +263,13 @@ impl Client {
             self.tell("PUT", &path, &proposal)?.bytes()?;
         }
         self.device.vault = Blob(sealed.vault);
+        self.device.device_share = Blob(share);
         self.device.server_share = Some(vault);
-        self.folder.keep_device(&self.device)
+        self.folder.keep_device(&self.device)?;
+        match sealed.server {
+            Some(part) => server_share(&self.line.wire, vault, part.proof()).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Who the server takes this for.
@@ -339,10 +356,25 @@ impl Client {
     }
 }
 
+/// What an app has in the system's key store.
+fn new_share() -> Result<Vec<u8>, Failure> {
+    let mut share = vec![0; SHARE_BYTES];
+    OsEntropy.fill(&mut share).map_err(Refusal::from)?;
+    Ok(share)
+}
+
+fn with_server(share: &[u8]) -> VaultShares<'_> {
+    VaultShares {
+        device: Some(share),
+        server: true,
+        prf: None,
+    }
+}
+
 /// The server's share, against the proof that the code was entered.
-fn server_share(wire: &Wire, vault: Id, unlocking: &Unlocking) -> Result<Vec<u8>, Failure> {
+fn server_share(wire: &Wire, vault: Id, proof: &[u8]) -> Result<Vec<u8>, Failure> {
     let request = ShareRequest {
-        auth: Blob::from(&unlocking.server_proof()[..]),
+        auth: Blob::from(proof),
     };
     let path = format!("/vaults/{vault}/share");
     match wire.open(&path, &request)?.json()? {

@@ -212,7 +212,7 @@ impl Client {
         fresh.settle(pin)
     }
 
-    fn send_sigchain(
+    pub(crate) fn send_sigchain(
         &mut self,
         recovery_escrow: Option<Vec<u8>>,
         items_key: Option<Vec<u8>>,

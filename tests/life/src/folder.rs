@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use protocol::{Blob, Id, IngestKeyView, Tokens};
+use protocol::{Blob, EntryCode, Id, IngestKeyView, Tokens};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub struct Server {
     pub ca_pem: String,
     /// The key of its key-transparency log, as text.
     pub log_key: String,
-    /// The keys of those who confirm that log. All must.
+    /// The keys of those who confirm that log. All must; where there are none, nobody does.
     pub witnesses: Vec<String>,
     /// The key with which it signs what it seals.
     pub ingest: IngestKeyView,
@@ -34,7 +34,7 @@ pub struct Invitation {
     /// Where.
     pub server: Server,
     /// What lets somebody in, once.
-    pub code: String,
+    pub code: EntryCode,
     /// Into which hub.
     pub hub: Id,
     /// How far the hub's roster goes: the server can show no other.

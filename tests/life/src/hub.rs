@@ -10,7 +10,6 @@ use protocol::{
     RosterExtension, RosterHead, RosterPage, SigchainsPage,
 };
 
-use crate::chain_file;
 use crate::client::Client;
 use crate::failure::Failure;
 
@@ -66,13 +65,13 @@ impl Client {
         }
         log.check_people(&people)?;
         let id = HubId::from_bytes(hub.0);
-        let roster = chain_file::of_roster(&self.roster_links(hub)?);
+        let links = self.roster_links(hub)?;
         let seen = self.seen.rosters.get(&hub.to_string());
         let seen = seen.map(|head| head.0.clone());
         self.line.session.forget_hub(id)?;
         self.line
             .session
-            .follow_hub(id, &roster, seen.as_deref(), &people)?;
+            .follow_hub_links(id, &links, seen.as_deref(), &people)?;
         log.check_hub(&self.line.session, id)?;
         self.saw_roster(id)?;
         self.open_hub_keys(hub)?;
@@ -222,10 +221,8 @@ impl Client {
         mut request: RosterExtension,
     ) -> Result<(), Failure> {
         let hub = Id(*id.as_bytes());
-        let roster = self.line.session.roster(id)?;
-        let known = usize::try_from(known).unwrap_or(usize::MAX);
-        let new = chain_file::links(&roster).into_iter().skip(known);
-        request.links = new.map(Blob::from).collect();
+        let new = self.line.session.roster_links_after(id, known)?;
+        request.links = new.into_iter().map(Blob).collect();
         let path = format!("/hubs/{hub}/roster");
         let head: RosterHead = self.tell("POST", &path, &request)?.json()?;
         let ours = self.line.session.hub(id)?.head();

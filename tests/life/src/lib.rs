@@ -7,7 +7,6 @@
 //! are verified from their first link and must continue what was seen, both must agree with the
 //! key-transparency log, and a record must be by whom and for whom the roster says.
 
-mod chain_file;
 mod client;
 mod devices;
 mod failure;

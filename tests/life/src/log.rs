@@ -24,7 +24,10 @@ impl Client {
     pub fn check_log(&mut self) -> Result<LogFollower, Failure> {
         let server = &self.device.server;
         let witnesses = &server.witnesses;
-        let mut log = LogFollower::new(&server.log_key, witnesses, witnesses.len())?;
+        let mut log = match witnesses.len() {
+            0 => LogFollower::unwitnessed(&server.log_key)?,
+            all => LogFollower::new(&server.log_key, witnesses, all)?,
+        };
         if let Some(stored) = &self.seen.checkpoint {
             log.resume(stored)?;
         }

@@ -42,6 +42,10 @@ enum Command {
     Login,
     /// End the login.
     Logout,
+    /// Open with another PIN from now on, which comes from standard input.
+    Pin,
+    /// Hand the hub's key to a member who has a new key of their own.
+    HandKey { hub: Id, user: Id },
     /// The hubs that are there for this person.
     Hubs,
     /// Begin the roster of a hub.
@@ -120,6 +124,12 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
 fn at_work(client: &mut Client, command: Command) -> Result<(), Failure> {
     match command {
         Command::Logout => client.logout()?,
+        Command::Pin => {
+            let mut pin = String::new();
+            std::io::stdin().read_line(&mut pin)?;
+            client.change_pin(pin.trim_end_matches(['\r', '\n']))?;
+        }
+        Command::HandKey { hub, user } => client.wrap_hub_key(hub, user)?,
         Command::Hubs => {
             let hubs: HubList = client.get("/hubs")?;
             for hub in hubs.hubs {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use crypto::hub::{IndexField, Visibility};
 use crypto::record::{Position, RecordKind, RecordPlace};
 use crypto::{OsEntropy, RecordId, UserId};
-use crypto_session::{Author, Expectation, OpenedNote};
+use crypto_session::{Author, Expectation, OpenedNote, Rewrap};
 use protocol::{
-    Blob, Id, IndexToken, NewRecord, RecordErasure, RecordHistory, RecordPage, RecordRevision,
-    SearchAnswer, SearchRequest,
+    Blob, Id, IndexToken, NewReaders, NewRecord, RecordErasure, RecordHistory, RecordPage,
+    RecordRevision, SearchAnswer, SearchRequest,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,7 @@ const WORDS: u8 = 0;
 const FIRST_DECLARED: u16 = 256;
 /// Shorter words are not looked up.
 const MIN_WORD_CHARS: u8 = 4;
+const CONFLICT: u16 = 409;
 
 /// What somebody takes away, once it is opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,7 +134,7 @@ impl Client {
     }
 
     /// Reads the newest revision of a record, if it is by whom and for whom the hub's roster
-    /// allows.
+    /// allows. After a rotation, what opens it is moved to this person's new key.
     ///
     /// # Errors
     /// [`Failure`].
@@ -142,7 +143,31 @@ impl Client {
         let newest = self.newest(hub, record)?;
         let opened = self.open_revision(&view, record, &newest)?;
         self.saw(record, opened.position)?;
+        if opened.rewrap == Some(Rewrap::Older) {
+            self.rewrap(&view, record, &newest)?;
+        }
         text_of(&opened)
+    }
+
+    fn rewrap(&mut self, hub: &Hub, record: Id, newest: &RecordRevision) -> Result<(), Failure> {
+        let expectation = self.expectation(hub, record, newest)?;
+        let (sealed, people) = (sealed_in(newest)?, &hub.people);
+        let session = &mut self.line.session;
+        let Some(moved) = session.rewrap_note(sealed, &expectation, people)? else {
+            return Ok(());
+        };
+        let request = NewReaders {
+            front: Blob(moved.front),
+            visibility: newest.visibility,
+        };
+        let path = format!("/hubs/{}/records/{record}/readers", Id(*hub.id.as_bytes()));
+        let answer = self.tell("PUT", &path, &request)?;
+        if answer.status == CONFLICT {
+            // Another reader was faster. The next reading does it.
+            return Ok(());
+        }
+        answer.bytes()?;
+        self.saw(record, moved.position)
     }
 
     /// Opens a revision that came from anywhere.

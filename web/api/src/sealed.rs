@@ -185,6 +185,19 @@ pub(crate) async fn check_readers(
     }
 }
 
+/// Whether a list of readers differs from the one before in the wrap of `caller` alone, who was
+/// on it already.
+pub(crate) fn moves_own_wrap(caller: store::UserId, next: &Manifest, previous: &Manifest) -> bool {
+    let (entries, before) = (next.entries(), previous.entries());
+    let caller = person(caller);
+    let mut pairs = entries.iter().zip(before);
+    entries.len() == before.len()
+        && next.is_stale() == previous.is_stale()
+        && pairs.all(|(entry, before)| {
+            entry == before || (entry.user() == caller && before.user() == caller)
+        })
+}
+
 async fn roster_of(
     call: &Call,
     scope: &Scoped<'_>,

@@ -161,7 +161,7 @@ const EXPECTED: &[Line] = &[
     ),
     ("GET", "/hubs/{hub}/records", READERS, ""),
     ("GET", "/hubs/{hub}/records/{record}", READERS, ""),
-    ("PUT", "/hubs/{hub}/records/{record}/readers", WRITERS, "{}"),
+    ("PUT", "/hubs/{hub}/records/{record}/readers", READERS, "{}"),
     (
         "POST",
         "/hubs/{hub}/records/{record}/erasure",

@@ -1754,8 +1754,8 @@ export interface paths {
         };
         get?: never;
         /**
-         * Change who can open a revision
-         * @description Who may: Hub(Permissions(1)). At most 262144 bytes.
+         * Change who can open a revision; who only reads moves their own wrap to a newer key
+         * @description Who may: HubAny(Permissions(3)). At most 262144 bytes.
          */
         put: {
             parameters: {

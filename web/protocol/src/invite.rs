@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Blob, Id, Role};
+use crate::{Blob, EntryCode, Id, Role};
 
 /// How long an invitation is good at most, in milliseconds: 30 days.
 pub const INVITE_LIFETIME_MAX_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
@@ -27,7 +27,8 @@ pub struct InviteMade {
     /// Which, to withdraw it.
     pub invite: Id,
     /// What lets somebody in, once. The server does not keep it.
-    pub code: String,
+    #[schema(value_type = String)]
+    pub code: EntryCode,
 }
 
 /// The invitations of a hub.
@@ -63,14 +64,16 @@ pub struct InviteFacts {
 #[serde(deny_unknown_fields)]
 pub struct InviteCode {
     /// The code.
-    pub code: String,
+    #[schema(value_type = String)]
+    pub code: EntryCode,
 }
 
 /// What a code is good for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InviteOffer {
     /// The code as it is written: these bytes are signed when it is redeemed.
-    pub code: String,
+    #[schema(value_type = String)]
+    pub code: EntryCode,
     /// Into which hub.
     pub hub: Id,
     /// The hub's name.
@@ -86,7 +89,8 @@ pub struct InviteOffer {
 #[serde(deny_unknown_fields)]
 pub struct InviteRedemption {
     /// The code.
-    pub code: String,
+    #[schema(value_type = String)]
+    pub code: EntryCode,
     /// The new person's whole sigchain.
     pub sigchain: Blob,
     /// Name and languages, sealed.

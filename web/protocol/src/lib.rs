@@ -65,7 +65,7 @@ pub use record::{
 };
 pub use role::{Permission, Role};
 pub use session::{Me, MyHub, SessionFacts, Sessions, ViewKey};
-pub use text::{Blob, Id, NotText};
+pub use text::{Blob, EntryCode, Id, NotText};
 pub use transparency::{
     CheckpointAnswer, ConsistencyQuery, InclusionQuery, IngestKeyView, LeavesPage, LeavesQuery,
     MAX_LEAVES_PER_PAGE, ProofAnswer, ServerFacts,

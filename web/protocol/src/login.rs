@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Blob, Id};
+use crate::{Blob, EntryCode, Id};
 
 /// A device wants to log in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -53,7 +53,8 @@ pub struct Tokens {
 #[serde(deny_unknown_fields)]
 pub struct BootstrapRequest {
     /// The printed code: upper case, groups of four with dashes.
-    pub code: String,
+    #[schema(value_type = String)]
+    pub code: EntryCode,
     /// The new person's whole sigchain.
     pub sigchain: Blob,
     /// Name and languages, sealed.

@@ -132,6 +132,31 @@ impl PartialSchema for Blob {
 
 impl ToSchema for Blob {}
 
+/// A code that lets somebody in, as people pass it on and type it. Never printed but by
+/// [`EntryCode::reveal`]: whoever reads it in a log could come in.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EntryCode(String);
+
+impl EntryCode {
+    /// Takes a code that was made or typed.
+    pub fn new(code: impl Into<String>) -> Self {
+        Self(code.into())
+    }
+
+    /// As it is written.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for EntryCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EntryCode(…)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +174,23 @@ mod tests {
             serde_json::from_str::<Blob>(&text).expect("as written"),
             blob
         );
+    }
+
+    #[test]
+    fn a_code_is_text_in_json_and_nothing_in_a_log() {
+        let code = EntryCode::new("ABCD-EFGH");
+        let made = crate::InviteMade {
+            invite: Id([7; 16]),
+            code: code.clone(),
+        };
+        let asked = crate::InviteCode { code };
+        let text = serde_json::to_string(&asked).expect("a code is JSON");
+        assert_eq!(text, r#"{"code":"ABCD-EFGH"}"#);
+        let read: crate::InviteCode = serde_json::from_str(&text).expect("as written");
+        assert_eq!(read.code.reveal(), "ABCD-EFGH");
+        for printed in [format!("{asked:?}"), format!("{made:#?}")] {
+            assert!(!printed.contains("ABCD"), "{printed}");
+        }
     }
 
     #[test]

@@ -62,13 +62,6 @@ impl RosterState {
         self.members.iter().map(|(user, member)| (*user, member))
     }
 
-    /// The members in one role.
-    pub fn members_in(&self, role: RoleId) -> impl Iterator<Item = UserId> {
-        self.members()
-            .filter(move |(_, member)| member.role == role)
-            .map(|(user, _)| user)
-    }
-
     /// A member.
     pub fn member(&self, user: UserId) -> Option<&Member> {
         self.members.get(&user)

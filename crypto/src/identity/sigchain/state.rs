@@ -42,11 +42,9 @@ impl Device {
 
 /// One generation of the per-user key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PukGeneration {
+pub(super) struct PukGeneration {
     /// Who opens it, and the public key.
     pub reader: Reader,
-    /// The entry that made it.
-    pub added: u32,
     /// The seed, sealed to devices, also to those added later.
     pub(super) wraps: BTreeMap<DeviceId, Wrap>,
     /// The seed before, boxed under this one.
@@ -89,11 +87,6 @@ impl SigchainState {
     /// A device, live or revoked.
     pub fn device(&self, device: DeviceId) -> Option<&Device> {
         self.devices.get(&device)
-    }
-
-    /// The generations of the per-user key, oldest first.
-    pub fn puk_generations(&self) -> &[PukGeneration] {
-        &self.puk
     }
 
     /// Whom to seal to: the newest generation. `None` before the first.
@@ -177,7 +170,7 @@ impl SigchainState {
                 key,
                 wraps,
                 previous,
-            } => self.rotate(seqno, generation, key, wraps, previous)?,
+            } => self.rotate(generation, key, wraps, previous)?,
             Payload::Subkey(attestation) => self.attest(&attestation)?,
         }
         self.head = ChainHead {
@@ -253,7 +246,6 @@ impl SigchainState {
 
     fn rotate(
         &mut self,
-        seqno: u32,
         generation: u32,
         key: ReaderPublicKey,
         wraps: Vec<(DeviceId, Wrap)>,
@@ -278,7 +270,6 @@ impl SigchainState {
                 generation,
                 key,
             },
-            added: seqno,
             wraps: wraps.into_iter().collect(),
             previous,
         });

@@ -26,11 +26,16 @@ test('a volunteer joins, reads settings, finds names, and leaves', () => {
   const { admin, key } = founded();
   const ben = person(crypto);
   const people = knowing(crypto, admin, ben);
+  const server = admin.rosterLinksAfter(HUB, 0);
+  assert.equal(server.length, admin.rosterSeqno(HUB));
   admin.addMember(HUB, ben.user, VOLUNTEER, people, Date.now());
   const settings = admin.sealSettings(HUB, bytes('{"name":"línea nocturna"}'), people, Date.now());
   const wrap = admin.wrapHubKey(HUB, ben.user, people);
 
-  ben.followHub(HUB, admin.roster(HUB), admin.rosterHead(HUB), people);
+  assert.throws(() => ben.followHubLinks(HUB, server, admin.rosterHead(HUB), people), refused('rollback'));
+  const links = [...server, ...admin.rosterLinksAfter(HUB, server.length)];
+  ben.followHubLinks(HUB, links, admin.rosterHead(HUB), people);
+  assert.deepEqual(ben.roster(HUB), admin.roster(HUB));
   ben.openHubKey(HUB, wrap);
   ben.openSearchRoot(HUB, key.searchRoot);
   assert.equal(text(ben.openSettings(HUB, settings)), '{"name":"línea nocturna"}');
@@ -122,6 +127,13 @@ test('who called, a voicemail and the key log come from the native build', () =>
   assert.throws(() => person(crypto).openVoicemail(unhex('voicemail')), refused('not-for-you'));
 
   const log = new crypto.LogFollower(server.log, [server.witness], 1);
+  assert.ok(log.isWitnessed);
+  assert.throws(() => new crypto.LogFollower(server.log, [], 0), refused('malformed'));
+  const alone = crypto.LogFollower.unwitnessed(server.log);
+  assert.ok(!alone.isWitnessed);
+  alone.accept(server.checkpoint, new Uint8Array(), 0, 0);
+  alone.download(unhex('entries'));
+  alone.checkOwn(ana);
   assert.throws(() => log.checkOwn(ana), refused('key-needed'));
   const stored = log.accept(server.checkpoint, new Uint8Array(), server.now, 60);
   log.download(unhex('entries'));

@@ -7,6 +7,13 @@ import { bytes, knowing, load, person, text } from './load.mjs';
 const { crypto } = await load('web');
 const PIN = '493027';
 const SHARE = new Uint8Array(32).fill(7);
+// Sealed with PBKDF2 by vault_peer.py, under the code 111111 and the shares 07… and 09….
+const OLD_VAULT = Buffer.from(
+  '484c5654010103a46effed995f3f816687e00b9b6b1f1a19fef484276897747464ad5494e854d0ee4dcf' +
+  '74cab835a390f7b7a3720b7979837e4738e1d2b172a4ef0e5743351a12cfd88afbb42f509f216ac85089' +
+  '76fee7273a663a13241b43fe599d32ccc09e15fb4a0511603d559f357e17fabea153f69740cb3fe0e8716a',
+  'hex',
+);
 const place = () => new crypto.Place('note', crypto.newHubId(), crypto.newRecordId());
 const refused = (code) => (error) => {
   assert.ok(error instanceof Error);
@@ -68,6 +75,56 @@ test('the server gives its share for the proof of the code', () => {
   assert.equal(right.finish(sealed.serverShare, ana.user, ana.device).user, ana.user);
   const wrong = new crypto.Unlocking(sealed.vault, '493028', SHARE);
   assert.notDeepEqual(wrong.serverProof(), sealed.serverProof);
+});
+
+test('an old vault is sealed anew under the code that was typed', () => {
+  const facts = new crypto.VaultFacts(OLD_VAULT);
+  assert.ok(facts.isOutdated && facts.needsDevice && facts.needsServer && !facts.needsPrf);
+  const server = new Uint8Array(32).fill(9);
+  const unlocking = new crypto.Unlocking(OLD_VAULT, '111111', SHARE);
+  assert.ok(unlocking.isOutdated);
+  const { vault, serverShare, serverProof } = unlocking.reseal(server);
+  assert.deepEqual(serverShare, server);
+  const [user, device] = ['01'.repeat(16), '02'.repeat(16)];
+  const draft = unlocking.finish(server, user, device).sealDraft('note', bytes('before'));
+  const again = new crypto.Unlocking(vault, '111111', SHARE);
+  assert.ok(!again.isOutdated && !new crypto.VaultFacts(vault).isOutdated);
+  assert.equal(new crypto.VaultFacts(vault).id, facts.id);
+  assert.deepEqual(again.serverProof(), serverProof);
+  assert.throws(() => again.reseal(server), refused('out-of-turn'));
+  assert.equal(text(again.finish(server, user, device).openDraft('note', draft)), 'before');
+});
+
+test('a new PIN is a new key, and what was read moves to it once', () => {
+  const ana = person(crypto);
+  const here = place();
+  const nobody = new crypto.People();
+  const { record } = ana.sealNote(here, bytes('mine'), [], nobody);
+  const expected = new crypto.Expectation(here, ana.user, [ana.user]);
+  assert.equal(ana.openNote(record, expected, nobody).rewrap, undefined);
+  const fresh = new Uint8Array(32).fill(8);
+  assert.throws(() => ana.changePasscode('123456', fresh, false, undefined, Date.now()), refused('weak-code'));
+  const before = ana.sigchain();
+  const changed = ana.changePasscode('480213', fresh, false, undefined, Date.now());
+  assert.deepEqual(changed.sigchain, ana.sigchain());
+  assert.ok(changed.sigchain.length > before.length);
+  const { vault } = changed.takeVault();
+  assert.equal(changed.takeVault(), undefined);
+  const enter = (pin, share) => new crypto.Unlocking(vault, pin, share).finish(undefined, ana.user, ana.device);
+  assert.throws(() => enter(PIN, fresh), refused('wrong-code'));
+  assert.throws(() => enter('480213', SHARE), refused('wrong-code'));
+  const again = enter('480213', fresh);
+  again.followSigchain(changed.sigchain);
+  again.openItemsKey(changed.itemsKey);
+
+  assert.equal(ana.openNote(record, expected, nobody).rewrap, 'older');
+  const moved = ana.rewrapNote(record, expected, nobody);
+  assert.deepEqual(moved.front, moved.record.subarray(0, moved.front.length));
+  expected.seen(moved.revision, moved.manifest);
+  const opened = again.openNote(moved.record, expected, nobody);
+  assert.equal(text(opened.plaintext), 'mine');
+  assert.equal(opened.rewrap, undefined);
+  assert.equal(ana.rewrapNote(moved.record, expected, nobody), undefined);
 });
 
 test('a second device comes in by digits, and reads what the first has sealed', () => {

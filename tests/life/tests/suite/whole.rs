@@ -26,6 +26,7 @@ const PRIVATE: &str = "remember the Kornelkirschenweg before dusk";
 const REPORT: &str = "the police came to the Holunderbruch at nine";
 const LATER: &str = "written on the Speierlingsberg after all was lost";
 const CALLER: &str = "+34911987654";
+const NEW_PIN: &str = "571946-Dost";
 const CALLER_HZ: u32 = 440;
 const MESSAGE_S: u64 = 3;
 const WITHIN: Duration = Duration::from_secs(30);
@@ -61,6 +62,8 @@ fn a_whole_life_leaves_nothing_to_read() {
     a_message(&place, &mut admin, &mut ben, hub);
     taken_away(&mut ben, &mut admin, hub);
     let mut ben = second_device_and_loss(&place, ben, &mut admin, hub, &mut secrets);
+    moved_once(&mut ben, &mut admin, hub, note);
+    let mut carla = another_pin(&place, carla, &mut admin, hub);
 
     ben.erase(hub, note).unwrap();
     let history = admin.history(hub, note).unwrap();
@@ -75,6 +78,7 @@ fn a_whole_life_leaves_nothing_to_read() {
     out_at_once(&mut admin, &mut carla);
     let plaintexts = [
         ADMIN, BEN, CARLA, REPORTER, REVIEWER, NOTE, EDITED, PRIVATE, REPORT, LATER, CALLER, PIN,
+        NEW_PIN,
     ];
     for text in plaintexts {
         secrets.add(text, text.as_bytes());
@@ -93,7 +97,7 @@ fn a_whole_life_leaves_nothing_to_read() {
 /// Invited, redeemed, and nobody before an admin has taken them in.
 fn comes_in(place: &Place, admin: &mut Client, hub: Id, secrets: &mut Secrets) -> Client {
     let invitation = admin.invite(hub, Role::Volunteer).unwrap();
-    secrets.add("Ben's invitation", invitation.code.as_bytes());
+    secrets.add("Ben's invitation", invitation.code.reveal().as_bytes());
     let mut ben = place.invited(&invitation, BEN);
     keep(secrets, "Ben's", &ben);
     assert!(ben.me().unwrap().hubs.is_empty());
@@ -239,6 +243,32 @@ fn second_device_and_loss(
     assert_eq!(admin.read(hub, later).unwrap(), LATER);
     assert_eq!(back.list(hub).unwrap().len(), 3);
     back
+}
+
+/// The first reading after a rotation moves what opens the note; the second finds it moved.
+fn moved_once(ben: &mut Client, admin: &mut Client, hub: Id, note: Id) {
+    let newest = |client: &mut Client| {
+        let history = client.history(hub, note).unwrap();
+        history.revisions.last().unwrap().record.clone()
+    };
+    let before = newest(ben);
+    assert_eq!(ben.read(hub, note).unwrap(), EDITED);
+    let moved = newest(ben);
+    assert_ne!(moved, before);
+    assert_eq!(ben.read(hub, note).unwrap(), EDITED);
+    assert_eq!(newest(ben), moved);
+    assert_eq!(admin.read(hub, note).unwrap(), EDITED);
+}
+
+/// Carla's PIN was seen. The old one opens nothing any more, and she has the hub's key again.
+fn another_pin(place: &Place, mut carla: Client, admin: &mut Client, hub: Id) -> Client {
+    carla.change_pin(NEW_PIN).unwrap();
+    admin.wrap_hub_key(hub, carla.user()).unwrap();
+    assert!(Client::unlock(place.folder(CARLA), PIN).is_err());
+    let mut carla = Client::unlock(place.folder(CARLA), NEW_PIN).unwrap();
+    carla.resume().unwrap();
+    carla.hub(hub).unwrap();
+    carla
 }
 
 /// Whoever logs out, or is deactivated, is out with the next request.

@@ -27,7 +27,7 @@ async fn redeem(
     Json(request): Json<BootstrapRequest>,
 ) -> Result<Json<Welcome>, Refusal> {
     let (shared, reader) = (&call.shared, call.shared.store.reader());
-    let code = code::normal(&request.code).ok_or_else(spent)?;
+    let code = code::normal(request.code.reveal()).ok_or_else(spent)?;
     let code = hash(code.as_bytes());
     let known = reader.bootstrap().await?;
     let open = known.is_some_and(|known| {

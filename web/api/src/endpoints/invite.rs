@@ -7,7 +7,7 @@ use axum::http::Method;
 use crypto::OsEntropy;
 use jiff::Timestamp;
 use protocol::{
-    Code, INVITE_LIFETIME_MAX_MS, Id, InviteCode, InviteFacts, InviteMade, InviteOffer,
+    Code, EntryCode, INVITE_LIFETIME_MAX_MS, Id, InviteCode, InviteFacts, InviteMade, InviteOffer,
     InviteRedemption, InviteRequest, Invites, Topic, Welcome,
 };
 use store::{
@@ -108,7 +108,7 @@ async fn invite(
     changes.push(VaultChange::InviteAdded(row));
     changes.push(call.noted_in_hub(AuditKind::InviteCreated, AuditSubject::Thing(invite.0))?);
     call.shared.store.commit(changes).await?;
-    let code = code.to_string();
+    let code = EntryCode::new(code.as_str());
     Ok(Json(InviteMade { invite, code }))
 }
 
@@ -143,13 +143,13 @@ async fn revoke(call: Call, Nothing: Nothing) -> Result<Nothing, Refusal> {
 }
 
 async fn offer(call: Call, Json(request): Json<InviteCode>) -> Result<Json<InviteOffer>, Refusal> {
-    let code = code::normal(&request.code).ok_or_else(spent)?;
+    let code = code::normal(request.code.reveal()).ok_or_else(spent)?;
     let row = open_invite(&call, hash(code.as_bytes())).await?;
     let hubs = call.shared.store.reader().hubs().await?;
     let hub = hubs.into_iter().find(|hub| hub.id == row.hub);
     let hub = hub.ok_or_else(spent)?;
     Ok(Json(InviteOffer {
-        code: code.to_string(),
+        code: EntryCode::new(code.as_str()),
         hub: Id(hub.id.0),
         hub_name: hub.name,
         role: to_client(row.role),
@@ -161,7 +161,7 @@ async fn redeem(
     call: Call,
     Json(request): Json<InviteRedemption>,
 ) -> Result<Json<Welcome>, Refusal> {
-    let code = code::normal(&request.code).ok_or_else(spent)?;
+    let code = code::normal(request.code.reveal()).ok_or_else(spent)?;
     let row = open_invite(&call, hash(code.as_bytes())).await?;
     let newcomer = Newcomer::verify(
         &call,
@@ -185,7 +185,7 @@ async fn redeem(
 }
 
 async fn join(call: Call, Json(request): Json<InviteCode>) -> Result<Nothing, Refusal> {
-    let code = code::normal(&request.code).ok_or_else(spent)?;
+    let code = code::normal(request.code.reveal()).ok_or_else(spent)?;
     let row = open_invite(&call, hash(code.as_bytes())).await?;
     let user = call.caller()?.user;
     let memberships = call.shared.store.reader().memberships(user).await?;

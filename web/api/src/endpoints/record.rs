@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::route::{Access, Routes};
 use crate::sealed::{
     check_readers, check_written, class_of, code_of, code_of_named, front_of, kind_of, live_device,
-    named_visibility, parts_of, visibility_of,
+    moves_own_wrap, named_visibility, parts_of, visibility_of,
 };
 use crate::shared::unix_ms;
 use crate::sight::Sight;
@@ -54,8 +54,8 @@ pub(crate) fn routes() -> Routes {
         .add(
             Method::PUT,
             "/hubs/{hub}/records/{record}/readers",
-            write,
-            "Change who can open a revision",
+            read,
+            "Change who can open a revision; who only reads moves their own wrap to a newer key",
             replace_readers,
         )
         .add(
@@ -292,6 +292,13 @@ async fn replace_readers(call: Call, Json(request): Json<NewReaders>) -> Result<
     let (kind, _) = kind_of(row.kind)?;
     let class = class_of(&scope, kind, id, visibility).await?;
     check_readers(&call, &next, &previous, class).await?;
+    let caller = call.caller()?.user;
+    let moved = moves_own_wrap(caller, next.manifest(), previous.manifest());
+    // What is kept for the others stays as it is: no list of readers changed.
+    let quiet = moved && visibility == row.visibility;
+    if !quiet {
+        scope.require(Permissions::WRITE_RECORDS)?;
+    }
     let (_, manifest) = parts_of(&next);
     let mut changes = Changes::new();
     changes.push(VaultChange::ManifestReplaced {
@@ -302,6 +309,10 @@ async fn replace_readers(call: Call, Json(request): Json<NewReaders>) -> Result<
         manifest: Sealed(manifest),
         visibility,
     });
+    if quiet {
+        call.shared.store.commit(changes).await?;
+        return Ok(Nothing);
+    }
     changes.push(call.noted_in_hub(AuditKind::ReadersChanged, AuditSubject::Record(id))?);
     call.shared.store.commit(changes).await?;
     call.shared.notify(scope.hub().id, Topic::Records);

@@ -16,8 +16,8 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use protocol::{
-    Blob, BootstrapRequest, ChallengeAnswer, ChallengeRequest, Id, LoginRequest, PROOF_HEADER,
-    Problem, Tokens, Welcome,
+    Blob, BootstrapRequest, ChallengeAnswer, ChallengeRequest, EntryCode, Id, LoginRequest,
+    PROOF_HEADER, Problem, Tokens, Welcome,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -179,7 +179,7 @@ impl Server {
     /// What a new person sends to come in with `code`.
     pub fn bootstrap_of(&self, session: &Session, code: &str) -> BootstrapRequest {
         BootstrapRequest {
-            code: code.to_owned(),
+            code: EntryCode::new(code),
             sigchain: Blob(session.sigchain().unwrap()),
             profile: Blob(b"sealed".to_vec()),
             proof: Blob(session.redeem_invite(code, ORIGIN).unwrap()),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crypto_session::Session;
 use protocol::{
-    Blob, Id, InviteCode, InviteMade, InviteOffer, InviteRedemption, InviteRequest, Invites, Me,
-    Role, Welcome,
+    Blob, EntryCode, Id, InviteCode, InviteMade, InviteOffer, InviteRedemption, InviteRequest,
+    Invites, Me, Role, Welcome,
 };
 use store::{AuditKind, Changes, Permissions, RoleId, RoleRow, Sealed, VaultChange};
 
@@ -24,7 +24,7 @@ async fn invite(admin: &mut Client<'_>, hub: Id, role: Role) -> Answer {
 
 fn redemption(session: &Session, code: &str) -> InviteRedemption {
     InviteRedemption {
-        code: code.to_owned(),
+        code: EntryCode::new(code),
         sigchain: Blob(session.sigchain().unwrap()),
         profile: Blob(b"sealed".to_vec()),
         proof: Blob(session.redeem_invite(code, ORIGIN).unwrap()),
@@ -35,7 +35,7 @@ fn redemption(session: &Session, code: &str) -> InviteRedemption {
 pub async fn volunteer<'a>(server: &'a Server, admin: &mut Client<'_>, hub: Id) -> Client<'a> {
     let made: InviteMade = invite(admin, hub, Role::Volunteer).await.json();
     let session = newcomer();
-    let request = redemption(&session, &made.code);
+    let request = redemption(&session, made.code.reveal());
     let _: Welcome = server.post("/invites/redeem", &request).await.json();
     server.login(session).await
 }
@@ -104,24 +104,35 @@ async fn an_invitation_lets_one_person_in_and_makes_nobody_a_member() {
     let hub = server.hub(1, admin.user(), store::Role::HubAdmin).await;
     let made: InviteMade = invite(&mut admin, hub, Role::Volunteer).await.json();
 
-    let typed = made.code.to_lowercase().replace('-', " ");
+    let typed = made.code.reveal().to_lowercase().replace('-', " ");
     let offer = server
-        .post("/invites/offer", &InviteCode { code: typed })
+        .post(
+            "/invites/offer",
+            &InviteCode {
+                code: EntryCode::new(typed),
+            },
+        )
         .await;
     let offer: InviteOffer = offer.json();
     assert_eq!((offer.hub, offer.role), (hub, Role::Volunteer));
     assert_eq!(
-        (offer.hub_name.as_str(), &offer.code),
-        ("hub 1", &made.code)
+        (offer.hub_name.as_str(), offer.code.reveal()),
+        ("hub 1", made.code.reveal())
     );
 
     let session = newcomer();
     let redeemed = server
-        .post("/invites/redeem", &redemption(&session, &offer.code))
+        .post(
+            "/invites/redeem",
+            &redemption(&session, offer.code.reveal()),
+        )
         .await;
     let _: Welcome = redeemed.json();
     let again = server
-        .post("/invites/redeem", &redemption(&newcomer(), &offer.code))
+        .post(
+            "/invites/redeem",
+            &redemption(&newcomer(), offer.code.reveal()),
+        )
         .await;
     assert_eq!(again.refused(), (410, "spent".into()));
 
@@ -153,7 +164,7 @@ async fn an_invitation_ends() {
             .await;
         assert_eq!(offer.refused(), (410, "spent".into()));
         let redeemed = server
-            .post("/invites/redeem", &redemption(&newcomer(), &code))
+            .post("/invites/redeem", &redemption(&newcomer(), code.reveal()))
             .await;
         assert_eq!(redeemed.refused(), (410, "spent".into()));
     }
@@ -197,7 +208,7 @@ async fn who_is_here_already_joins_another_hub() {
     let mut person = volunteer(&server, &mut admin, one).await;
     let made: InviteMade = invite(&mut admin, two, Role::Volunteer).await.json();
 
-    let as_new = redemption(&person.session, &made.code);
+    let as_new = redemption(&person.session, made.code.reveal());
     let refused = server.post("/invites/redeem", &as_new).await;
     assert_eq!(refused.refused(), (409, "conflict".into()));
     let code = InviteCode { code: made.code };

@@ -1,8 +1,9 @@
 //! Notes and reports.
 
-use crypto::identity::DeviceKeys;
+use crypto::identity::{DeviceKeys, ItemsKey};
 use crypto::record::{
-    Erasure, Expected, OpeningKey, Position, RecordAuthor, RecordKind, RecordWriter, SealedRecord,
+    Erasure, Expected, OpeningKey, Position, RecordAuthor, RecordFront, RecordKind, RecordWriter,
+    SealedRecord,
 };
 use crypto::{DeviceId, OsEntropy};
 use jiff::Timestamp;
@@ -247,6 +248,99 @@ async fn readers_change_as_the_roster_allows() {
     assert_eq!(listed(&norte, &norte.vito, "").await, [1]);
     let trail = norte.town.trail(ada, NORTE).await;
     assert_eq!(trail.last().unwrap(), "readers-changed");
+}
+
+/// Rita reads only: she moves her own wrap, and nothing else.
+#[tokio::test]
+async fn a_reader_moves_their_own_wrap_to_a_newer_key() {
+    let mut norte = Norte::new().await;
+    let report = place(NORTE, RecordKind::Report, 1);
+    let readers = [&norte.ada, &norte.rita];
+    let sealed = norte.rolf.seal(report, "A report.", &readers);
+    let town = &norte.town;
+    town.write(&norte.rolf, NORTE, &sent(&sealed)).await.done();
+    let old = norte.rita.puk.clone();
+    let outdated = ItemsKey::generate(&old, &mut OsEntropy).unwrap();
+    let known = norte.rita.chain.links().len();
+    let rita = &mut norte.rita;
+    let rotated = rita
+        .chain
+        .rotate_puk(&rita.keys, Some(&old), 4, &mut OsEntropy);
+    rita.puk = rotated.unwrap();
+    norte.town.follow(&norte.rita, known).await;
+    let items = ItemsKey::generate(&norte.rita.puk, &mut OsEntropy).unwrap();
+
+    let (town, ada, rita) = (&norte.town, &norte.ada, &norte.rita);
+    let allowed = BTreeSet::from([norte.rolf.user(), ada.user(), rita.user()]);
+    let signers = [rita.device()];
+    let expected = Expected {
+        place: report,
+        at_least: Position::START,
+        author: RecordAuthor::Person(norte.rolf.device()),
+        manifest_signers: &signers,
+        allowed_readers: &allowed,
+    };
+    let verified = sealed.front().verify(&expected).unwrap();
+    let secret = old.reader_key();
+    let key = OpeningKey::PerUserKey {
+        user: rita.user(),
+        generation: 1,
+        secret: &secret,
+    };
+    let moved = |by: &Person, items: &ItemsKey| {
+        let writer = RecordWriter::person(&by.keys);
+        let front = verified.rewrap_for_items_key(&writer, &key, items, &mut OsEntropy);
+        front.unwrap()
+    };
+    let asked = |front: &RecordFront| NewReaders {
+        front: Blob(front.encode()),
+        visibility: Visibility::Shared,
+    };
+    let path = format!("/hubs/{NORTE}/records/{}/readers", named(1));
+    // Another's wrap, or another reader less, takes the permission to write.
+    let writer = RecordWriter::person(&rita.keys);
+    let others = verified.add_reader(&writer, &key, &ada.reader(), &mut OsEntropy);
+    let others = asked(&others.unwrap());
+    town.put(rita, &path, &others).await.refused(403);
+    let fewer = verified.remove_reader(&writer, ada.user()).unwrap();
+    town.put(rita, &path, &asked(&fewer)).await.refused(400);
+    // Under a key that somebody may have; for somebody else; by somebody who does not read.
+    let stale = moved(rita, &outdated);
+    town.put(rita, &path, &asked(&stale)).await.refused(409);
+    let front = moved(rita, &items);
+    town.put(ada, &path, &asked(&front)).await.refused(400);
+    town.put(&norte.vera, &path, &asked(&front))
+        .await
+        .refused(404);
+    let foreign = moved(ada, &items);
+    town.put(ada, &path, &asked(&foreign)).await.refused(400);
+    let private = NewReaders {
+        visibility: Visibility::Private,
+        ..asked(&front)
+    };
+    town.put(rita, &path, &private).await.refused(403);
+
+    town.put(rita, &path, &asked(&front)).await.done();
+    // The same once more is no harm; another one in its place is.
+    town.put(rita, &path, &asked(&front)).await.done();
+    let rival = moved(rita, &items);
+    town.put(rita, &path, &asked(&rival)).await.refused(409);
+    let record = format!("/hubs/{NORTE}/records/{}", named(1));
+    let history: RecordHistory = town.get(ada, &record).await.read();
+    let kept = SealedRecord::decode(&history.revisions[0].record.as_ref().unwrap().0).unwrap();
+    assert_eq!(kept.front(), &front);
+    let opened = kept.open(&OpeningKey::ItemsKey(&items), &expected).unwrap();
+    assert_eq!(*opened.plaintext, b"A report.");
+    let secret = ada.puk.reader_key();
+    let key = OpeningKey::PerUserKey {
+        user: ada.user(),
+        generation: 1,
+        secret: &secret,
+    };
+    assert!(kept.open(&key, &expected).is_ok());
+    // Who reads did not change.
+    let trail = town.trail(ada, NORTE).await;
+    assert!(!trail.contains(&"readers-changed".to_owned()), "{trail:?}");
 }
 
 fn token(word: u8) -> IndexToken {
