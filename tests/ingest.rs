@@ -16,7 +16,7 @@ use centralita::{database, keys};
 use crypto::hub::{Change, Role, RoleFlags, RoleId, Roster, Sigchains};
 use crypto::identity::{DeviceKeys, Puk, Sigchain};
 use crypto::record::{
-    Expected, OpeningKey, Position, RecordAuthor, RecordKind, RecordPlace, SealedRecord,
+    Expected, NOBODY, OpeningKey, Position, RecordAuthor, RecordKind, RecordPlace, SealedRecord,
 };
 use crypto::{DeviceId, OsEntropy, ReaderSecretKey, RecordId, UserId, VoicemailReader};
 use jiff::Timestamp;
@@ -295,6 +295,7 @@ fn number_of(call: u64, sealed: &[u8], data: &Path, hub: HubId, admin: &Admin) -
         },
         manifest_signers: &[],
         allowed_readers: &allowed,
+        former_readers: &NOBODY,
     };
     let secret = admin.puk.reader_key();
     let key = OpeningKey::PerUserKey {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crypto::identity::{DeviceKeys, ItemsKey, Puk, Reader, Sigchain};
 use crypto::record::{
-    Expected, KnownDevice, OpeningKey, Position, RecordAuthor, RecordKind, RecordPlace,
+    Expected, KnownDevice, NOBODY, OpeningKey, Position, RecordAuthor, RecordKind, RecordPlace,
     RecordWriter,
 };
 use crypto::vault::{ChosenPasscode, Passcode, Share, Shares, Vault, VaultId};
@@ -103,6 +103,7 @@ fn opening(people: &[(DeviceKeys, Puk)]) {
         }),
         manifest_signers: &[],
         allowed_readers: &allowed,
+        former_readers: &NOBODY,
     };
     let secret = puk.reader_key();
     let own = RecordWriter::person(author);

@@ -18,7 +18,7 @@ pub use error::{HubError, RosterError};
 pub use event::{EVENT_BUCKETS_BYTES, EVENT_TIME_BUCKET_S, EventEnvelope, MAX_EVENT_BYTES};
 pub use hub_key::{HubEpoch, HubKey, HubKeyWrap};
 pub use roster::{
-    Change, MAX_CHANGES, MAX_MEMBERS, MAX_ROLES, MAX_ROSTER_LINKS, Member, Role, RoleFlags, RoleId,
-    Roster, RosterState, Sigchains, Visibility,
+    Change, ExistingReaders, MAX_CHANGES, MAX_MEMBERS, MAX_ROLES, MAX_ROSTER_LINKS, Member, Role,
+    RoleFlags, RoleId, Roster, RosterState, Sigchains, Visibility,
 };
 pub use settings::{MAX_SETTINGS_BYTES, SealedSettings, SettingsHead};

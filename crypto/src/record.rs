@@ -39,6 +39,6 @@ pub use header::{KnownDevice, RecordAuthor, RecordHeader, VoicemailHash};
 pub use manifest::{MAX_READERS, Manifest};
 pub use pieces::BodyOpener;
 pub use sealed::{Position, RecordFront, SealedRecord};
-pub use verified::{Expected, Opened, VerifiedFront};
+pub use verified::{Expected, NOBODY, Opened, VerifiedFront};
 pub use wrap::{ManifestEntry, OpeningKey, WrapKind};
 pub use writer::{BodyWriter, RecordWriter};

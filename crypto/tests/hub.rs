@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
+use std::collections::BTreeSet;
+
 use crypto::hub::{
     Change, EVENT_BUCKETS_BYTES, EVENT_TIME_BUCKET_S, EventEnvelope, HubError, HubKey, HubKeyWrap,
     IndexField, MAX_CHANGES, MAX_EVENT_BYTES, MIN_TERM_CHARS, Role, RoleFlags, RoleId, Roster,
@@ -87,6 +89,20 @@ fn who_reads_is_what_the_roles_say() {
     assert_eq!(readers(&roster, Visibility::Reporter, 5), [1, 3, 5]);
     let left = roster.state().readers(Visibility::Case, user(4));
     assert_eq!(left, Err(RosterError::NotMember(user(4))));
+    let existing = |visibility, author: u8| {
+        let readers = roster.state().readers_of_existing(visibility, user(author));
+        let numbers = |set: &BTreeSet<UserId>| set.iter().map(|user| user.as_bytes()[0]).collect();
+        (numbers(&readers.allowed), numbers(&readers.former))
+    };
+    let same = |left: (Vec<u8>, Vec<u8>), allowed: &[u8], former: &[u8]| {
+        assert_eq!((left.0.as_slice(), left.1.as_slice()), (allowed, former));
+    };
+    // 4, the reviewer, has left; the promoted 3 reads what was there before.
+    same(existing(Visibility::Case, 2), &[1, 2, 3], &[]);
+    same(existing(Visibility::Reporter, 5), &[1, 3, 5], &[4]);
+    same(existing(Visibility::Case, 4), &[1, 3], &[4]);
+    same(existing(Visibility::Private, 4), &[], &[4]);
+    same(existing(Visibility::Case, 9), &[1, 3], &[]);
     let volunteers = roster.state().members();
     let volunteers = volunteers.filter(|(_, member)| member.role == VOLUNTEER);
     let volunteers: Vec<_> = volunteers.map(|(user, _)| user).collect();

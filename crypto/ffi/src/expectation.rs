@@ -122,7 +122,13 @@ impl Expectation {
     fn by(place: &Place, author: core::Author, readers: &[String]) -> Result<Self, Refusal> {
         let readers = core::users_named(readers)?;
         let expectation = core::Expectation::new(place.0, author, readers);
-        Ok(Self(Mutex::new(expectation)))
+        Ok(expectation.into())
+    }
+}
+
+impl From<core::Expectation> for Expectation {
+    fn from(expectation: core::Expectation) -> Self {
+        Self(Mutex::new(expectation))
     }
 }
 

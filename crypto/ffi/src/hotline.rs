@@ -4,7 +4,7 @@ use crypto::UserId;
 use crypto::hub::{Change, RoleFlags, RoleId};
 use crypto_session as core;
 
-use crate::expectation::People;
+use crate::expectation::{Expectation, People, Place};
 use crate::refusal::Refusal;
 use crate::session::Session;
 
@@ -189,6 +189,25 @@ impl Session {
         let hub = core::hub_named(hub)?;
         let readers = self.held.with(|it| it.readers(hub, visibility, author))?;
         Ok(readers.iter().map(ToString::to_string).collect())
+    }
+
+    /// What is expected of a record by `author` that is there already; both they
+    /// and its readers may have left the hub since.
+    ///
+    /// # Errors
+    /// `locked`, `key-needed`, `malformed`.
+    pub fn expectation(
+        &self,
+        place: &Place,
+        visibility: &str,
+        author: &str,
+    ) -> Result<Expectation, Refusal> {
+        let visibility = core::visibility_named(visibility)?;
+        let author = core::user_named(author)?;
+        let expectation = self
+            .held
+            .with(|it| it.expectation(place.0, visibility, author))?;
+        Ok(expectation.into())
     }
 
     /// Whether an admin should make a new hub key: there is none yet, or

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use crypto::identity::{DeviceKeys, Puk, Sigchain};
 use crypto::record::{
-    Expected, KnownDevice, OpeningKey, Position, RecordAuthor, RecordHeader, RecordKind,
+    Expected, KnownDevice, NOBODY, OpeningKey, Position, RecordAuthor, RecordHeader, RecordKind,
     RecordPlace, RecordWriter, SealedRecord,
 };
 use crypto::transparency::{Leaf, Log, LogSigner, NoteName, Subject, Witness, WitnessSigner};
@@ -89,6 +89,7 @@ fn read(author: &str, record: &str) {
         }),
         manifest_signers: &[],
         allowed_readers: &BTreeSet::from([author.user(), puk.user()]),
+        former_readers: &NOBODY,
     };
     let key = OpeningKey::PerUserKey {
         user: puk.user(),

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crypto::hub::{
-    Change, HubEpoch, HubKey, HubKeyWrap, IndexField, IndexToken, Role, RoleId, Roster,
-    RosterState, SealedSettings, SearchRoot, Sigchains, Visibility,
+    Change, ExistingReaders, HubEpoch, HubKey, HubKeyWrap, IndexField, IndexToken, Role, RoleId,
+    Roster, RosterState, SealedSettings, SearchRoot, Sigchains, Visibility,
 };
 use crypto::identity::ChainHead;
+use crypto::record::RecordPlace;
 use crypto::{HubId, UserId};
 use zeroize::Zeroizing;
 
+use crate::notes::Expectation;
 use crate::people::{self, People};
 use crate::refusal::{Code, Refusal};
 use crate::session::{Open, Session};
@@ -169,6 +171,25 @@ impl Session {
         author: UserId,
     ) -> Result<BTreeSet<UserId>, Refusal> {
         Ok(self.hub(hub)?.readers(visibility, author)?)
+    }
+
+    /// What is expected of a record by a person that is there already. Author and
+    /// readers may have left the hub since.
+    ///
+    /// # Errors
+    /// As of [`Session::roster`].
+    pub fn expectation(
+        &self,
+        place: RecordPlace,
+        visibility: Visibility,
+        author: UserId,
+    ) -> Result<Expectation, Refusal> {
+        let state = self.hub(place.hub)?;
+        let ExistingReaders { allowed, former } = state.readers_of_existing(visibility, author);
+        Ok(Expectation {
+            former,
+            ..Expectation::new(place, author.into(), allowed)
+        })
     }
 
     /// Whether an admin should make a new hub key: there is none yet, or

@@ -43,6 +43,8 @@ pub struct Expectation {
     pub at_least: Position,
     /// Who may read it, by the hub's verified roster.
     pub readers: BTreeSet<UserId>,
+    /// Who might once, and stands on older lists of readers.
+    pub former: BTreeSet<UserId>,
 }
 
 impl Expectation {
@@ -53,6 +55,7 @@ impl Expectation {
             author,
             at_least: Position::START,
             readers,
+            former: BTreeSet::new(),
         }
     }
 }
@@ -373,7 +376,7 @@ impl<'a> Believed<'a> {
                 (RecordAuthor::Ingest { server: id, key }, false)
             }
         };
-        let readers = expectation.readers.iter();
+        let readers = expectation.readers.iter().chain(&expectation.former);
         let chains = readers.filter_map(|user| open.chain_of(*user, people).ok());
         Ok(Self {
             open,
@@ -391,6 +394,7 @@ impl<'a> Believed<'a> {
             author: self.author,
             manifest_signers: &self.signers,
             allowed_readers: &expectation.readers,
+            former_readers: &expectation.former,
         }
     }
 

@@ -4,6 +4,8 @@
 
 mod people;
 
+use std::collections::BTreeSet;
+
 use crypto::hub::{Change, HubKeyWrap, IndexField, Role, RoleFlags, RoleId, Visibility};
 use crypto::identity::{ChainHead, InviteProof, Sigchain};
 use crypto::record::{Position, RecordHeader, RecordKind, RecordPlace, RecordWriter};
@@ -275,6 +277,7 @@ fn who_called_is_read_by_whom_the_server_sealed_it_to() {
         author: Author::Server(server),
         at_least: Position::START,
         readers: [ana.user()].into(),
+        former: BTreeSet::new(),
     };
     let opened = ana.open_note(&sealed, &expectation, &people).unwrap();
     assert_eq!(*opened.plaintext, b"+4930123456");

@@ -15,7 +15,7 @@ use super::error::RosterError;
 use link::LinkBody;
 
 pub use link::{Change, Role, RoleFlags, RoleId};
-pub use state::{Member, RosterState, Visibility};
+pub use state::{ExistingReaders, Member, RosterState, Visibility};
 
 /// The most entries of a roster.
 pub const MAX_ROSTER_LINKS: usize = 8_192;

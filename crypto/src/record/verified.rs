@@ -36,7 +36,19 @@ pub struct Expected<'a> {
     /// Who may read by the rule for the record's visibility, from the hub's
     /// verified roster.
     pub allowed_readers: &'a BTreeSet<UserId>,
+    /// Who might read it once and stands on older lists: accepted there, and never
+    /// entered anew. What such a person's devices signed then still counts.
+    pub former_readers: &'a BTreeSet<UserId>,
 }
+
+impl Expected<'_> {
+    fn accepts(&self, user: &UserId) -> bool {
+        self.allowed_readers.contains(user) || self.former_readers.contains(user)
+    }
+}
+
+/// For records that had no other readers than they have now.
+pub static NOBODY: BTreeSet<UserId> = BTreeSet::new();
 
 /// What was sealed.
 pub struct Opened {
@@ -79,7 +91,7 @@ impl<'a> VerifiedFront<'a> {
         let author = (expected.author.device(), expected.author.key());
         front.manifest.verify(author, &allowed_signers(expected))?;
         let mut readers = front.manifest.entries().iter().map(ManifestEntry::user);
-        match readers.find(|user| !expected.allowed_readers.contains(user)) {
+        match readers.find(|user| !expected.accepts(user)) {
             Some(user) => Err(RecordError::ReaderNotAllowed(user)),
             None => Ok(Self { front, expected }),
         }
@@ -276,6 +288,6 @@ impl<'a> VerifiedFront<'a> {
 /// Of the devices that may sign the list, those whose person may read.
 fn allowed_signers(expected: &Expected<'_>) -> Vec<KnownDevice> {
     let signers = expected.manifest_signers.iter();
-    let allowed = signers.filter(|known| expected.allowed_readers.contains(&known.user));
+    let allowed = signers.filter(|known| expected.accepts(&known.user));
     allowed.copied().collect()
 }

@@ -10,8 +10,8 @@ use crypto::identity::{
 };
 use crypto::provisioning::InvitationKind;
 use crypto::record::{
-    Erasure, Expected, Export, OpeningKey, Position, RecordAuthor, RecordFront, RecordHeader,
-    SealedRecord,
+    Erasure, Expected, Export, NOBODY, OpeningKey, Position, RecordAuthor, RecordFront,
+    RecordHeader, SealedRecord,
 };
 use crypto::sframe::{CallKeyOffer, FrameOpener};
 use crypto::vault::{BackupSet, Escrow};
@@ -118,6 +118,7 @@ fn records(world: &World, bytes: &[u8]) -> usize {
         author: RecordAuthor::Person(ana.known()),
         manifest_signers: &[],
         allowed_readers: &world.allowed,
+        former_readers: &NOBODY,
     };
     let keys = [ben.opening_key(), OpeningKey::ItemsKey(&ana.items)];
     let is = |name, taken| only(world, name, bytes, taken);

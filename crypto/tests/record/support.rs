@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crypto::identity::{DeviceKeys, Puk, Reader, Sigchain};
 use crypto::record::{
-    Expected, KnownDevice, OpeningKey, Position, RecordAuthor, RecordKind, RecordPlace,
+    Expected, KnownDevice, NOBODY, OpeningKey, Position, RecordAuthor, RecordKind, RecordPlace,
     RecordWriter, SealedRecord,
 };
 use crypto::{DeviceId, HubId, OsEntropy, ReaderSecretKey, RecordId, UserId};
@@ -110,6 +110,7 @@ impl Hotline {
             author: self.author.author(),
             manifest_signers: &self.signers,
             allowed_readers: &self.allowed,
+            former_readers: &NOBODY,
         }
     }
 

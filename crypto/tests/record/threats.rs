@@ -1,9 +1,12 @@
 //! What a server, a fellow reader and an insider try.
 
+use std::collections::BTreeSet;
+
 use crypto::cobblestone::{ContentKey, Encryptor};
 use crypto::identity::Reader;
 use crypto::record::{
-    Position, RecordAuthor, RecordError, RecordFront, RecordPlace, RecordWriter, SealedRecord,
+    Expected, NOBODY, Position, RecordAuthor, RecordError, RecordFront, RecordPlace, RecordWriter,
+    SealedRecord,
 };
 use crypto::{DeviceId, Label, OsEntropy, ReaderPublicKey, RecordId, SigningKey, UserId};
 use ed25519_dalek::Signer;
@@ -200,6 +203,37 @@ fn a_reader_added_by_the_server_is_refused() {
         open(&hotline, &added),
         Err(RecordError::ManifestForged)
     ));
+}
+
+#[test]
+fn who_might_read_once_stays_on_old_lists_and_comes_on_no_new_one() {
+    let hotline = Hotline::new();
+    let note = hotline.note();
+    let (left, now) = (
+        BTreeSet::from([hotline.admin.user()]),
+        BTreeSet::from([hotline.author.user()]),
+    );
+    let expected = Expected {
+        allowed_readers: &now,
+        former_readers: &left,
+        ..hotline.expected()
+    };
+    let key = hotline.author.key();
+    assert_eq!(*note.open(&key, &expected).unwrap().plaintext, WORDS);
+    let forgotten = Expected {
+        former_readers: &NOBODY,
+        ..expected
+    };
+    assert!(note.open(&key, &forgotten).is_err());
+    let front = note.front().verify(&expected).unwrap();
+    let (writer, reader) = (hotline.author.writer(), hotline.admin.reader());
+    let again = front.add_reader(&writer, &key, &reader, &mut OsEntropy);
+    assert!(matches!(again, Err(RecordError::ReaderNotAllowed(_))));
+    let readers = [hotline.author.reader(), reader];
+    let next = front.new_revision(&writer, WORDS, &readers, &mut OsEntropy);
+    assert!(matches!(next, Err(RecordError::ReaderNotAllowed(_))));
+    let without = front.remove_reader(&writer, hotline.admin.user()).unwrap();
+    assert!(without.verify(&forgotten).is_ok());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crypto_session as core;
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::expectation::People;
+use crate::expectation::{Expectation, People, Place};
 use crate::milliseconds;
 use crate::refused::Thrown;
 use crate::session::Session;
@@ -267,6 +267,24 @@ impl Session {
         let hub = core::hub_named(hub)?;
         let readers = self.0.readers(hub, visibility, author)?;
         Ok(readers.iter().map(ToString::to_string).collect())
+    }
+
+    /// What is expected of a record by `author` that is there already; both they
+    /// and its readers may have left the hub since.
+    ///
+    /// # Errors
+    /// `locked`, `key-needed`, `malformed`.
+    pub fn expectation(
+        &self,
+        place: &Place,
+        visibility: &str,
+        author: &str,
+    ) -> Result<Expectation, Thrown> {
+        let visibility = core::visibility_named(visibility)?;
+        let author = core::user_named(author)?;
+        Ok(Expectation(
+            self.0.expectation(place.0, visibility, author)?,
+        ))
     }
 
     /// Whether an admin should make a new hub key: there is none yet, or

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crypto::hub::{Change, Role, RoleFlags, RoleId};
 use crypto::identity::{DeviceKeys, Puk};
 use crypto::record::{
-    Expected, OpeningKey, Position, RecordAuthor, RecordKind, RecordPlace, SealedRecord,
+    Expected, NOBODY, OpeningKey, Position, RecordAuthor, RecordKind, RecordPlace, SealedRecord,
 };
 use crypto::{DeviceId, OsEntropy, RecordId};
 use jiff::Timestamp;
@@ -237,6 +237,7 @@ async fn a_callers_number_opens_for_an_admin_and_as_this_calls_only() {
         author,
         manifest_signers: &[],
         allowed_readers: &allowed,
+        former_readers: &NOBODY,
     };
     let open = |call: u64, person: &Person| {
         let secret = person.puk.reader_key();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crypto::hub::{IndexField, Visibility};
 use crypto::record::{Position, RecordKind, RecordPlace};
 use crypto::{OsEntropy, RecordId, UserId};
-use crypto_session::{Author, Expectation, OpenedNote, Rewrap};
+use crypto_session::{Expectation, OpenedNote, Rewrap};
 use protocol::{
     Blob, Id, IndexToken, NewReaders, NewRecord, RecordErasure, RecordHistory, RecordPage,
     RecordRevision, SearchAnswer, SearchRequest,
@@ -340,20 +340,19 @@ impl Client {
         let author = revision.author;
         let author = author.ok_or_else(|| Failure::Contradiction("a note by nobody".to_owned()))?;
         let author = UserId::from_bytes(author.0);
-        let readers = self.line.session.readers(hub.id, sort.rule(), author)?;
+        let place = RecordPlace {
+            hub: hub.id,
+            record: RecordId::from_bytes(record.0),
+            kind: sort.kind(),
+        };
+        let expected = self.line.session.expectation(place, sort.rule(), author)?;
         let seen = self.seen.records.get(&record.to_string());
         Ok(Expectation {
-            place: RecordPlace {
-                hub: hub.id,
-                record: RecordId::from_bytes(record.0),
-                kind: sort.kind(),
-            },
-            author: Author::Person(author),
             at_least: seen.map_or(Position::START, |(revision, manifest)| Position {
                 revision: *revision,
                 manifest: *manifest,
             }),
-            readers,
+            ..expected
         })
     }
 

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use crypto::hub::RosterState;
+use crypto::hub::ExistingReaders;
 use crypto::record::{
-    Expected, KnownDevice, Manifest, Position, RecordAuthor, RecordFront, RecordKind, RecordPlace,
-    WrapKind,
+    Expected, KnownDevice, Manifest, NOBODY, Position, RecordAuthor, RecordFront, RecordKind,
+    RecordPlace, WrapKind,
 };
 use crypto::{DeviceId, UserId};
 use store::{RecordId, RecordRow, Scoped, Visibility};
@@ -132,6 +132,7 @@ pub(crate) async fn check_written(
         author: RecordAuthor::Person(author),
         manifest_signers: &[],
         allowed_readers: &allowed,
+        former_readers: &NOBODY,
     };
     front.verify(&expected).map_err(Refusal::not_verified)?;
     if front.manifest().revision() != 1 {
@@ -156,7 +157,7 @@ pub(crate) async fn check_readers(
     let author = context.author().ok_or_else(Refusal::not_found)?;
     let roster = roster_of(call, &scope).await?;
     // Who has left is still the author of what they wrote, and no reader any more.
-    let allowed = allowed_readers(roster.state(), class, author);
+    let ExistingReaders { allowed, former } = roster.state().readers_of_existing(class, author);
     next.check_follows(previous)
         .map_err(|error| Refusal::conflict(error.to_string()))?;
     let signer = live_device(call, next.manifest().signer()).await?;
@@ -166,6 +167,7 @@ pub(crate) async fn check_readers(
         author: RecordAuthor::Person(known_device(call, author, context.device()).await?),
         manifest_signers: &[signer],
         allowed_readers: &allowed,
+        former_readers: &former,
     };
     next.verify(&expected).map_err(Refusal::not_verified)?;
     if !allowed.contains(&caller) {
@@ -204,25 +206,6 @@ async fn roster_of(
 ) -> Result<std::sync::Arc<crate::chains::KnownRoster>, Refusal> {
     let roster = call.shared.roster(scope).await?;
     roster.ok_or_else(|| Refusal::conflict("this hub has no list of members yet"))
-}
-
-fn allowed_readers(
-    state: &RosterState,
-    class: crypto::hub::Visibility,
-    author: UserId,
-) -> BTreeSet<UserId> {
-    if let Ok(readers) = state.readers(class, author) {
-        return readers;
-    }
-    let mut admins = state.admins();
-    // Without the author, the rule is that of the other readers.
-    let Some(admin) = admins.next() else {
-        return BTreeSet::new();
-    };
-    match class {
-        crypto::hub::Visibility::Private => BTreeSet::new(),
-        class => state.readers(class, admin).unwrap_or_default(),
-    }
 }
 
 /// A live device of the caller.

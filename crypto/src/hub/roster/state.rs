@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::link::{Change, Link, LinkBody, Role, RoleId};
+use super::link::{Change, Link, LinkBody, Role, RoleFlags, RoleId};
 use super::{MAX_MEMBERS, MAX_ROLES, MAX_ROSTER_LINKS, Sigchains};
 use crate::hub::error::RosterError;
 use crate::hub::hub_key::HubEpoch;
@@ -31,6 +31,15 @@ pub enum Visibility {
     Reporter,
 }
 
+/// Who stands on the list of readers of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExistingReaders {
+    /// Who may be entered now.
+    pub allowed: BTreeSet<UserId>,
+    /// Who may not be entered any more, and may still stand there.
+    pub former: BTreeSet<UserId>,
+}
+
 /// What a hub's roster says, after every entry of it was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RosterState {
@@ -38,6 +47,8 @@ pub struct RosterState {
     head: ChainHead,
     roles: BTreeMap<RoleId, Role>,
     members: BTreeMap<UserId, Member>,
+    /// What everybody was at some time, members and those who left.
+    once: BTreeMap<UserId, RoleFlags>,
     /// The farthest head of everybody's sigchain that an entry spoke of; also of
     /// those who left, so that nobody comes back with an older one.
     known_heads: BTreeMap<UserId, ChainHead>,
@@ -127,6 +138,28 @@ impl RosterState {
         Ok(readers)
     }
 
+    /// Who may read a record of `author` that is there already, and who may not
+    /// any more but stands on lists from when they might. The author may have
+    /// left.
+    pub fn readers_of_existing(&self, visibility: Visibility, author: UserId) -> ExistingReaders {
+        let reads = |flags: RoleFlags| match visibility {
+            Visibility::Private => false,
+            Visibility::Case => flags.admin,
+            Visibility::Reporter => flags.admin || flags.reviewer,
+        };
+        let mut allowed: BTreeSet<UserId> = self.members_who(|role| reads(role.flags)).collect();
+        if self.members.contains_key(&author) {
+            allowed.insert(author);
+        }
+        let once = self.once.iter();
+        let former = once
+            .filter(|(user, flags)| reads(**flags) || **user == author)
+            .map(|(user, _)| *user)
+            .filter(|user| !allowed.contains(user))
+            .collect();
+        ExistingReaders { allowed, former }
+    }
+
     /// The keys of [`RosterState::readers`], by everybody's sigchain.
     ///
     /// # Errors
@@ -161,6 +194,7 @@ impl RosterState {
             },
             roles: BTreeMap::new(),
             members: BTreeMap::new(),
+            once: BTreeMap::new(),
             known_heads: BTreeMap::new(),
             epochs: Vec::new(),
             hub_key_rotation_due: false,
@@ -246,6 +280,7 @@ impl RosterState {
         body.changes
             .iter()
             .try_for_each(|change| self.apply(change, sigchains))?;
+        self.remember();
         self.note(body.signer, body.signer_head, sigchains)?;
         match self.admins().next() {
             Some(_) => Ok(()),
@@ -322,6 +357,19 @@ impl RosterState {
             hash,
         });
         Ok(())
+    }
+
+    /// Remembers what everybody is now. Who is removed was remembered when they
+    /// came.
+    fn remember(&mut self) {
+        for (user, member) in &self.members {
+            let flags = self.roles.get(&member.role).map(|role| role.flags);
+            let once = self.once.entry(*user).or_default();
+            if let Some(flags) = flags {
+                once.admin |= flags.admin;
+                once.reviewer |= flags.reviewer;
+            }
+        }
     }
 
     /// Remembers how far somebody's sigchain goes; never back.

@@ -3,13 +3,16 @@
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use crypto::UserId;
+use crypto::hub::Change as RosterChange;
 use e2e::eventually;
 use e2e::hotline::{BEEP_HZ, INVITATION_HZ, THANKS_HZ};
 use e2e::sipp::Plan;
 use e2e::voice::Voice;
 use life::{Client, Failure, NewDevice, Sort};
 use protocol::{
-    Id, ROSTER_ROLE_REPORTER, ROSTER_ROLE_REVIEWER, ROSTER_ROLE_VOLUNTEER, Role, Tokens,
+    Id, ROSTER_ROLE_HUB_ADMIN, ROSTER_ROLE_REPORTER, ROSTER_ROLE_REVIEWER, ROSTER_ROLE_VOLUNTEER,
+    Role, Tokens,
 };
 
 use crate::place::{PIN, Place};
@@ -25,6 +28,9 @@ const EDITED: &str = "caller Vogelbeerwald is safe at the Hagebuttenhof";
 const PRIVATE: &str = "remember the Kornelkirschenweg before dusk";
 const REPORT: &str = "the police came to the Holunderbruch at nine";
 const LATER: &str = "written on the Speierlingsberg after all was lost";
+const SECOND: &str = "Sieglinde Berberitzen";
+const LEFT: &str = "left behind at the Elsbeerplatz";
+const EDITED_LATER: &str = "waits behind the Felsenbirnenhag";
 const CALLER: &str = "+34911987654";
 const NEW_PIN: &str = "571946-Dost";
 const CALLER_HZ: u32 = 440;
@@ -75,9 +81,24 @@ fn a_whole_life_leaves_nothing_to_read() {
             .all(|revision| revision.record.is_none())
     );
 
+    who_leaves_leaves_what_they_wrote(&place, &mut admin, &mut carla, hub);
     out_at_once(&mut admin, &mut carla);
     let plaintexts = [
-        ADMIN, BEN, CARLA, REPORTER, REVIEWER, NOTE, EDITED, PRIVATE, REPORT, LATER, CALLER, PIN,
+        ADMIN,
+        BEN,
+        CARLA,
+        REPORTER,
+        REVIEWER,
+        NOTE,
+        EDITED,
+        PRIVATE,
+        REPORT,
+        LATER,
+        SECOND,
+        LEFT,
+        EDITED_LATER,
+        CALLER,
+        PIN,
         NEW_PIN,
     ];
     for text in plaintexts {
@@ -269,6 +290,34 @@ fn another_pin(place: &Place, mut carla: Client, admin: &mut Client, hub: Id) ->
     carla.resume().unwrap();
     carla.hub(hub).unwrap();
     carla
+}
+
+/// A second admin and a volunteer leave. What they could read or wrote stays readable for those
+/// who stay, and is closed to them.
+fn who_leaves_leaves_what_they_wrote(
+    place: &Place,
+    admin: &mut Client,
+    carla: &mut Client,
+    hub: Id,
+) {
+    let mut second = place.member(admin, hub, Role::HubAdmin, ROSTER_ROLE_HUB_ADMIN, SECOND);
+    let note = carla.write(hub, Sort::Note, LEFT).unwrap();
+    assert_eq!(second.read(hub, note).unwrap(), LEFT);
+    let leaves = |user: Id| RosterChange::RemoveMember {
+        user: UserId::from_bytes(user.0),
+    };
+    admin.change_hub(hub, vec![leaves(second.user())]).unwrap();
+    assert_eq!(admin.read(hub, note).unwrap(), LEFT, "who reads has left");
+    assert_eq!(carla.read(hub, note).unwrap(), LEFT);
+    carla.edit(hub, note, EDITED_LATER).unwrap();
+    assert_eq!(status(second.read(hub, note)), 403);
+    admin.change_hub(hub, vec![leaves(carla.user())]).unwrap();
+    assert_eq!(
+        admin.read(hub, note).unwrap(),
+        EDITED_LATER,
+        "who wrote has left"
+    );
+    assert_eq!(status(carla.read(hub, note)), 403);
 }
 
 /// Whoever logs out, or is deactivated, is out with the next request.

@@ -2,8 +2,8 @@
 
 use crypto::identity::{DeviceKeys, ItemsKey};
 use crypto::record::{
-    Erasure, Expected, OpeningKey, Position, RecordAuthor, RecordFront, RecordKind, RecordWriter,
-    SealedRecord,
+    Erasure, Expected, NOBODY, OpeningKey, Position, RecordAuthor, RecordFront, RecordKind,
+    RecordWriter, SealedRecord,
 };
 use crypto::{DeviceId, OsEntropy};
 use jiff::Timestamp;
@@ -34,6 +34,7 @@ fn revised(author: &Person, sealed: &SealedRecord, text: &str, others: &[&Person
         author: RecordAuthor::Person(author.device()),
         manifest_signers: &[],
         allowed_readers: &allowed,
+        former_readers: &NOBODY,
     };
     let writer = RecordWriter::person(&author.keys);
     let verified = front.verify(&expected).unwrap();
@@ -214,6 +215,7 @@ async fn readers_change_as_the_roster_allows() {
         author: RecordAuthor::Person(vera.device()),
         manifest_signers: &[],
         allowed_readers: &allowed,
+        former_readers: &NOBODY,
     };
     let verified = sealed.front().verify(&expected).unwrap();
     let secret = ada.puk.reader_key();
@@ -279,6 +281,7 @@ async fn a_reader_moves_their_own_wrap_to_a_newer_key() {
         author: RecordAuthor::Person(norte.rolf.device()),
         manifest_signers: &signers,
         allowed_readers: &allowed,
+        former_readers: &NOBODY,
     };
     let verified = sealed.front().verify(&expected).unwrap();
     let secret = old.reader_key();

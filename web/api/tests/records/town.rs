@@ -12,7 +12,7 @@ use axum::http::{Request, StatusCode, header};
 use crypto::hub::{Change, Role, RoleFlags, RoleId, Roster, Sigchains};
 use crypto::identity::{DeviceKeys, Puk, Reader, RequestFacts, Sigchain};
 use crypto::record::{
-    Expected, KnownDevice, OpeningKey, Position, RecordAuthor, RecordError, RecordKind,
+    Expected, KnownDevice, NOBODY, OpeningKey, Position, RecordAuthor, RecordError, RecordKind,
     RecordPlace, RecordWriter, SealedRecord,
 };
 use crypto::transparency::{LogKey, LogSigner, NoteName};
@@ -101,6 +101,7 @@ impl Person {
             author: RecordAuthor::Person(author.device()),
             manifest_signers: &[],
             allowed_readers: &allowed,
+            former_readers: &NOBODY,
         };
         let secret = self.puk.reader_key();
         let key = OpeningKey::PerUserKey {
