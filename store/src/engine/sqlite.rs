@@ -29,8 +29,7 @@ const MAX_READERS: u32 = 4;
 const PAGE_BYTES: u32 = 4096;
 
 pub(crate) async fn open(folder: &Path, max_bytes: Option<u64>) -> Result<Opened, StoreError> {
-    make_folder(folder)?;
-    let lock = take_lock(folder)?;
+    let lock = claim(folder)?;
     let path = folder.join(DATABASE_FILE);
     if !is_there(&path)? {
         create(&path).await?;
@@ -136,6 +135,12 @@ fn remove_if_there(path: &Path) -> Result<(), StoreError> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::from_io(&error, path)),
         _ => Ok(()),
     }
+}
+
+/// Makes the data folder private, and keeps other servers out of it.
+pub(crate) fn claim(folder: &Path) -> Result<File, StoreError> {
+    make_folder(folder)?;
+    take_lock(folder)
 }
 
 /// Whether a server has the data folder right now.
