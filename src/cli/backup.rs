@@ -4,13 +4,16 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use crypto::backup::BackupId;
 use crypto::{ReaderPublicKey, ReaderSecretKey};
+use store::Change;
 use zeroize::Zeroizing;
 
-use super::{eprintln_sentence, say};
+use super::{eprintln_sentence, manage, say};
 use crate::backup::{self, Progress, size};
+use crate::control::{Request, Response};
 use crate::database::DataFolder;
-use crate::private_file;
+use crate::{private_file, trail};
 
 /// The public half of the recovery key, in the data folder.
 const PUBLIC_KEY_FILE: &str = "backup-key.pub";
@@ -77,7 +80,29 @@ pub(super) async fn make(data: &DataFolder, backup: Backup) -> Result<(), String
         size(made.bytes),
         made.facts.id
     ));
+    if let Err(sentence) = note(data, made.facts.id).await {
+        eprintln_sentence(&format!(
+            "the backup is made, but the audit trail does not tell of it: {sentence}"
+        ));
+    }
     Ok(())
+}
+
+/// Enters the backup into the audit trail: through the server, where one runs.
+async fn note(data: &DataFolder, backup: BackupId) -> Result<(), String> {
+    let request = Request::BackupMade {
+        backup: backup.to_string(),
+    };
+    match manage::ask(data.path(), &request).await? {
+        Some(Response::Refused(sentence)) => return Err(sentence),
+        Some(_) => return Ok(()),
+        None => {}
+    }
+    let store = data.open().await.map_err(|error| error.to_string())?;
+    let told = trail::of_backup(*backup.as_bytes());
+    let kept = store.commit(Change::from(told).into()).await;
+    store.close().await;
+    kept.map_err(|error| error.to_string())
 }
 
 /// Takes a backup in, or only checks it.

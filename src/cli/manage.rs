@@ -40,7 +40,7 @@ pub(super) async fn apply(data: &DataFolder, file: &Path, dry_run: bool) -> Resu
     )?;
     show_diff(old.as_ref(), &read.hotline)?;
     if old.as_ref() != Some(&read.hotline) {
-        let changes = applied::changes(&store, &read.hotline)
+        let changes = applied::changes(&store, old.as_ref(), &read.hotline)
             .await
             .map_err(|error| error.to_string())?;
         store
@@ -304,7 +304,7 @@ fn render(status: &Status) -> String {
     text
 }
 
-async fn ask(data: &Path, request: &Request) -> Result<Option<Response>, String> {
+pub(super) async fn ask(data: &Path, request: &Request) -> Result<Option<Response>, String> {
     control::request(data, request)
         .await
         .map_err(|error| match error.kind() {
