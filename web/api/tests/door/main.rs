@@ -8,4 +8,5 @@ mod devices;
 mod feed;
 mod login;
 mod passkeys;
+mod refusing;
 mod tls;
