@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::database::DataFolder;
+use crate::database::{self, DataFolder};
 
 /// A self-hosted telephone exchange for crisis hotlines.
 #[derive(Parser)]
@@ -36,7 +36,7 @@ struct Cli {
         long,
         global = true,
         value_name = "ADDRESS",
-        env = "CENTRALITA_DATABASE",
+        env = database::VARIABLE,
         hide_env_values = true
     )]
     database: Option<String>,

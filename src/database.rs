@@ -10,6 +10,9 @@ use zeroize::Zeroizing;
 
 use crate::private_file;
 
+/// What names the database in the environment. It holds a password and leads to real rows, so
+/// other programs are not started with it.
+pub const VARIABLE: &str = "CENTRALITA_DATABASE";
 /// Within the data folder: the address of its PostgreSQL database. A folder without this file
 /// has its database in itself.
 pub const ADDRESS_FILE: &str = "database.url";
