@@ -236,9 +236,20 @@ async fn connect_writer(path: &Path, max_bytes: Option<u64>) -> Result<SqlitePoo
         .max_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
+        .after_release(|connection, _| Box::pin(is_outside_transactions(connection)))
         .connect_with(connect)
         .await
         .map_err(|error| StoreError::from_sqlx(error, &Place::File(path.to_path_buf())))
+}
+
+/// Whether a connection can be used again; if not, the next commit gets a new one.
+///
+/// A write that finds no room makes SQLite roll back by itself. The rollback of sqlx then fails,
+/// and sqlx counts the connection as within a transaction for ever.
+async fn is_outside_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // After a rollback that is still queued.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Readers connect when they are first needed.
