@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use centralita::control::{self, Request, Response, Status};
@@ -162,12 +163,15 @@ impl Server {
         panic!("the box did not get there in {PATIENCE:?}");
     }
 
+    /// Of a new number each time: one that calls again and again is refused.
     fn caller(&self) -> Phone {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let caller = Phone::start(PhoneConfig {
             local: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             server: self.sip,
             account: None,
-            caller_id: "+34911987654".into(),
+            caller_id: format!("+34911{number:06}"),
             voice_hz: CALLER_HZ,
         });
         caller.unwrap()
