@@ -5,16 +5,7 @@ use std::path::Path;
 
 use media::tone::tone_level;
 
-use crate::installed::{CALLER_HZ, Installed, calls, eventually, text};
-
-/// The recovery key goes to a file, as an operator would write it down.
-fn recovery_key(installed: &Installed, data: &Path) -> String {
-    let printed = installed.run(data, &["backup", "keygen"]);
-    let key = printed.lines().find(|line| line.starts_with("hlsec1"));
-    let file = installed.at("recovery.key");
-    std::fs::write(&file, key.unwrap()).unwrap();
-    text(&file)
-}
+use crate::installed::{CALLER_HZ, Installed, calls, eventually, recovery_key, text};
 
 /// Opens the one message there is, and finds the caller's tone in it.
 fn assert_message_opens(installed: &Installed, data: &Path) {

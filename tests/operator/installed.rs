@@ -134,6 +134,15 @@ pub async fn eventually(what: &str, mut wanted: impl FnMut() -> bool) {
     }
 }
 
+/// The recovery key goes to a file, as an operator would write it down.
+pub fn recovery_key(installed: &Installed, data: &Path) -> String {
+    let printed = installed.run(data, &["backup", "keygen"]);
+    let key = printed.lines().find(|line| line.starts_with("hlsec1"));
+    let file = installed.at("recovery.key");
+    std::fs::write(&file, key.unwrap()).unwrap();
+    text(&file)
+}
+
 /// How many calls are listed, below the heading.
 pub fn calls(installed: &Installed, data: &Path) -> usize {
     let listed = installed.run(data, &["calls"]);

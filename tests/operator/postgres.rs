@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use crate::installed::{Installed, calls, eventually, said, text};
+use crate::installed::{Installed, calls, eventually, recovery_key, said, text};
 
 const PASSWORD: &str = "s3cret-of-the-database";
 
@@ -112,9 +112,33 @@ async fn calls_go_on_while_postgresql_is_gone_and_none_is_lost() {
     let trail = installed.run(&data, &["audit", "list", "--hub", &hub]);
     assert_eq!(trail.matches("call-missed").count(), 4, "{trail}");
     installed.run(&data, &["audit", "verify"]);
+    assert_moves_out(&installed, &data, &url);
     let log = std::fs::read_to_string(installed.at("log")).unwrap();
     assert!(log.contains("facts wait in memory"));
     for shown in [&log, &status, &gone, &in_use, &refused] {
         assert!(!shown.contains(PASSWORD));
     }
+}
+
+/// The box in a folder of its own, by way of a backup; a database with rows takes none in.
+fn assert_moves_out(installed: &Installed, data: &Path, url: &str) {
+    let (key, backup) = (
+        recovery_key(installed, data),
+        text(&installed.at("box.backup")),
+    );
+    installed.run(data, &["backup", &backup]);
+    let trail = installed.run(data, &["audit", "list"]);
+    assert!(trail.contains("backup-made"), "{trail}");
+    let other = installed.at("other");
+    let into = ["restore", &backup, "--key", &key, "--database", url];
+    let refused = installed.refused(&other, &into);
+    assert!(refused.contains("holds data already"), "{refused}");
+    assert!(!other.exists());
+    let moved = installed.at("moved");
+    installed.run(&moved, &["restore", &backup, "--key", &key]);
+    assert!(moved.join("centralita.db").exists());
+    assert!(!moved.join("database.url").exists());
+    assert_eq!(calls(installed, &moved), 4);
+    let kept = installed.refused(&moved, &["calls", "--database", url]);
+    assert!(kept.contains("keeps its rows in itself"), "{kept}");
 }
