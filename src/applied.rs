@@ -1,6 +1,8 @@
 //! What applying a hotline file changes in the database.
 
-use std::collections::BTreeSet;
+mod settings;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::OsEntropy;
 use jiff::Timestamp;
@@ -26,12 +28,16 @@ pub enum ApplyError {
     Entropy(#[from] crypto::EntropyError),
 }
 
-/// All that makes `hotline` the stored one: the file, its plan as rows, an id for each hub that
-/// has none yet, and what the audit trail tells of it.
+/// All that makes `hotline` the stored one in place of `old`: the file, its plan as rows, an id
+/// for each hub that has none yet, and what the audit trails tell of it.
 ///
 /// # Errors
 /// See [`ApplyError`].
-pub async fn changes(store: &Store, hotline: &Hotline) -> Result<Changes, ApplyError> {
+pub async fn changes(
+    store: &Store,
+    old: Option<&Hotline>,
+    hotline: &Hotline,
+) -> Result<Changes, ApplyError> {
     let at = Timestamp::now();
     let mut changes = Changes::from(Change::HotlineApplied {
         hash: hotline.hash(),
@@ -40,8 +46,43 @@ pub async fn changes(store: &Store, hotline: &Hotline) -> Result<Changes, ApplyE
     });
     changes.push(Change::HotlinePlanned(Box::new(plan(hotline))));
     changes.push(told(at, AuditKind::HotlineApplied, AuditSubject::Whole));
+    if let Some(old) = old {
+        tell_of_settings(&mut changes, store, (old, hotline), at).await?;
+    }
     add_hubs(&mut changes, store, hotline, at).await?;
     Ok(changes)
+}
+
+/// In the trails of hubs that are there already: a new one has nobody yet who would read it.
+async fn tell_of_settings(
+    changes: &mut Changes,
+    store: &Store,
+    (old, new): (&Hotline, &Hotline),
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let hubs = store.reader().hubs().await?.into_iter();
+    let hubs: BTreeMap<String, HubId> = hubs.map(|hub| (hub.name, hub.id)).collect();
+    let accounts = store.reader().phone_accounts().await?;
+    for entry in settings::told(old, new) {
+        let chain = match &entry.hub {
+            None => AuditChain::Installation,
+            Some(hub) => match hubs.get(hub) {
+                Some(id) => AuditChain::Hub(*id),
+                None => continue,
+            },
+        };
+        let mut accounts = accounts.iter();
+        let account = accounts.find(|account| Some(&account.volunteer) == entry.volunteer.as_ref());
+        let user = account.and_then(|account| account.user);
+        changes.push(AuditEntry {
+            chain,
+            at,
+            kind: entry.kind,
+            actor: None,
+            subject: user.map_or(AuditSubject::Whole, AuditSubject::User),
+        });
+    }
+    Ok(())
 }
 
 /// What the database lacks of the stored `hotline`, because an earlier version of the program
@@ -175,6 +216,11 @@ mod tests {
         path
     }
 
+    async fn kinds(store: &Store, chain: AuditChain) -> Vec<AuditKind> {
+        let rows = store.reader().audit_trail(chain, 0, 100).await.unwrap();
+        rows.into_iter().map(|row| row.entry.kind).collect()
+    }
+
     fn demo() -> Hotline {
         let key = crypto::ReaderSecretKey::generate().unwrap();
         let demo = hotline::demo_hotline(key.public_key(), hotline::DemoPorts::default()).unwrap();
@@ -187,7 +233,7 @@ mod tests {
         let data = folder("hubs");
         let store = crate::database::open(&data).await.unwrap();
         let hotline = demo();
-        let first = changes(&store, &hotline).await.unwrap();
+        let first = changes(&store, None, &hotline).await.unwrap();
         store.commit(first).await.unwrap();
         let hubs = store.reader().hubs().await.unwrap();
         let names: Vec<&str> = hubs.iter().map(|hub| hub.name.as_str()).collect();
@@ -195,14 +241,46 @@ mod tests {
         assert_eq!(names, wanted);
 
         assert!(caught_up(&store, &hotline).await.unwrap().is_empty());
-        let again = changes(&store, &hotline).await.unwrap();
+        let again = changes(&store, Some(&hotline), &hotline).await.unwrap();
         store.commit(again).await.unwrap();
         assert_eq!(store.reader().hubs().await.unwrap(), hubs);
-        let chain = AuditChain::Installation;
-        let told = store.reader();
-        let told = told.verify_audit(chain, crypto::audit::entry_hash, None);
-        // The file twice, the hub once.
-        assert_eq!(told.await.unwrap().unwrap().verified, 3);
+        let hub = AuditChain::Hub(hubs[0].id);
+        let expected = [
+            AuditKind::HotlineApplied,
+            AuditKind::HubAdded,
+            AuditKind::HotlineApplied,
+        ];
+        assert_eq!(kinds(&store, AuditChain::Installation).await, expected);
+        assert_eq!(kinds(&store, hub).await, [], "nothing is new for the hub");
+        store.close().await;
+        std::fs::remove_dir_all(data).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_hubs_own_trail_tells_what_a_file_changes_for_it() {
+        let data = folder("settings");
+        let store = crate::database::open(&data).await.unwrap();
+        let old = demo();
+        let first = changes(&store, None, &old).await.unwrap();
+        store.commit(first).await.unwrap();
+        let id = store.reader().hubs().await.unwrap().remove(0).id;
+
+        let mut new = old.clone();
+        let name = old.hubs.keys().next().unwrap();
+        let hub = new.hubs.get_mut(name).unwrap();
+        hub.queue_timeout_s += 10;
+        hub.screening.ban_list ^= true;
+        // A second hub: new to everybody, so nothing has changed for it.
+        new.hubs.insert("second".into(), old.hubs[name].clone());
+        let second = changes(&store, Some(&old), &new).await.unwrap();
+        store.commit(second).await.unwrap();
+        let told = kinds(&store, AuditChain::Hub(id)).await;
+        let expected = [
+            AuditKind::SpamMitigationToggled,
+            AuditKind::CallSettingsUpdated,
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(store.reader().audit_heads().await.unwrap().len(), 2);
         store.close().await;
         std::fs::remove_dir_all(data).unwrap();
     }

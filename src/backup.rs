@@ -22,6 +22,7 @@ use store::{
 };
 use thiserror::Error;
 
+use crate::database::{DataFolder, DatabaseError};
 use archive::{ArchiveReader, ArchiveWriter, Kind};
 use folder::{Claim, Staging};
 use sealed::{OpenedSource, SealedSink};
@@ -60,6 +61,9 @@ pub enum Failure {
     /// The database.
     #[error(transparent)]
     Store(StoreError),
+    /// Where the database is, could not be noted.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
 }
 
 impl Failure {
@@ -253,7 +257,7 @@ pub fn check(
 }
 
 /// Takes the backup `file` in: the files into the folder `data`, which must be new or empty, the
-/// rows into the empty database `engine`, or into that folder for `None`.
+/// rows into its database, which must be empty.
 ///
 /// The file is read twice: nothing of it is taken for good before its end was found authentic.
 ///
@@ -262,12 +266,12 @@ pub fn check(
 pub async fn restore(
     file: &Path,
     key: &ReaderSecretKey,
-    (data, engine): (&Path, Option<Engine>),
+    data: &DataFolder,
     progress: &mut Progress<'_>,
 ) -> Result<Contents, Failure> {
     // Before anything is made: most mistakes are here.
     let mut archive = ArchiveReader::open(OpenedSource::open(file, key)?)?;
-    let claim = Claim::take(data)?;
+    let claim = Claim::take(data.path())?;
     let staging = Staging::begin(&claim)?;
     progress.step("files");
     let files = take_files(&mut archive, &staging, progress)?;
@@ -275,11 +279,15 @@ pub async fn restore(
     progress.step(&format!("files: {files}, {}", size(bytes)));
     let source = OpenedSource::open(file, key)?;
     let facts = *source.facts();
-    let engine = engine.unwrap_or_else(|| Engine::Sqlite {
-        folder: staging.path().to_path_buf(),
-    });
+    let engine = match data.engine() {
+        Engine::Sqlite { .. } => Engine::Sqlite {
+            folder: staging.path().to_path_buf(),
+        },
+        elsewhere => elsewhere.clone(),
+    };
     let rows = take_rows(source, engine).await?;
     progress.step(&format!("the database: {rows} rows"));
+    data.remember_in(staging.path())?;
     staging.finish()?;
     claim.keep();
     Ok(Contents {

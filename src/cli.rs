@@ -13,6 +13,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::database::{self, DataFolder};
+
 /// A self-hosted telephone exchange for crisis hotlines.
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
@@ -25,6 +27,19 @@ struct Cli {
         default_value = "/var/lib/centralita"
     )]
     data: PathBuf,
+    /// The PostgreSQL database that goes with the data folder, as
+    /// postgres://user:password@host:port/database.
+    ///
+    /// Without it, the database is a file in the data folder. To be named once: the first command
+    /// that writes notes it in the data folder (database.url).
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDRESS",
+        env = database::VARIABLE,
+        hide_env_values = true
+    )]
+    database: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -152,30 +167,37 @@ pub fn run() -> ExitCode {
 }
 
 async fn execute(cli: Cli) -> Result<ExitCode, String> {
-    let data = &cli.data;
-    match cli.command {
+    let Cli {
+        data,
+        database,
+        command,
+    } = cli;
+    let data = &data;
+    let found = || DataFolder::find(data, database.as_deref());
+    let folder = || found().map_err(|error| error.to_string());
+    match command {
         Command::Serve { demo_if_empty } => {
-            crate::serve::run(data, demo_if_empty)
+            crate::serve::run(&folder()?, demo_if_empty)
                 .await
                 .map_err(|error| error.to_string())?;
         }
-        Command::Apply { file, dry_run } => manage::apply(data, &file, dry_run).await?,
+        Command::Apply { file, dry_run } => manage::apply(&folder()?, &file, dry_run).await?,
         Command::Status { json } => manage::status(data, json).await?,
-        Command::Calls { hub, limit } => listing::calls(data, hub, limit).await?,
-        Command::Voicemail { action } => message::run(data, action).await?,
+        Command::Calls { hub, limit } => listing::calls(&folder()?, hub, limit).await?,
+        Command::Voicemail { action } => message::run(&folder()?, action).await?,
         Command::Keygen { file } => message::keygen(&file)?,
         Command::Keys => manage::public_keys(data)?,
-        Command::Ban { hub, number } => manage::ban(data, hub, number, true).await?,
-        Command::Unban { hub, number } => manage::ban(data, hub, number, false).await?,
+        Command::Ban { hub, number } => manage::ban(&folder()?, hub, number, true).await?,
+        Command::Unban { hub, number } => manage::ban(&folder()?, hub, number, false).await?,
         Command::Break { volunteer, switch } => {
-            manage::declare_break(data, volunteer, switch == Switch::On).await?;
+            manage::declare_break(&folder()?, volunteer, switch == Switch::On).await?;
         }
         Command::Witness(arguments) => witness::run(data, arguments).await?,
-        Command::Backup(backup) => backup::make(data, backup).await?,
-        Command::Restore(restore) => backup::restore(data, restore).await?,
-        Command::Audit { action } => audit::run(data, action).await?,
+        Command::Backup(backup) => backup::make(&folder()?, backup).await?,
+        Command::Restore(restore) => backup::restore(&folder()?, restore).await?,
+        Command::Audit { action } => audit::run(&folder()?, action).await?,
         Command::Export { action } => export::run(action)?,
-        Command::Doctor => return crate::doctor::run(data).await,
+        Command::Doctor => return crate::doctor::run(data, found()).await,
         Command::Demo => crate::demo::run().await?,
         Command::PromptDecode => {}
     }

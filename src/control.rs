@@ -73,6 +73,11 @@ pub enum Request {
         /// On or off.
         on: bool,
     },
+    /// Enter into the audit trail that a backup was made.
+    BackupMade {
+        /// The id in its header, hex.
+        backup: String,
+    },
 }
 
 /// What comes back.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use phone::{Phone, PhoneConfig, PhoneEvent, Sound};
 
 use crate::control::{self, Request, Response};
+use crate::database;
 use crate::hotline::{self, DEMO_NUMBER, DemoPorts};
 
 /// The caller's number: made up, and nowhere to be seen afterwards.
@@ -296,6 +297,8 @@ fn program(data: &Path, arguments: &[&str]) -> Result<Command, String> {
     let own = std::env::current_exe().map_err(|error| cannot("find this program", &error))?;
     let mut command = Command::new(own);
     command.arg("--data").arg(data).args(arguments);
+    // The demonstration has a folder of its own, and nothing to do with anybody's database.
+    command.env_remove(database::VARIABLE);
     Ok(command)
 }
 

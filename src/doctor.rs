@@ -14,6 +14,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::database::{DataFolder, DatabaseError};
 use crate::hotline::Hotline;
 use data::Applied;
 
@@ -74,8 +75,11 @@ impl fmt::Display for Finding {
 ///
 /// # Errors
 /// When the findings cannot be printed.
-pub async fn run(data: &Path) -> Result<ExitCode, String> {
-    let findings = examine(data).await;
+pub async fn run(
+    data: &Path,
+    found: Result<DataFolder, DatabaseError>,
+) -> Result<ExitCode, String> {
+    let findings = examine(data, found).await;
     let mut out = std::io::stdout().lock();
     for finding in &findings {
         writeln!(out, "{finding}").map_err(|error| error.to_string())?;
@@ -88,11 +92,12 @@ pub async fn run(data: &Path) -> Result<ExitCode, String> {
     })
 }
 
-/// The findings of all checks.
-pub async fn examine(data: &Path) -> Vec<Finding> {
+/// The findings of all checks of the data folder `data`, which was `found` to have its database
+/// somewhere.
+pub async fn examine(data: &Path, found: Result<DataFolder, DatabaseError>) -> Vec<Finding> {
     let running = store::Store::is_in_use(data);
     let mut findings = Vec::new();
-    let applied = data::database(data, &mut findings).await;
+    let applied = data::database(found, &mut findings).await;
     findings.extend(data::folder(data));
     let hotline = match &applied {
         Applied::Hotline(hotline) => {

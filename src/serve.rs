@@ -30,8 +30,9 @@ use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::database::{DataFolder, DatabaseError};
 use crate::hotline::Hotline;
-use crate::{applied, database, keys};
+use crate::{applied, keys};
 use metrics::Metrics;
 use voice::{Order, VoiceConfig, VoiceLoop};
 
@@ -59,6 +60,9 @@ pub enum ServeError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Where the database is.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// An address is taken or not ours.
     #[error("cannot listen on {what} {address}: {why}. {advice}")]
     Listen {
@@ -107,9 +111,10 @@ impl ServeError {
 ///
 /// # Errors
 /// One clear sentence about what keeps it from running.
-pub async fn run(data: &Path, demo_if_empty: bool) -> Result<(), ServeError> {
+pub async fn run(folder: &DataFolder, demo_if_empty: bool) -> Result<(), ServeError> {
     start_logging();
-    let store = Arc::new(database::open(data).await?);
+    let data = folder.path();
+    let store = Arc::new(folder.open().await?);
     let crashed = store.close_crashed_calls(Timestamp::now()).await?;
     if !crashed.is_empty() {
         tracing::warn!(

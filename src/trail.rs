@@ -50,6 +50,18 @@ pub async fn of_break(
     Ok(entries(hubs.map(|hub| hub.id), kind, subject))
 }
 
+/// The entry for a backup, by the id in its header.
+#[must_use]
+pub fn of_backup(id: [u8; 16]) -> AuditEntry {
+    AuditEntry {
+        chain: AuditChain::Installation,
+        at: Timestamp::now(),
+        kind: AuditKind::BackupMade,
+        actor: None,
+        subject: AuditSubject::Thing(id),
+    }
+}
+
 /// What is done once a day: entries older than so many days go, and the heads of what has grown
 /// are entered into the key log, so that nobody rewrites them unseen.
 pub async fn keep_house(
@@ -78,7 +90,8 @@ pub async fn keep_house(
 }
 
 /// The hubs whose shifts or fallback name the volunteer.
-fn hubs_of<'a>(hotline: &'a Hotline, volunteer: &str) -> BTreeSet<&'a str> {
+#[must_use]
+pub fn hubs_of<'a>(hotline: &'a Hotline, volunteer: &str) -> BTreeSet<&'a str> {
     let has = |names: &BTreeSet<String>| names.contains(volunteer);
     let in_groups = |names: &BTreeSet<String>| {
         names

@@ -6,8 +6,10 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::Failure;
+use crate::database::ADDRESS_FILE;
 
-/// The database's own files are not copied: their rows are.
+/// The database's own files are not copied: their rows are. Where it is, is another matter once it
+/// is taken in.
 const DATABASE: &str = "centralita.db";
 const LOCK: &str = "centralita.lock";
 /// Made again from the hotline file.
@@ -27,7 +29,7 @@ const LOST_AND_FOUND: &str = "lost+found";
 /// there itself.
 pub(super) fn is_safe_path(path: &str) -> bool {
     let mut names = path.split('/');
-    let taken = [DATABASE, LOCK, STAGING];
+    let taken = [DATABASE, ADDRESS_FILE, LOCK, STAGING];
     path.len() <= MAX_PATH_BYTES
         && names.clone().count() <= MAX_DEPTH
         && names.all(|name| !matches!(name, "" | "." | "..") && !name.contains('\0'))
@@ -196,7 +198,7 @@ impl<'a> Staging<'a> {
             names.push(entry.map_err(list())?.file_name());
         }
         names.retain(|name| name != LOCK);
-        names.sort_by_key(|name| name == DATABASE);
+        names.sort_by_key(|name| name == DATABASE || name == ADDRESS_FILE);
         let owner = fs::metadata(self.data).map_err(Failure::file("read", self.data))?;
         for name in names {
             let (from, to) = (self.path.join(&name), self.data.join(&name));

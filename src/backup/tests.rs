@@ -114,11 +114,12 @@ async fn restored(
     file: &Path,
     key: &ReaderSecretKey,
     data: &Path,
-    engine: Option<Engine>,
+    url: Option<&str>,
 ) -> Result<Contents, Failure> {
     let mut quiet = |_: &str| {};
     let mut progress = Progress::new(&mut quiet);
-    restore(file, key, (data, engine), &mut progress).await
+    let data = DataFolder::find(data, url)?;
+    restore(file, key, &data, &mut progress).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -334,15 +335,19 @@ async fn a_box_moves_to_postgresql_and_back() {
     let good = fs::read(&file).unwrap();
     let cut = scene.at("cut");
     fs::write(&cut, &good[..good.len() - 1]).unwrap();
-    let refused = restored(&cut, &key, &moved, Some(engine.clone())).await;
+    let refused = restored(&cut, &key, &moved, Some(&server.1)).await;
     assert!(refused.is_err() && !moved.exists());
-    restored(&file, &key, &moved, Some(engine.clone()))
+    restored(&file, &key, &moved, Some(&server.1))
         .await
         .unwrap();
     assert_eq!(found(&moved), expected);
     assert!(!moved.join("centralita.db").exists());
+    // The folder knows where its rows are; a backup of it does not.
+    let kept = DataFolder::find(&moved, None).unwrap();
+    assert!(matches!(kept.engine(), Engine::Postgres { .. }));
+    assert!(!found(&moved).contains_key("database.url"));
     assert_eq!(calls(&engine).await, calls(&sqlite(&data)).await);
-    let again = restored(&file, &key, &scene.at("second"), Some(engine.clone())).await;
+    let again = restored(&file, &key, &scene.at("second"), Some(&server.1)).await;
     let not_empty = matches!(again, Err(Failure::Store(StoreError::NotEmpty { .. })));
     assert!(not_empty && !scene.at("second").exists());
 

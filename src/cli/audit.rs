@@ -1,7 +1,6 @@
 //! `centralita audit`: reads the trails and checks that nothing in them was changed.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use clap::Subcommand;
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +8,7 @@ use store::{AuditChain, AuditHead, AuditRow, AuditSubject, HubId, Reader};
 
 use super::listing::local_time;
 use super::say;
-use crate::database;
+use crate::database::DataFolder;
 
 /// How the installation's own trail is called.
 const INSTALLATION: &str = "installation";
@@ -47,7 +46,7 @@ pub(super) enum Action {
 }
 
 /// Runs the action.
-pub(super) async fn run(data: &Path, action: Action) -> Result<(), String> {
+pub(super) async fn run(data: &DataFolder, action: Action) -> Result<(), String> {
     match action {
         Action::Verify { hub, head } => verify(data, hub, head).await,
         Action::List { hub, limit } => list(data, &hub, limit).await,
@@ -55,7 +54,11 @@ pub(super) async fn run(data: &Path, action: Action) -> Result<(), String> {
     }
 }
 
-async fn verify(data: &Path, hub: Option<String>, kept: Option<AuditHead>) -> Result<(), String> {
+async fn verify(
+    data: &DataFolder,
+    hub: Option<String>,
+    kept: Option<AuditHead>,
+) -> Result<(), String> {
     let reader = open(data).await?;
     let names = names(&reader).await?;
     let chains = match &hub {
@@ -96,7 +99,7 @@ async fn verify(data: &Path, hub: Option<String>, kept: Option<AuditHead>) -> Re
     ))
 }
 
-async fn list(data: &Path, hub: &str, limit: u32) -> Result<(), String> {
+async fn list(data: &DataFolder, hub: &str, limit: u32) -> Result<(), String> {
     let reader = open(data).await?;
     let chain = chain_of(&names(&reader).await?, hub)?;
     let heads = reader.audit_heads().await.map_err(sentence)?;
@@ -115,8 +118,8 @@ async fn list(data: &Path, hub: &str, limit: u32) -> Result<(), String> {
     }
 }
 
-async fn expire(data: &Path, days: i64) -> Result<(), String> {
-    let store = database::open(data).await.map_err(sentence)?;
+async fn expire(data: &DataFolder, days: i64) -> Result<(), String> {
+    let store = data.open().await.map_err(sentence)?;
     let now = Timestamp::now();
     let before = now
         .checked_sub(SignedDuration::from_hours(days * HOURS_PER_DAY))
@@ -136,8 +139,8 @@ async fn expire(data: &Path, days: i64) -> Result<(), String> {
     Ok(())
 }
 
-async fn open(data: &Path) -> Result<Reader, String> {
-    Reader::open(data).await.map_err(sentence)
+async fn open(data: &DataFolder) -> Result<Reader, String> {
+    data.reader().await.map_err(sentence)
 }
 
 async fn names(reader: &Reader) -> Result<BTreeMap<HubId, String>, String> {

@@ -4,13 +4,16 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use crypto::backup::BackupId;
 use crypto::{ReaderPublicKey, ReaderSecretKey};
-use store::{Engine, PostgresUrl};
+use store::Change;
 use zeroize::Zeroizing;
 
-use super::{eprintln_sentence, say};
+use super::{eprintln_sentence, manage, say};
 use crate::backup::{self, Progress, size};
-use crate::private_file;
+use crate::control::{Request, Response};
+use crate::database::DataFolder;
+use crate::{private_file, trail};
 
 /// The public half of the recovery key, in the data folder.
 const PUBLIC_KEY_FILE: &str = "backup-key.pub";
@@ -27,8 +30,6 @@ pub(super) struct Backup {
     /// the data folder; may be given several times.
     #[arg(long, value_name = "KEY")]
     to: Vec<String>,
-    #[command(flatten)]
-    database: Database,
 }
 
 /// What else there is to do about backups.
@@ -49,54 +50,26 @@ pub(super) struct Restore {
     /// Only open it and read it to its end; nothing is changed.
     #[arg(long)]
     check: bool,
-    #[command(flatten)]
-    database: Database,
-}
-
-#[derive(Args)]
-struct Database {
-    /// A PostgreSQL database, as postgres://user:password@host:port/database, instead of the one
-    /// in the data folder.
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        env = "CENTRALITA_DATABASE",
-        hide_env_values = true
-    )]
-    database: Option<String>,
-}
-
-impl Database {
-    fn engine(&self) -> Result<Option<Engine>, String> {
-        let Some(address) = &self.database else {
-            return Ok(None);
-        };
-        let url = PostgresUrl::parse(address).map_err(|error| error.to_string())?;
-        Ok(Some(Engine::Postgres { url }))
-    }
 }
 
 /// Makes a backup or a recovery key.
-pub(super) async fn make(data: &Path, backup: Backup) -> Result<(), String> {
+pub(super) async fn make(data: &DataFolder, backup: Backup) -> Result<(), String> {
     if let Some(Action::Keygen) = backup.action {
-        return keygen(data);
+        return keygen(data.path());
     }
     let file = backup
         .file
         .ok_or("name the file that the backup goes to, or `backup keygen`")?;
     let readers = match backup.to.as_slice() {
-        [] => vec![public_key(data)?],
+        [] => vec![public_key(data.path())?],
         given => given
             .iter()
             .map(|text| parse_public(text, "--to"))
             .collect::<Result<_, _>>()?,
     };
-    let engine = backup.database.engine()?.unwrap_or_else(|| Engine::Sqlite {
-        folder: data.to_path_buf(),
-    });
     let mut tell = |line: &str| eprintln_sentence(line);
     let mut progress = Progress::new(&mut tell);
-    let made = backup::make((data, &engine), &readers, &file, &mut progress)
+    let made = backup::make((data.path(), data.engine()), &readers, &file, &mut progress)
         .await
         .map_err(|error| error.to_string())?;
     say(format_args!(
@@ -107,12 +80,33 @@ pub(super) async fn make(data: &Path, backup: Backup) -> Result<(), String> {
         size(made.bytes),
         made.facts.id
     ));
+    if let Err(sentence) = note(data, made.facts.id).await {
+        eprintln_sentence(&format!(
+            "the backup is made, but the audit trail does not tell of it: {sentence}"
+        ));
+    }
     Ok(())
 }
 
+/// Enters the backup into the audit trail: through the server, where one runs.
+async fn note(data: &DataFolder, backup: BackupId) -> Result<(), String> {
+    let request = Request::BackupMade {
+        backup: backup.to_string(),
+    };
+    match manage::ask(data.path(), &request).await? {
+        Some(Response::Refused(sentence)) => return Err(sentence),
+        Some(_) => return Ok(()),
+        None => {}
+    }
+    let store = data.open().await.map_err(|error| error.to_string())?;
+    let told = trail::of_backup(*backup.as_bytes());
+    let kept = store.commit(Change::from(told).into()).await;
+    store.close().await;
+    kept.map_err(|error| error.to_string())
+}
+
 /// Takes a backup in, or only checks it.
-pub(super) async fn restore(data: &Path, restore: Restore) -> Result<(), String> {
-    let engine = restore.database.engine()?;
+pub(super) async fn restore(data: &DataFolder, restore: Restore) -> Result<(), String> {
     let key = secret_key(restore.key.as_deref())?;
     let mut tell = |line: &str| eprintln_sentence(line);
     let mut progress = Progress::new(&mut tell);
@@ -128,16 +122,16 @@ pub(super) async fn restore(data: &Path, restore: Restore) -> Result<(), String>
         ));
         return Ok(());
     }
-    let taken = backup::restore(&restore.file, &key, (data, engine), &mut progress)
+    let taken = backup::restore(&restore.file, &key, data, &mut progress)
         .await
         .map_err(|error| error.to_string())?;
     say(format_args!(
         "restored into {}: {} rows, {} files. Everybody logs in again; start the server with \
          `centralita serve --data {}`",
-        data.display(),
+        data.path().display(),
         taken.rows,
         taken.files,
-        data.display()
+        data.path().display()
     ));
     Ok(())
 }

@@ -1,19 +1,21 @@
 //! `centralita calls`.
 
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use store::{CallEnd, CallFilter, CallRow, Reader};
+use store::{CallEnd, CallFilter, CallRow};
 
 use super::say;
+use crate::database::DataFolder;
 
 /// Prints the latest calls, newest first.
-pub(super) async fn calls(data: &Path, hub: Option<String>, limit: u32) -> Result<(), String> {
-    let reader = Reader::open(data)
-        .await
-        .map_err(|error| error.to_string())?;
+pub(super) async fn calls(
+    data: &DataFolder,
+    hub: Option<String>,
+    limit: u32,
+) -> Result<(), String> {
+    let reader = data.reader().await.map_err(|error| error.to_string())?;
     let filter = CallFilter {
         hub,
         limit,

@@ -6,16 +6,17 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use routing::PhoneNumber;
-use store::{AuditEntry, AuditKind, BanRow, CallerHash, Change, Changes, Store, StoreError};
+use store::{AuditEntry, AuditKind, BanRow, CallerHash, Change, Changes, Place, Store, StoreError};
 
 use super::say;
 use crate::control::{self, Request, Response, Status};
+use crate::database::{DataFolder, DatabaseError};
 use crate::hotline::{self, Hotline};
 use crate::prompts::{self, OnFailure, Workshop};
-use crate::{applied, database, keys, serve, trail};
+use crate::{applied, keys, serve, trail};
 
 /// `centralita apply`.
-pub(super) async fn apply(data: &Path, file: &Path, dry_run: bool) -> Result<(), String> {
+pub(super) async fn apply(data: &DataFolder, file: &Path, dry_run: bool) -> Result<(), String> {
     let read = hotline::read(file).map_err(|report| report.to_string())?;
     if !read.warnings.problems.is_empty() {
         say(&read.warnings);
@@ -24,9 +25,9 @@ pub(super) async fn apply(data: &Path, file: &Path, dry_run: bool) -> Result<(),
         let old = stored_hotline(data).await?;
         return show_diff(old.as_ref(), &read.hotline);
     }
-    make_prompts(data, &read)?;
+    make_prompts(data.path(), &read)?;
     let canonical = read.hotline.to_canonical();
-    if let Some(response) = ask(data, &Request::Apply { hotline: canonical }).await? {
+    if let Some(response) = ask(data.path(), &Request::Apply { hotline: canonical }).await? {
         return show(response);
     }
     let store = open_alone(data).await?;
@@ -39,7 +40,7 @@ pub(super) async fn apply(data: &Path, file: &Path, dry_run: bool) -> Result<(),
     )?;
     show_diff(old.as_ref(), &read.hotline)?;
     if old.as_ref() != Some(&read.hotline) {
-        let changes = applied::changes(&store, &read.hotline)
+        let changes = applied::changes(&store, old.as_ref(), &read.hotline)
             .await
             .map_err(|error| error.to_string())?;
         store
@@ -85,8 +86,8 @@ fn make_prompts(data: &Path, read: &hotline::Read) -> Result<(), String> {
     Ok(())
 }
 
-async fn stored_hotline(data: &Path) -> Result<Option<Hotline>, String> {
-    let reader = match store::Reader::open(data).await {
+async fn stored_hotline(data: &DataFolder) -> Result<Option<Hotline>, String> {
+    let reader = match data.reader().await {
         Ok(reader) => reader,
         Err(StoreError::Missing { .. }) => return Ok(None),
         Err(error) => return Err(error.to_string()),
@@ -113,7 +114,7 @@ fn show_diff(old: Option<&Hotline>, new: &Hotline) -> Result<(), String> {
 
 /// `centralita ban` and `centralita unban`.
 pub(super) async fn ban(
-    data: &Path,
+    data: &DataFolder,
     hub: String,
     number: Option<String>,
     banned: bool,
@@ -125,7 +126,7 @@ pub(super) async fn ban(
     let number = PhoneNumber::parse(&number).ok_or(
         "that is not a telephone number: give it as the trunk shows it, such as +34600000000",
     )?;
-    let key = keys::caller_id_key(data).map_err(|error| error.to_string())?;
+    let key = keys::caller_id_key(data.path()).map_err(|error| error.to_string())?;
     let hasher = keys::KeyedHasher::new(key);
     let caller = CallerHash(routing::CallerHasher::hash(&hasher, &number).0);
     let hash = hex(&caller.0);
@@ -140,7 +141,7 @@ pub(super) async fn ban(
             hash,
         }
     };
-    if let Some(response) = ask(data, &request).await? {
+    if let Some(response) = ask(data.path(), &request).await? {
         return show(response);
     }
     let offline = Offline::open(data).await?;
@@ -167,12 +168,16 @@ pub(super) async fn ban(
 }
 
 /// `centralita break`.
-pub(super) async fn declare_break(data: &Path, volunteer: String, on: bool) -> Result<(), String> {
+pub(super) async fn declare_break(
+    data: &DataFolder,
+    volunteer: String,
+    on: bool,
+) -> Result<(), String> {
     let request = Request::Break {
         volunteer: volunteer.clone(),
         on,
     };
-    if let Some(response) = ask(data, &request).await? {
+    if let Some(response) = ask(data.path(), &request).await? {
         return show(response);
     }
     let offline = Offline::open(data).await?;
@@ -193,13 +198,13 @@ struct Offline {
 }
 
 impl Offline {
-    async fn open(data: &Path) -> Result<Self, String> {
+    async fn open(data: &DataFolder) -> Result<Self, String> {
         let store = open_alone(data).await?;
         let row = store.reader().hotline().await;
         let hotline = parse_stored(row.map_err(|error| error.to_string())?)?.ok_or_else(|| {
             format!(
                 "nothing is configured in {0}: run `centralita apply hotline.toml --data {0}` first",
-                data.display()
+                data.path().display()
             )
         })?;
         Ok(Self { store, hotline })
@@ -224,11 +229,12 @@ impl Offline {
 }
 
 /// Opens the store for writing when no server answered on the control socket.
-async fn open_alone(data: &Path) -> Result<Store, String> {
-    database::open(data).await.map_err(|error| match error {
-        StoreError::InUse { .. } => {
-            "the server is just starting or stopping; try again in a moment".to_owned()
-        }
+async fn open_alone(data: &DataFolder) -> Result<Store, String> {
+    data.open().await.map_err(|error| match error {
+        // Of this folder: its server did not answer. A database elsewhere has one of another.
+        DatabaseError::Store(StoreError::InUse {
+            place: Place::File(_),
+        }) => "the server is just starting or stopping; try again in a moment".to_owned(),
         error => error.to_string(),
     })
 }
@@ -298,7 +304,7 @@ fn render(status: &Status) -> String {
     text
 }
 
-async fn ask(data: &Path, request: &Request) -> Result<Option<Response>, String> {
+pub(super) async fn ask(data: &Path, request: &Request) -> Result<Option<Response>, String> {
     control::request(data, request)
         .await
         .map_err(|error| match error.kind() {

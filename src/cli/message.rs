@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use crypto::{ReaderSecretKey, VoicemailReader};
-use store::Reader;
 use zeroize::Zeroizing;
 
 use super::listing::{local_time, seconds};
 use super::say;
+use crate::database::DataFolder;
 use crate::private_file;
 
 /// What to do with messages.
@@ -35,17 +35,15 @@ pub(super) enum Action {
 }
 
 /// Runs the action.
-pub(super) async fn run(data: &Path, action: Option<Action>) -> Result<(), String> {
+pub(super) async fn run(data: &DataFolder, action: Option<Action>) -> Result<(), String> {
     match action.unwrap_or(Action::List { hub: None }) {
         Action::List { hub } => list(data, hub.as_deref()).await,
-        Action::Open { message, key, out } => open(&sealed_file(data, &message), &key, &out),
+        Action::Open { message, key, out } => open(&sealed_file(data.path(), &message), &key, &out),
     }
 }
 
-async fn list(data: &Path, hub: Option<&str>) -> Result<(), String> {
-    let reader = Reader::open(data)
-        .await
-        .map_err(|error| error.to_string())?;
+async fn list(data: &DataFolder, hub: Option<&str>) -> Result<(), String> {
+    let reader = data.reader().await.map_err(|error| error.to_string())?;
     let rows = reader
         .voicemails(hub)
         .await

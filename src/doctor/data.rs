@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use store::{Reader, StoreError};
 
 use super::Finding;
+use crate::database::{DataFolder, DatabaseError};
 use crate::hotline::Hotline;
 use crate::keys;
 
@@ -21,6 +22,8 @@ const SCANT_FREE_KIB: u64 = 2 * 1024 * 1024;
 const SYNCED_WRITES: u32 = 8;
 /// One that takes longer holds up the records of a busy hotline.
 const SLOW_WRITE: Duration = Duration::from_millis(100);
+/// The oldest major version of PostgreSQL that the tests run on.
+const OLDEST_POSTGRES: u32 = 15;
 
 /// What the database says about the hotline.
 pub(super) enum Applied {
@@ -33,13 +36,22 @@ pub(super) enum Applied {
 }
 
 /// Checks the database; returns what is applied.
-pub(super) async fn database(data: &Path, findings: &mut Vec<Finding>) -> Applied {
-    let reader = match Reader::open(data).await {
+pub(super) async fn database(
+    found: Result<DataFolder, DatabaseError>,
+    findings: &mut Vec<Finding>,
+) -> Applied {
+    let opened = match found {
+        Ok(folder) => folder.reader().await,
+        Err(error) => {
+            findings.push(Finding::fail(error.to_string()));
+            return Applied::Unknown;
+        }
+    };
+    let reader = match opened {
         Ok(reader) => reader,
-        Err(StoreError::Missing { .. }) => {
+        Err(StoreError::Missing { place }) => {
             findings.push(Finding::ok(format!(
-                "no database yet in {}; the first start makes it",
-                data.display()
+                "no database yet in {place}; the first start makes it"
             )));
             return Applied::Nothing;
         }
@@ -48,6 +60,7 @@ pub(super) async fn database(data: &Path, findings: &mut Vec<Finding>) -> Applie
             return Applied::Unknown;
         }
     };
+    findings.extend(version(&reader).await);
     if let Err(error) = reader.check_integrity().await {
         findings.push(Finding::fail(error.to_string()));
         return Applied::Unknown;
@@ -73,6 +86,23 @@ pub(super) async fn database(data: &Path, findings: &mut Vec<Finding>) -> Applie
             Applied::Unknown
         }
     }
+}
+
+/// A server of another age than those of the tests is told; SQLite is built in.
+async fn version(reader: &Reader) -> Option<Finding> {
+    let version = match reader.engine_version().await {
+        Ok(version) => version,
+        Err(error) => return Some(Finding::fail(error.to_string())),
+    };
+    let of_postgres = version.strip_prefix("PostgreSQL ")?;
+    let major = of_postgres.split(['.', ' ']).next()?.parse::<u32>().ok();
+    Some(match major {
+        Some(OLDEST_POSTGRES..) => Finding::ok(format!("the database is kept by {version}")),
+        _ => Finding::warn(format!(
+            "the database is kept by {version}; centralita is tested with PostgreSQL \
+             {OLDEST_POSTGRES} and newer. Bring it up to date"
+        )),
+    })
 }
 
 /// Checks the folder itself.

@@ -45,7 +45,7 @@ fn judge(status: &Status) -> Vec<Finding> {
     if !status.database_ok {
         findings.push(Finding::fail(
             "the server cannot write its database: records of calls wait in memory. \
-             Look at the space and the rights of the data folder",
+             Look at the space and the rights of the data folder, or whether the database server runs",
         ));
     }
     if let Some(problem) = &status.panel_problem {

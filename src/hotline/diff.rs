@@ -202,6 +202,8 @@ fn web(old: &Web, new: &Web) -> Fields {
         let names = witnesses.iter().map(|one| one.key.name().to_string());
         format!("[{}]", names.collect::<Vec<_>>().join(", "))
     });
+    fields.value("idle_minutes", &old.idle_minutes, &new.idle_minutes);
+    fields.value("unlocked_hours", &old.unlocked_hours, &new.unlocked_hours);
     fields
 }
 

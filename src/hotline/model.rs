@@ -154,6 +154,12 @@ pub struct Web {
     /// Who is asked to confirm the key log.
     #[serde(default)]
     pub witnesses: Vec<WitnessAddress>,
+    /// A session without a request for so many minutes has ended.
+    #[serde(default = "Web::default_idle_minutes")]
+    pub idle_minutes: u32,
+    /// For so many hours at most a device stays unlocked without its PIN being typed again.
+    #[serde(default = "Web::default_unlocked_hours")]
+    pub unlocked_hours: u32,
 }
 
 /// A certificate that somebody else keeps up to date.
@@ -169,6 +175,18 @@ pub struct Certificate {
 impl Web {
     /// The port of the panel, unless the file names another one.
     pub const DEFAULT_PORT: u16 = 8443;
+    /// Unless the file says otherwise (AUTH-09).
+    pub const IDLE_MINUTES: u32 = 60;
+    /// Unless the file says otherwise (AUTH-13): a shift.
+    pub const UNLOCKED_HOURS: u32 = 8;
+
+    fn default_idle_minutes() -> u32 {
+        Self::IDLE_MINUTES
+    }
+
+    fn default_unlocked_hours() -> u32 {
+        Self::UNLOCKED_HOURS
+    }
 
     /// What browsers show, and what devices sign; `None` without a web server.
     #[must_use]
@@ -191,6 +209,8 @@ impl Default for Web {
             origin: None,
             certificate: None,
             witnesses: Vec::new(),
+            idle_minutes: Self::IDLE_MINUTES,
+            unlocked_hours: Self::UNLOCKED_HOURS,
         }
     }
 }

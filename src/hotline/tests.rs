@@ -9,6 +9,7 @@ use store::{BanRow, BreakRow};
 use super::*;
 
 mod conversion;
+mod web;
 
 const EXAMPLE: &str = include_str!("../../docs/hotline.example.toml");
 const PLACEHOLDER: &str = "hlpub1replace-me";
@@ -92,6 +93,8 @@ fn the_example_tells_the_truth_about_defaults() {
         "transport = \"udp\"",
         "expires = 300",
         "listen = \"127.0.0.1:8443\"",
+        "idle_minutes = 60",
+        "unlocked_hours = 8",
     ] {
         let comment = format!("# {default}\n");
         assert_eq!(text.matches(&comment).count(), 1, "{default}");
@@ -550,32 +553,6 @@ fn scratch(name: &str) -> PathBuf {
 }
 
 #[test]
-fn the_panel_is_where_browsers_look_for_it() {
-    let with = |lines: &str| {
-        let text = example().replacen("[web]\n", &format!("[web]\n{lines}\n"), 1);
-        parsed(&text).web.origin()
-    };
-    assert_eq!(with("").as_deref(), Some("https://127.0.0.1:8443"));
-    assert_eq!(
-        with("listen = \"[2001:db8::1]:443\"").as_deref(),
-        Some("https://[2001:db8::1]")
-    );
-    let named = "listen = \"0.0.0.0:443\"\norigin = \"https://panel.example:8443\"";
-    assert_eq!(with(named).as_deref(), Some("https://panel.example:8443"));
-    assert_eq!(with("listen = \"off\""), None);
-}
-
-/// A hotline that was applied before there was a panel.
-#[test]
-fn a_stored_hotline_without_a_web_section_gets_the_default() {
-    let hotline = parsed(&example());
-    let mut stored: serde_json::Value = serde_json::from_str(&hotline.to_canonical()).unwrap();
-    assert!(stored.as_object_mut().unwrap().remove("web").is_some());
-    let read = Hotline::from_canonical(&stored.to_string()).unwrap();
-    assert!(read == hotline);
-}
-
-#[test]
 fn the_trail_is_kept_for_ninety_days_or_as_the_file_says() {
     let days = |line: &str| {
         let text = example().replacen("[limits]\n", &format!("[limits]\n{line}\n"), 1);
@@ -591,31 +568,4 @@ fn the_trail_is_kept_for_ninety_days_or_as_the_file_says() {
     assert!(limits.remove("audit_days").is_some());
     let read = Hotline::from_canonical(&stored.to_string()).unwrap();
     assert_eq!(read.limits.audit_days, Some(90));
-}
-
-#[test]
-fn witnesses_are_named_once_each_with_key_and_address() {
-    let name = crypto::transparency::NoteName::new("partner.example").unwrap();
-    let key = crypto::SigningKey::from_seed(&[1; 32]);
-    let key = crypto::transparency::WitnessSigner::new(name, key)
-        .key()
-        .to_string();
-    let with = |line: &str| {
-        let text = example().replacen("[web]\n", &format!("[web]\n{line}\n"), 1);
-        parse(&text, Path::new("hotline.toml"))
-    };
-    let good = format!("{key} https://witness.partner.example");
-    let read = with(&format!("witnesses = [\"{good}\"]")).unwrap().hotline;
-    assert_eq!(String::from(read.web.witnesses[0].clone()), good);
-    let again = Hotline::from_canonical(&read.to_canonical()).unwrap();
-    assert!(again == read);
-    for (list, sentence) in [
-        (format!("[\"{key}\"]"), "a space, and its address"),
-        (format!("[\"{good}\", \"{good}\"]"), "named twice"),
-    ] {
-        let refused = with(&format!("witnesses = {list}"))
-            .unwrap_err()
-            .to_string();
-        assert!(refused.contains(sentence), "{refused}");
-    }
 }

@@ -6,6 +6,8 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::database;
+
 /// Most bytes kept of what a child says is wrong.
 const MAX_COMPLAINT_BYTES: u64 = 4_096;
 
@@ -46,6 +48,7 @@ impl Child {
     ) -> io::Result<Done> {
         let mut process = Command::new(&self.program)
             .args(&self.arguments)
+            .env_remove(database::VARIABLE)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -120,7 +120,7 @@ impl Admin {
             Request::Status => Ok(Response::Status(Box::new(self.status().await?))),
             Request::Apply { hotline } => self.apply(&hotline).await,
             Request::Ban { hub, hash } => {
-                let caller = parse_hash(&hash)?;
+                let caller = CallerHash(parse_hex(&hash)?);
                 self.check_hub(&hub)?;
                 let created_at = Timestamp::now();
                 let ban = BanRow {
@@ -135,7 +135,7 @@ impl Admin {
                 Ok(Response::Done(vec!["banned, from the next call on".into()]))
             }
             Request::Unban { hub, hash } => {
-                let caller = parse_hash(&hash)?;
+                let caller = CallerHash(parse_hex(&hash)?);
                 self.check_hub(&hub)?;
                 let told = trail::of_ban(&self.store, &hub, AuditKind::NumberUnbanned).await;
                 self.change(Change::BanRemoved { hub, caller }, told)
@@ -159,6 +159,12 @@ impl Admin {
                 self.change(Change::BreakChanged { volunteer, since }, told)
                     .await?;
                 Ok(Response::Done(vec![done]))
+            }
+            Request::BackupMade { backup } => {
+                let entry = trail::of_backup(parse_hex(&backup)?);
+                let told = self.store.commit(Change::from(entry).into()).await;
+                told.map_err(|error| error.to_string())?;
+                Ok(Response::Done(Vec::new()))
             }
         }
     }
@@ -233,7 +239,7 @@ impl Admin {
             .compose(&new)
             .await
             .map_err(|error| error.to_string())?;
-        let changes = applied::changes(&self.store, &new)
+        let changes = applied::changes(&self.store, Some(&self.hotline), &new)
             .await
             .map_err(|error| error.to_string())?;
         self.store
@@ -385,16 +391,17 @@ fn calls(voice: &VoiceStatus) -> Vec<CallStatus> {
     voice.router.calls.iter().map(row).collect()
 }
 
-fn parse_hash(hex: &str) -> Result<CallerHash, String> {
-    let mut hash = [0_u8; 32];
-    if hex.len() != 64 || !hex.is_ascii() {
-        return Err("not a hash of a number".into());
+/// The hash of a number, or the id of a backup.
+fn parse_hex<const N: usize>(hex: &str) -> Result<[u8; N], String> {
+    let mut bytes = [0_u8; N];
+    if hex.len() != 2 * N || !hex.is_ascii() {
+        return Err(format!("not {N} bytes in hex"));
     }
-    for (byte, pair) in hash.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+    for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
         let text = std::str::from_utf8(pair).map_err(|error| error.to_string())?;
         *byte = u8::from_str_radix(text, 16).map_err(|error| error.to_string())?;
     }
-    Ok(CallerHash(hash))
+    Ok(bytes)
 }
 
 #[cfg(test)]

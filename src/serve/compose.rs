@@ -121,7 +121,7 @@ pub async fn set_up_demo(data: &Path, store: &Store) -> Result<Hotline, ServeErr
     let file = data.join("demo-hotline.toml");
     crate::private_file::create(&file, demo.text.reveal().as_bytes()).map_err(ServeError::other)?;
     let read = hotline::parse(demo.text.reveal(), &file).map_err(ServeError::other)?;
-    let changes = applied::changes(store, &read.hotline)
+    let changes = applied::changes(store, None, &read.hotline)
         .await
         .map_err(ServeError::other)?;
     store.commit(changes).await?;

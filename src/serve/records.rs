@@ -335,6 +335,11 @@ fn contradicts(error: &StoreError) -> bool {
 async fn one_by_one(store: &Store, batch: &[Fact]) -> Result<(), StoreError> {
     for fact in batch {
         match store.commit(all(&fact.changes)).await {
+            // All of it was kept before, and the answer was lost: its entry of the trail too.
+            Err(StoreError::AlreadyEnded { call }) => {
+                tracing::info!(call, "a call's end was kept already");
+                continue;
+            }
             Err(error) if contradicts(&error) => {}
             result => {
                 result?;

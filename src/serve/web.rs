@@ -84,8 +84,7 @@ impl Panel {
                 id: Id(*ingest.id().as_bytes()),
                 key: Blob::from(ingest.signing_key().verifying_key().as_bytes().as_slice()),
             }),
-            witnesses: witnesses.iter().map(|one| one.key.to_string()).collect(),
-            ..WebOptions::new(origin.clone())
+            ..options(&hotline.web, &origin)
         };
         let publisher = Publisher::new(witnesses.clone(), Path::new(SYSTEM_ROOTS))?;
         let signer = keys::log_signer(data, &hotline.network.realm)?;
@@ -183,6 +182,17 @@ async fn tell_of_calls(mut kept: Kept, shared: Arc<Shared>) {
     }
 }
 
+/// What the file says of how the API behaves.
+fn options(web: &Web, origin: &str) -> WebOptions {
+    let witnesses = web.witnesses.iter();
+    WebOptions {
+        witnesses: witnesses.map(|one| one.key.to_string()).collect(),
+        idle_after: Duration::from_secs(u64::from(web.idle_minutes) * 60),
+        unlocked_at_most: Duration::from_secs(u64::from(web.unlocked_hours) * 60 * 60),
+        ..WebOptions::new(origin)
+    }
+}
+
 fn tls_source(
     data: &Path,
     listen: SocketAddr,
@@ -235,6 +245,18 @@ fn invite_first_admin(data: &Path, origin: &str, authority: Option<&str>, code: 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn people_stay_in_for_as_long_as_the_file_says() {
+        let web = Web {
+            idle_minutes: 15,
+            unlocked_hours: 2,
+            ..Web::default()
+        };
+        let options = options(&web, "https://panel.example");
+        assert_eq!(options.idle_after, Duration::from_secs(15 * 60));
+        assert_eq!(options.unlocked_at_most, Duration::from_secs(2 * 60 * 60));
+    }
 
     #[test]
     fn the_certificate_is_for_what_browsers_show() {

@@ -207,7 +207,10 @@ impl StoreError {
     /// Whether the same request may succeed later, without anybody changing it.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::DiskFull { .. })
+        matches!(
+            self,
+            Self::Unavailable { .. } | Self::DiskFull { .. } | Self::InUse { .. }
+        )
     }
 
     /// Sorts what sqlx reports about the database at `place`.

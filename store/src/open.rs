@@ -18,6 +18,9 @@ pub struct StoreOptions {
     pub max_bytes: Option<u64>,
     /// How the entries of the audit trail are chained; without it none can be kept.
     pub audit_hash: Option<AuditHash>,
+    /// The data folder beside a PostgreSQL database: made, and locked as one with a database of
+    /// SQLite is.
+    pub lock_folder: Option<PathBuf>,
 }
 
 impl StoreOptions {
@@ -28,6 +31,7 @@ impl StoreOptions {
             engine,
             max_bytes: None,
             audit_hash: None,
+            lock_folder: None,
         }
     }
 
@@ -66,12 +70,16 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn open_with(options: StoreOptions) -> Result<Self, StoreError> {
+        let lock = match (&options.engine, &options.lock_folder) {
+            (Engine::Postgres { .. }, Some(folder)) => Some(sqlite::claim(folder)?),
+            _ => None,
+        };
         let opened = engine::open(&options.engine, options.max_bytes).await?;
         Ok(Self {
             writer: opened.writer,
             audit_hash: options.audit_hash,
             reader: Reader::new(opened.readers, opened.place),
-            _folder_lock: opened.folder_lock,
+            _folder_lock: opened.folder_lock.or(lock),
         })
     }
 

@@ -68,6 +68,20 @@ impl Reader {
         &self.place
     }
 
+    /// The program that keeps the rows, with its version: `PostgreSQL 15.14`, `SQLite 3.50.4`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn engine_version(&self) -> Result<String, StoreError> {
+        let (name, sql) = match &self.pool {
+            Pool::Sqlite(_) => ("SQLite", "SELECT sqlite_version()"),
+            Pool::Postgres(_) => ("PostgreSQL", "SELECT current_setting('server_version')"),
+        };
+        let found = self.query(sql, &[], |row| row.at::<String>(0)).await?;
+        let version = found.first().map_or("of no version", String::as_str);
+        Ok(format!("{name} {version}"))
+    }
+
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
     }

@@ -272,4 +272,7 @@ async fn a_full_database_refuses_the_whole_commit_and_goes_on_reading() {
     };
     let newest = store.reader().calls(&filter).await.unwrap();
     assert_eq!(newest, [CallRow::Ended(Box::new(answered(kept)))]);
+    // What needs no room is kept.
+    let removed = Change::BindingRemoved { id: 1 };
+    store.commit(removed.into()).await.unwrap();
 }

@@ -98,7 +98,7 @@ def check_path(path: str) -> None:
         raise Refused("a path is out of bounds")
     if any(name in ("", ".", "..") or "\0" in name for name in names):
         raise Refused("a path leads elsewhere")
-    if path.startswith(("centralita.db", "centralita.lock", ".restore")):
+    if path.startswith(("centralita.db", "centralita.lock", "database.url", ".restore")):
         raise Refused("a path is taken")
 
 

@@ -1,6 +1,7 @@
 //! `[web]`.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use crate::hotline::model::{Certificate, Network, Web};
@@ -12,6 +13,11 @@ use crate::witness::publish::WitnessAddress;
 const OFF: &str = "off";
 /// Each state of the key log is carried to each of them.
 const MAX_WITNESSES: usize = 16;
+/// Shorter ones would end a session while somebody listens to a caller; longer ones leave an
+/// office's computer open over lunch.
+const IDLE_MINUTES: RangeInclusive<u32> = 5..=240;
+/// At most a day: whoever takes the device away must meet the PIN.
+const UNLOCKED_HOURS: RangeInclusive<u32> = 1..=24;
 const SCHEME: &str = "https://";
 /// Most characters of an origin: a host name has at most 253.
 const MAX_ORIGIN_CHARS: usize = 253 + SCHEME.len() + ":65535".len();
@@ -34,6 +40,8 @@ pub(super) fn web(
     }
     web.certificate = certificate(&mut section, folder, p);
     web.witnesses = witnesses(&section.texts("witnesses", p), p);
+    web.idle_minutes = section.number("idle_minutes", IDLE_MINUTES, Web::IDLE_MINUTES, p);
+    web.unlocked_hours = section.number("unlocked_hours", UNLOCKED_HOURS, Web::UNLOCKED_HOURS, p);
     if web.origin.is_none()
         && let Some(listen) = web.listen.filter(|listen| listen.ip().is_unspecified())
     {

@@ -57,7 +57,7 @@ impl Installed {
         let demo = hotline::demo_hotline(key.public_key(), DemoPorts::default()).unwrap();
         let hotline = hotline::parse(demo.text.reveal(), &data.join("demo.toml"));
         let hotline = hotline.unwrap().hotline;
-        let changes = applied::changes(&store, &hotline).await.unwrap();
+        let changes = applied::changes(&store, None, &hotline).await.unwrap();
         store.commit(changes).await.unwrap();
         let hub = store.reader().hubs().await.unwrap().remove(0).id;
         Self {

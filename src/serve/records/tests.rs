@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use jiff::Timestamp;
 use routing::{CallId, HubId, RecordingId, VolunteerId};
@@ -37,8 +39,12 @@ fn ingest(hear: Vec<crypto::identity::Reader>) -> Ingest {
 }
 
 fn ended(outcome: Outcome, voicemail: Option<u64>) -> Notice {
+    ended_call(1, outcome, voicemail)
+}
+
+fn ended_call(call: u64, outcome: Outcome, voicemail: Option<u64>) -> Notice {
     Notice::CallEnded(Box::new(CallRecord {
-        call: CallId(1),
+        call: CallId(call),
         hub: Some(hub()),
         trunk: None,
         caller: CallerTag::Anonymous,
@@ -149,6 +155,116 @@ async fn a_contradiction_costs_only_the_row_that_contradicts() {
     let chain = AuditChain::Hub(store::HubId(HUB));
     let whole = reader.verify_audit(chain, crypto::audit::entry_hash, None);
     assert_eq!(whole.await.unwrap().unwrap().verified, 2);
+    drop(store);
+    std::fs::remove_dir_all(data).unwrap();
+}
+
+/// Another program that has the database for itself, until it is dropped.
+struct Lock(Child);
+
+impl Lock {
+    fn take(database: &Path) -> Self {
+        let program = "import sqlite3, sys\n\
+            database = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+            database.execute('BEGIN IMMEDIATE')\n\
+            print('taken', flush=True)\n\
+            sys.stdin.read()";
+        let mut child = Command::new("python3")
+            .args(["-c", program])
+            .arg(database)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let mut printed = BufReader::new(child.stdout.take().unwrap());
+        printed.read_line(&mut said).unwrap();
+        assert_eq!(said, "taken\n");
+        Self(child)
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn what_happens_while_the_database_refuses_is_kept_afterwards() {
+    const CALLS: u64 = 2_000;
+    let data = folder("refuses");
+    let store = Arc::new(database::open(&data).await.unwrap());
+    let known = VaultChange::HubAdded(HubRow {
+        id: store::HubId(HUB),
+        name: "night".into(),
+        created_at: Timestamp::UNIX_EPOCH,
+    });
+    store.commit(Change::from(known).into()).await.unwrap();
+    let metrics = Arc::new(Metrics::new());
+    let (mut keeper, _kept, writer) = Keeper::start(Arc::clone(&store), Arc::clone(&metrics));
+    let ingest = ingest(Vec::new());
+    let fact = |call| {
+        let ended = ended_call(call, Outcome::Abandoned, None);
+        fact_of(&ended, None, &ingest, Timestamp::UNIX_EPOCH)
+    };
+    let lock = Lock::take(&data.join("centralita.db"));
+    keeper.keep(fact(1));
+    let refused = async {
+        while metrics.database_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), refused)
+        .await
+        .expect("it is told that nothing can be written");
+    // More than the queue to the writer holds.
+    for call in 2..=CALLS {
+        keeper.keep(fact(call));
+    }
+    assert!(metrics.facts_waiting.get() > 0, "the rest waits in memory");
+    drop(lock);
+    keeper.finish().await;
+    tokio::time::timeout(Duration::from_secs(60), writer)
+        .await
+        .expect("the writer ends after the last fact")
+        .unwrap();
+
+    assert!(metrics.database_ok());
+    let mut filter = CallFilter {
+        limit: 1_000,
+        ..CallFilter::default()
+    };
+    let mut found = Vec::new();
+    loop {
+        let page = store.reader().calls(&filter).await.unwrap();
+        let Some(last) = page.last() else { break };
+        filter.before = Some(last.start().call);
+        found.extend(page.iter().map(|row| row.start().call));
+    }
+    assert!(found.into_iter().rev().eq(1..=CALLS), "each of them, once");
+    let chain = AuditChain::Hub(store::HubId(HUB));
+    let whole = store.reader();
+    let whole = whole.verify_audit(chain, crypto::audit::entry_hash, None);
+    assert_eq!(whole.await.unwrap().unwrap().verified, CALLS);
+    drop(store);
+    std::fs::remove_dir_all(data).unwrap();
+}
+
+/// As after a commit whose answer was lost.
+#[tokio::test]
+async fn an_end_that_is_told_twice_is_kept_once() {
+    let data = folder("twice");
+    let store = Arc::new(database::open(&data).await.unwrap());
+    let ended = ended(Outcome::Abandoned, None);
+    let ingest = Ingest::default();
+    let fact = fact_of(&ended, None, &ingest, Timestamp::UNIX_EPOCH);
+    for _ in 0..2 {
+        commit(&store, std::slice::from_ref(&fact)).await.unwrap();
+    }
+    let trail = store.reader().audit_trail(AuditChain::Installation, 0, 10);
+    assert_eq!(trail.await.unwrap().len(), 1);
     drop(store);
     std::fs::remove_dir_all(data).unwrap();
 }

@@ -67,6 +67,7 @@ kinds! {
     /// A volunteer's break ended.
     VolunteerAvailable = 12, "volunteer-available";
     /// Transcription was turned on or off.
+    /// Nothing writes it yet: calls and messages are not transcribed.
     TranscriptionToggled = 13, "transcription-toggled";
     /// A shift was made.
     ShiftCreated = 14, "shift-created";
@@ -86,17 +87,20 @@ kinds! {
     SpamMitigationToggled = 21, "spam-mitigation-toggled";
     /// Settings of calls were changed.
     CallSettingsUpdated = 22, "call-settings-updated";
-    /// The languages of the menu were changed.
+    /// The language that callers hear was changed.
     IvrLanguagesUpdated = 23, "ivr-languages-updated";
-    /// A prompt was uploaded.
+    /// A prompt of the hub's own, recorded or as a text, was added or changed.
     IvrAudioUploaded = 24, "ivr-audio-uploaded";
-    /// A prompt was deleted.
+    /// A prompt of the hub's own was taken away; callers hear the built-in one.
     IvrAudioDeleted = 25, "ivr-audio-deleted";
     /// The fields of notes were changed.
+    /// Nothing writes it yet: fields are among the hub's settings, whose contents the server
+    /// cannot see; [`HubSettingsChanged`](Self::HubSettingsChanged) tells of them all.
     CustomFieldsUpdated = 26, "custom-fields-updated";
     /// The telephony provider was changed.
     TelephonyProviderChanged = 27, "telephony-provider-changed";
     /// The rules for passkeys were changed.
+    /// Nothing writes it yet: there are no rules to change.
     WebauthnSettingsUpdated = 28, "webauthn-settings-updated";
     /// A passkey was registered.
     WebauthnRegistered = 29, "webauthn-registered";
@@ -127,6 +131,7 @@ kinds! {
     /// Data was exported.
     Exported = 109, "exported";
     /// A call was reported as abuse.
+    /// Nothing writes it yet: a ban is the only report.
     SpamReported = 110, "spam-reported";
     /// A token that had been exchanged was shown again; its session ended.
     TokenReused = 111, "token-reused";
@@ -155,6 +160,7 @@ kinds! {
     /// A message was deleted.
     VoicemailDeleted = 209, "voicemail-deleted";
     /// A message was sent.
+    /// Nothing writes it yet: there are no messages between people.
     MessageSent = 210, "message-sent";
     /// A hotline file was applied.
     HotlineApplied = 211, "hotline-applied";
@@ -173,6 +179,7 @@ kinds! {
     /// Too many wrong tries destroyed the share of a vault.
     VaultShareDestroyed = 218, "vault-share-destroyed";
     /// A step in the custody of evidence was recorded.
+    /// Nothing writes it yet: no evidence is kept in custody.
     CustodyRecorded = 219, "custody-recorded";
     /// A hub's key was sealed to a member who came later, or to a member's new key.
     HubKeyShared = 220, "hub-key-shared";

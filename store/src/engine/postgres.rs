@@ -36,7 +36,9 @@ impl PostgresUrl {
         Ok(Self(Box::new(options.application_name("centralita"))))
     }
 
-    pub(crate) fn place(&self) -> Place {
+    /// The database in words, without the password.
+    #[must_use]
+    pub fn place(&self) -> Place {
         let database = self.0.get_database().unwrap_or(self.0.get_username());
         Place::Server(match self.0.get_socket() {
             Some(socket) => format!("the database {database} at {}", socket.display()),

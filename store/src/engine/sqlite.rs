@@ -29,8 +29,7 @@ const MAX_READERS: u32 = 4;
 const PAGE_BYTES: u32 = 4096;
 
 pub(crate) async fn open(folder: &Path, max_bytes: Option<u64>) -> Result<Opened, StoreError> {
-    make_folder(folder)?;
-    let lock = take_lock(folder)?;
+    let lock = claim(folder)?;
     let path = folder.join(DATABASE_FILE);
     if !is_there(&path)? {
         create(&path).await?;
@@ -138,6 +137,12 @@ fn remove_if_there(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Makes the data folder private, and keeps other servers out of it.
+pub(crate) fn claim(folder: &Path) -> Result<File, StoreError> {
+    make_folder(folder)?;
+    take_lock(folder)
+}
+
 /// Whether a server has the data folder right now.
 pub(crate) fn is_in_use(folder: &Path) -> bool {
     let lock = File::open(folder.join(LOCK_FILE));
@@ -231,9 +236,20 @@ async fn connect_writer(path: &Path, max_bytes: Option<u64>) -> Result<SqlitePoo
         .max_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
+        .after_release(|connection, _| Box::pin(is_outside_transactions(connection)))
         .connect_with(connect)
         .await
         .map_err(|error| StoreError::from_sqlx(error, &Place::File(path.to_path_buf())))
+}
+
+/// Whether a connection can be used again; if not, the next commit gets a new one.
+///
+/// A write that finds no room makes SQLite roll back by itself. The rollback of sqlx then fails,
+/// and sqlx counts the connection as within a transaction for ever.
+async fn is_outside_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // After a rollback that is still queued.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Readers connect when they are first needed.

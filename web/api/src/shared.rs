@@ -52,6 +52,9 @@ pub struct WebOptions {
     pub refresh_lifetime: Duration,
     /// A session without a request for this long has ended (AUTH-07, AUTH-09).
     pub idle_after: Duration,
+    /// The longest that a device stays unlocked without its PIN being typed again (AUTH-13). Told
+    /// to devices, which lock themselves.
+    pub unlocked_at_most: Duration,
     /// The clock; tests have their own.
     pub clock: fn() -> Timestamp,
     /// The folder that the files of messages are below; without it, none are served.
@@ -74,6 +77,7 @@ impl WebOptions {
             access_lifetime: Duration::from_secs(15 * 60),
             refresh_lifetime: Duration::from_secs(7 * 24 * 60 * 60),
             idle_after: Duration::from_secs(60 * 60),
+            unlocked_at_most: Duration::from_secs(8 * 60 * 60),
             clock: Timestamp::now,
             data: None,
         }

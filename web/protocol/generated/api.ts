@@ -5457,6 +5457,12 @@ export interface components {
             refresh_expires_at_ms: number;
             /** @description The session, to end it from another device. */
             session: components["schemas"]["Id"];
+            /**
+             * Format: int32
+             * @description For how many seconds at most a device stays unlocked without its PIN being typed again,
+             *     however much it is used.
+             */
+            unlocked_at_most_s: number;
             /** @description Whose session it is. */
             user: components["schemas"]["Id"];
         };

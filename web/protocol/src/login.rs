@@ -46,6 +46,9 @@ pub struct Tokens {
     pub refresh_expires_at_ms: u64,
     /// After how many seconds without a request the session ends.
     pub idle_after_s: u32,
+    /// For how many seconds at most a device stays unlocked without its PIN being typed again,
+    /// however much it is used.
+    pub unlocked_at_most_s: u32,
 }
 
 /// The first admin's keys, against the code that the server printed at its start.

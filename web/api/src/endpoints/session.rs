@@ -91,7 +91,8 @@ impl Pair {
     }
 
     fn tell(&self, call: &Call, session: &SessionRow) -> Json<Tokens> {
-        let idle_after_s = call.shared.options.idle_after.as_secs();
+        let options = &call.shared.options;
+        let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
         Json(Tokens {
             user: Id(session.user.0),
             session: Id(session.id.0),
@@ -99,7 +100,8 @@ impl Pair {
             access_expires_at_ms: unix_ms(self.access_expires_at),
             refresh: Blob::from(&self.refresh[..]),
             refresh_expires_at_ms: unix_ms(self.refresh_expires_at),
-            idle_after_s: u32::try_from(idle_after_s).unwrap_or(u32::MAX),
+            idle_after_s: seconds(options.idle_after),
+            unlocked_at_most_s: seconds(options.unlocked_at_most),
         })
     }
 }

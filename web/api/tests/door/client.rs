@@ -90,6 +90,7 @@ impl Server {
         let signer = LogSigner::new(name, SigningKey::from_seed(&[7; 32]));
         let mut options = WebOptions::new(ORIGIN);
         options.clock = now;
+        options.unlocked_at_most = minutes(120);
         let shared = Shared::open(Arc::clone(&store), options, signer).await;
         let shared = Arc::new(shared.unwrap());
         let authority = tls.authority_pem().unwrap().to_owned();

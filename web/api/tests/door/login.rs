@@ -18,6 +18,8 @@ async fn a_device_logs_in_without_a_password() {
     let mut admin = server.admin().await;
     let me: Me = admin.get("/me").await.json();
     assert_eq!((me.user, me.session), (admin.user(), admin.tokens.session));
+    let told = (admin.tokens.idle_after_s, admin.tokens.unlocked_at_most_s);
+    assert_eq!(told, (60 * 60, 2 * 60 * 60));
     assert!(me.super_admin && me.hubs.is_empty());
     assert_eq!(me.profile, Blob(b"sealed".to_vec()));
     assert_eq!(server.noted(AuditKind::KeyLogin).await, 1);

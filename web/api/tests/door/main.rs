@@ -9,4 +9,5 @@ mod feed;
 mod locked;
 mod login;
 mod passkeys;
+mod refusing;
 mod tls;
