@@ -51,7 +51,7 @@ pub async fn changes(store: &Store, hotline: &Hotline) -> Result<Changes, ApplyE
 /// See [`ApplyError`].
 pub async fn caught_up(store: &Store, hotline: &Hotline) -> Result<Changes, ApplyError> {
     let mut changes = Changes::new();
-    let accounts = store.reader().phone_accounts().await?.into_iter();
+    let accounts = store.unscoped().phone_accounts().await?.into_iter();
     let planned = accounts.filter(|account| account.in_file);
     if !planned
         .map(|account| account.volunteer)
@@ -69,7 +69,7 @@ async fn add_hubs(
     hotline: &Hotline,
     at: Timestamp,
 ) -> Result<(), ApplyError> {
-    let known = store.reader().hubs().await?;
+    let known = store.unscoped().hubs().await?;
     let known: BTreeSet<String> = known.into_iter().map(|hub| hub.name).collect();
     for name in hotline.hubs.keys().filter(|name| !known.contains(*name)) {
         let id = HubId(*crypto::HubId::generate(&mut OsEntropy)?.as_bytes());
@@ -189,7 +189,7 @@ mod tests {
         let hotline = demo();
         let first = changes(&store, &hotline).await.unwrap();
         store.commit(first).await.unwrap();
-        let hubs = store.reader().hubs().await.unwrap();
+        let hubs = store.unscoped().hubs().await.unwrap();
         let names: Vec<&str> = hubs.iter().map(|hub| hub.name.as_str()).collect();
         let wanted: Vec<&str> = hotline.hubs.keys().map(String::as_str).collect();
         assert_eq!(names, wanted);
@@ -197,9 +197,9 @@ mod tests {
         assert!(caught_up(&store, &hotline).await.unwrap().is_empty());
         let again = changes(&store, &hotline).await.unwrap();
         store.commit(again).await.unwrap();
-        assert_eq!(store.reader().hubs().await.unwrap(), hubs);
+        assert_eq!(store.unscoped().hubs().await.unwrap(), hubs);
         let chain = AuditChain::Installation;
-        let told = store.reader();
+        let told = store.unscoped();
         let told = told.verify_audit(chain, crypto::audit::entry_hash, None);
         // The file twice, the hub once.
         assert_eq!(told.await.unwrap().unwrap().verified, 3);
@@ -222,8 +222,8 @@ mod tests {
         let lacking = caught_up(&store, &hotline).await.unwrap();
         store.commit(lacking).await.unwrap();
         let (hubs, accounts) = (
-            store.reader().hubs().await.unwrap(),
-            store.reader().phone_accounts().await.unwrap(),
+            store.unscoped().hubs().await.unwrap(),
+            store.unscoped().phone_accounts().await.unwrap(),
         );
         assert_eq!(hubs.len(), hotline.hubs.len());
         assert_eq!(accounts.len(), hotline.volunteers.len());

@@ -61,7 +61,7 @@ async fn verify(data: &Path, hub: Option<String>, kept: Option<AuditHead>) -> Re
     let chains = match &hub {
         Some(hub) => vec![chain_of(&names, hub)?],
         None => {
-            let heads = reader.audit_heads().await.map_err(sentence)?;
+            let heads = reader.unscoped().audit_heads().await.map_err(sentence)?;
             heads.into_iter().map(|(chain, _)| chain).collect()
         }
     };
@@ -69,6 +69,7 @@ async fn verify(data: &Path, hub: Option<String>, kept: Option<AuditHead>) -> Re
     for chain in chains {
         let name = name_of(&names, chain);
         let verdict = reader
+            .unscoped()
             .verify_audit(chain, crypto::audit::entry_hash, kept)
             .await
             .map_err(sentence)?;
@@ -99,11 +100,12 @@ async fn verify(data: &Path, hub: Option<String>, kept: Option<AuditHead>) -> Re
 async fn list(data: &Path, hub: &str, limit: u32) -> Result<(), String> {
     let reader = open(data).await?;
     let chain = chain_of(&names(&reader).await?, hub)?;
-    let heads = reader.audit_heads().await.map_err(sentence)?;
+    let heads = reader.unscoped().audit_heads().await.map_err(sentence)?;
     let end = heads.iter().find(|(found, _)| *found == chain);
     let mut after = end.map_or(0, |(_, head)| head.seqno.saturating_sub(u64::from(limit)));
     loop {
         let page = reader
+            .unscoped()
             .audit_trail(chain, after, PAGE)
             .await
             .map_err(sentence)?;
@@ -141,7 +143,7 @@ async fn open(data: &Path) -> Result<Reader, String> {
 }
 
 async fn names(reader: &Reader) -> Result<BTreeMap<HubId, String>, String> {
-    let hubs = reader.hubs().await.map_err(sentence)?;
+    let hubs = reader.unscoped().hubs().await.map_err(sentence)?;
     Ok(hubs.into_iter().map(|hub| (hub.id, hub.name)).collect())
 }
 

@@ -15,12 +15,12 @@ pub(super) async fn calls(data: &Path, hub: Option<String>, limit: u32) -> Resul
         .await
         .map_err(|error| error.to_string())?;
     let filter = CallFilter {
-        hub,
         limit,
         ..CallFilter::default()
     };
     let rows = reader
-        .calls(&filter)
+        .unscoped()
+        .calls(hub.as_deref(), &filter)
         .await
         .map_err(|error| error.to_string())?;
     if rows.is_empty() {

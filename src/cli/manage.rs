@@ -32,7 +32,7 @@ pub(super) async fn apply(data: &Path, file: &Path, dry_run: bool) -> Result<(),
     let store = open_alone(data).await?;
     let old = parse_stored(
         store
-            .reader()
+            .unscoped()
             .hotline()
             .await
             .map_err(|error| error.to_string())?,
@@ -91,7 +91,13 @@ async fn stored_hotline(data: &Path) -> Result<Option<Hotline>, String> {
         Err(StoreError::Missing { .. }) => return Ok(None),
         Err(error) => return Err(error.to_string()),
     };
-    parse_stored(reader.hotline().await.map_err(|error| error.to_string())?)
+    parse_stored(
+        reader
+            .unscoped()
+            .hotline()
+            .await
+            .map_err(|error| error.to_string())?,
+    )
 }
 
 fn parse_stored(row: Option<store::HotlineRow>) -> Result<Option<Hotline>, String> {
@@ -195,7 +201,7 @@ struct Offline {
 impl Offline {
     async fn open(data: &Path) -> Result<Self, String> {
         let store = open_alone(data).await?;
-        let row = store.reader().hotline().await;
+        let row = store.unscoped().hotline().await;
         let hotline = parse_stored(row.map_err(|error| error.to_string())?)?.ok_or_else(|| {
             format!(
                 "nothing is configured in {0}: run `centralita apply hotline.toml --data {0}` first",

@@ -47,6 +47,7 @@ async fn list(data: &Path, hub: Option<&str>) -> Result<(), String> {
         .await
         .map_err(|error| error.to_string())?;
     let rows = reader
+        .unscoped()
         .voicemails(hub)
         .await
         .map_err(|error| error.to_string())?;

@@ -123,7 +123,7 @@ async fn assert_kept(database: &str, acknowledged: &Acknowledged) {
         ..CallFilter::default()
     };
     loop {
-        let rows = store.reader().calls(&filter).await.unwrap();
+        let rows = store.unscoped().calls(None, &filter).await.unwrap();
         let Some(oldest) = rows.last() else { break };
         filter.before = Some(oldest.start().call);
         kept.extend(rows.into_iter().map(|row| (row.start().call, row)));
@@ -202,7 +202,7 @@ async fn a_store_goes_on_by_itself_when_postgres_is_back() {
     let store = Store::open_with(options(&database)).await.unwrap();
     let first = Change::CallStarted(start(1));
     store.commit(first.into()).await.unwrap();
-    assert_eq!(store.reader().open_calls().await.unwrap().len(), 1);
+    assert_eq!(store.unscoped().open_calls().await.unwrap().len(), 1);
     cluster.crash();
     let second = Changes::from(Change::CallStarted(start(2)));
     let refused = store.commit(second.clone()).await.unwrap_err();
@@ -211,11 +211,11 @@ async fn a_store_goes_on_by_itself_when_postgres_is_back() {
         "{refused:?}"
     );
     assert!(refused.is_passing());
-    let refused = store.reader().open_calls().await.unwrap_err();
+    let refused = store.unscoped().open_calls().await.unwrap_err();
     assert!(refused.is_passing(), "{refused:?}");
     cluster.restart();
     store.commit(second).await.unwrap();
-    assert_eq!(store.reader().open_calls().await.unwrap().len(), 2);
+    assert_eq!(store.unscoped().open_calls().await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -270,6 +270,6 @@ async fn a_full_database_refuses_the_whole_commit_and_goes_on_reading() {
         limit: 1,
         ..CallFilter::default()
     };
-    let newest = store.reader().calls(&filter).await.unwrap();
+    let newest = store.unscoped().calls(None, &filter).await.unwrap();
     assert_eq!(newest, [CallRow::Ended(Box::new(answered(kept)))]);
 }

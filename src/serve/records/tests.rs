@@ -139,15 +139,17 @@ async fn a_contradiction_costs_only_the_row_that_contradicts() {
     assert_eq!(kept.recv().await, Some(BTreeSet::from(seen)));
 
     let reader = store.reader();
-    assert_eq!(reader.voicemails(None).await.unwrap().len(), 1);
+    assert_eq!(reader.unscoped().voicemails(None).await.unwrap().len(), 1);
     let filter = CallFilter {
         limit: 10,
         ..CallFilter::default()
     };
-    let calls = reader.calls(&filter).await.unwrap();
+    let calls = reader.unscoped().calls(None, &filter).await.unwrap();
     assert!(matches!(calls[..], [CallRow::Ended(_)]));
     let chain = AuditChain::Hub(store::HubId(HUB));
-    let whole = reader.verify_audit(chain, crypto::audit::entry_hash, None);
+    let whole = reader
+        .unscoped()
+        .verify_audit(chain, crypto::audit::entry_hash, None);
     assert_eq!(whole.await.unwrap().unwrap().verified, 2);
     drop(store);
     std::fs::remove_dir_all(data).unwrap();

@@ -217,7 +217,7 @@ pub async fn an_erased_record_takes_its_files_along(database: Database) {
     assert!(ana.attachment(RecordId([2; 16])).await.unwrap().is_some());
     refused(&store, begun(file(3, ANA))).await;
     let mut backup = Vec::new();
-    store.reader().backup(&mut backup).await.unwrap();
+    store.unscoped().backup(&mut backup).await.unwrap();
     let tail = &body()[..64];
     assert!(!backup.windows(64).any(|window| window == tail));
 }

@@ -202,7 +202,7 @@ impl Server {
         let mut changes = Changes::new();
         if self
             .store
-            .reader()
+            .unscoped()
             .hubs()
             .await
             .unwrap()
@@ -228,7 +228,10 @@ impl Server {
     /// How often something stands in the installation's trail.
     pub async fn noted(&self, kind: AuditKind) -> usize {
         let reader = self.store.reader();
-        let trail = reader.audit_trail(AuditChain::Installation, 0, 1000).await;
+        let trail = reader
+            .unscoped()
+            .audit_trail(AuditChain::Installation, 0, 1000)
+            .await;
         let trail = trail.unwrap();
         trail.iter().filter(|row| row.entry.kind == kind).count()
     }

@@ -123,11 +123,15 @@ async fn a_caller_is_forgotten_in_the_hub() {
     let page: CallPage = town.get(&norte.ada, &path).await.read();
     assert!(page.calls.iter().all(|call| call.anonymous));
     let other = store::CallFilter {
-        hub: Some("sur".to_owned()),
         before: None,
         limit: 1,
     };
-    let other = town.store.reader().calls(&other).await.unwrap();
+    let other = town
+        .store
+        .unscoped()
+        .calls(Some("sur"), &other)
+        .await
+        .unwrap();
     assert_eq!(other[0].start().caller, Caller::Known(CallerHash([7; 32])));
     let path = format!("/hubs/{NORTE}/calls/2/caller/erasure");
     town.post(&norte.ada, &path, &order).await.refused(409);
@@ -156,7 +160,7 @@ async fn a_number_is_banned_by_a_call_and_unbanned_by_a_name() {
     };
     town.post(&norte.ada, &path, &past).await.refused(400);
     town.post(&norte.ada, &path, &ban(1)).await.done();
-    let in_force = town.store.reader().bans("norte", Timestamp::now()).await;
+    let in_force = town.store.unscoped().bans("norte", Timestamp::now()).await;
     assert_eq!(in_force.unwrap()[0].caller, CallerHash([7; 32]));
     let answer = town.get(&norte.ada, &path).await;
     let bans: BanList = answer.read();
