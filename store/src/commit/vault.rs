@@ -158,20 +158,23 @@ async fn define_role(db: &mut Transaction, role: &RoleRow) -> Result<(), Refused
 }
 
 async fn set_member(db: &mut Transaction, member: &MemberRow) -> Result<(), Refused> {
-    db.execute(
-        "INSERT INTO membership (hub, person, role, own_role, since) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (hub, person) DO UPDATE SET role = excluded.role, \
-         own_role = excluded.own_role, since = excluded.since",
-        args![
-            &member.hub.0,
-            &member.user.0,
-            member.role.word(),
-            member.role.own(),
-            member.since.as_microsecond()
-        ],
-    )
-    .await?;
-    Ok(())
+    let kept = db
+        .execute(
+            "INSERT INTO membership (hub, person, role, own_role, since) \
+             SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS \
+             (SELECT 1 FROM person WHERE id = $2 AND status = 'erased') \
+             ON CONFLICT (hub, person) DO UPDATE SET role = excluded.role, \
+             own_role = excluded.own_role, since = excluded.since",
+            args![
+                &member.hub.0,
+                &member.user.0,
+                member.role.word(),
+                member.role.own(),
+                member.since.as_microsecond()
+            ],
+        )
+        .await?;
+    expect(kept, "a person who was erased")
 }
 
 async fn add_hub_key(db: &mut Transaction, key: &HubKeyRow) -> Result<(), Refused> {
@@ -204,7 +207,8 @@ async fn wrap_hub_key(
     wrap: &Sealed,
 ) -> Result<(), Refused> {
     db.execute(
-        "INSERT INTO hub_key_wrap (hub, epoch, person, wrap) VALUES ($1, $2, $3, $4) \
+        "INSERT INTO hub_key_wrap (hub, epoch, person, wrap) SELECT $1, $2, $3, $4 \
+         WHERE NOT EXISTS (SELECT 1 FROM person WHERE id = $3 AND status = 'erased') \
          ON CONFLICT (hub, epoch, person) DO UPDATE SET wrap = excluded.wrap",
         args![&hub.0, i64::from(epoch), &user.0, &wrap.0],
     )

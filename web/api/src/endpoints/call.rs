@@ -13,6 +13,7 @@ use store::{
     OutcomeClass, Permissions, RungRow, Scoped, UserId,
 };
 
+use super::voicemail::delete_files;
 use crate::call::{Call, Json, Nothing, Query};
 use crate::refusal::Refusal;
 use crate::route::{Access, Routes};
@@ -38,7 +39,7 @@ pub(crate) fn routes() -> Routes {
             Method::POST,
             "/hubs/{hub}/calls/{call}/caller/erasure",
             Access::Hub(Permissions::ERASE),
-            "Forget a caller, in all calls of the hub",
+            "Forget a caller in all calls of the hub, and delete their messages",
             erase_caller,
         )
 }
@@ -157,16 +158,22 @@ async fn erase_caller(call: Call, Json(request): Json<CallerErasure>) -> Result<
         ));
     };
     let hub = call.hub()?;
+    let messages = call.scope().await?.voicemails_of(caller).await?;
+    delete_files(&call.shared, &messages).await?;
     let mut changes = Changes::new();
     changes.push(Erasure::Caller {
         caller,
         hub: Some(hub.name.clone()),
         keep_bans: request.keep_ban,
     });
+    for message in &messages {
+        let subject = AuditSubject::Recording(message.start.recording);
+        changes.push(call.noted_in_hub(AuditKind::VoicemailDeleted, subject)?);
+    }
     changes.push(call.noted_in_hub(AuditKind::CallerErased, AuditSubject::Call(number))?);
     call.shared.store.commit(changes).await?;
     call.shared.store.scrub().await?;
-    for topic in [Topic::Calls, Topic::Bans] {
+    for topic in [Topic::Calls, Topic::Bans, Topic::Voicemail] {
         call.shared.notify(hub.id, topic);
     }
     Ok(Nothing)
