@@ -14,6 +14,7 @@ mod login;
 mod plan;
 #[path = "../postgres/mod.rs"]
 mod postgres;
+mod upgrade;
 mod vault;
 
 macro_rules! on_both_engines {
@@ -86,4 +87,5 @@ on_both_engines! {
     erase::an_erased_person_cannot_come_back,
     erase::what_only_an_erased_person_could_open_goes_with_them,
     erase::an_erased_person_is_no_member_again,
+    upgrade::every_earlier_schema_is_brought_up_to_date,
 }
