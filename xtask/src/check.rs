@@ -35,6 +35,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
             "exchange",
             "media",
             "phone",
+            "protocol",
             "routing",
             "sip",
             "store",
