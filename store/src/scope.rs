@@ -447,3 +447,32 @@ fn setting(row: &Row) -> Result<HubSettingRow, sqlx::Error> {
         changed_at: time(row, "changed_at")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    /// The files that have queries of a scope.
+    const SOURCES: [&str; 5] = [
+        include_str!("scope.rs"),
+        include_str!("scope/calls.rs"),
+        include_str!("plan.rs"),
+        include_str!("attachment.rs"),
+        include_str!("audit/verify.rs"),
+    ];
+
+    #[test]
+    fn every_query_of_a_scope_is_proved_to_need_it() {
+        let proof = include_str!("scope/proof.rs");
+        let blocks = SOURCES.iter().flat_map(|source| {
+            let blocks = source.split("\nimpl Scoped<'_> {\n").skip(1);
+            blocks.filter_map(|block| block.split("\n}\n").next())
+        });
+        let queries: Vec<&str> = blocks
+            .flat_map(|block| block.split("    pub async fn ").skip(1))
+            .filter_map(|query| query.split('(').next())
+            .collect();
+        assert!(queries.len() > 20, "{queries:?}");
+        for query in queries {
+            assert!(proof.contains(&format!("    \"{query}(")), "{query}");
+        }
+    }
+}
