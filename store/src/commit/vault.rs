@@ -255,22 +255,36 @@ async fn revoke_device(
     Ok(())
 }
 
+/// Adds the next link of a chain; the same one again does no harm.
+macro_rules! next_link_sql {
+    ($table:literal of $owner:literal) => {
+        concat!(
+            "INSERT INTO ",
+            $table,
+            " (",
+            $owner,
+            ", seqno, body) SELECT $1, $2, $3 WHERE $2 = 1 OR EXISTS (SELECT 1 FROM ",
+            $table,
+            " WHERE ",
+            $owner,
+            " = $1 AND seqno = $2 - 1) ON CONFLICT (",
+            $owner,
+            ", seqno) DO UPDATE SET seqno = excluded.seqno WHERE ",
+            $table,
+            ".body = excluded.body"
+        )
+    };
+}
+
 async fn extend_sigchain(
     db: &mut Transaction,
     user: UserId,
     seqno: u64,
     link: &[u8],
 ) -> Result<(), Refused> {
-    let kept = db
-        .execute(
-            "INSERT INTO sigchain_link (person, seqno, body) SELECT $1, $2, $3 \
-             WHERE $2 = 1 OR EXISTS \
-             (SELECT 1 FROM sigchain_link WHERE person = $1 AND seqno = $2 - 1) \
-             ON CONFLICT (person, seqno) DO UPDATE SET seqno = excluded.seqno \
-             WHERE sigchain_link.body = excluded.body",
-            args![&user.0, seqno.cast_signed(), link],
-        )
-        .await?;
+    let sql = next_link_sql!("sigchain_link" of "person");
+    let args = args![&user.0, seqno.cast_signed(), link];
+    let kept = db.execute(sql, args).await?;
     expect(kept, "a link that does not follow the sigchain")
 }
 
@@ -280,16 +294,9 @@ async fn extend_roster(
     seqno: u64,
     link: &[u8],
 ) -> Result<(), Refused> {
-    let kept = db
-        .execute(
-            "INSERT INTO roster_link (hub, seqno, body) SELECT $1, $2, $3 \
-             WHERE $2 = 1 OR EXISTS \
-             (SELECT 1 FROM roster_link WHERE hub = $1 AND seqno = $2 - 1) \
-             ON CONFLICT (hub, seqno) DO UPDATE SET seqno = excluded.seqno \
-             WHERE roster_link.body = excluded.body",
-            args![&hub.0, seqno.cast_signed(), link],
-        )
-        .await?;
+    let sql = next_link_sql!("roster_link" of "hub");
+    let args = args![&hub.0, seqno.cast_signed(), link];
+    let kept = db.execute(sql, args).await?;
     expect(kept, "a link that does not follow the roster")
 }
 
