@@ -60,9 +60,9 @@ async fn tell_of_settings(
     (old, new): (&Hotline, &Hotline),
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let hubs = store.reader().hubs().await?.into_iter();
+    let hubs = store.unscoped().hubs().await?.into_iter();
     let hubs: BTreeMap<String, HubId> = hubs.map(|hub| (hub.name, hub.id)).collect();
-    let accounts = store.reader().phone_accounts().await?;
+    let accounts = store.unscoped().phone_accounts().await?;
     for entry in settings::told(old, new) {
         let chain = match &entry.hub {
             None => AuditChain::Installation,
@@ -92,7 +92,7 @@ async fn tell_of_settings(
 /// See [`ApplyError`].
 pub async fn caught_up(store: &Store, hotline: &Hotline) -> Result<Changes, ApplyError> {
     let mut changes = Changes::new();
-    let accounts = store.reader().phone_accounts().await?.into_iter();
+    let accounts = store.unscoped().phone_accounts().await?.into_iter();
     let planned = accounts.filter(|account| account.in_file);
     if !planned
         .map(|account| account.volunteer)
@@ -110,7 +110,7 @@ async fn add_hubs(
     hotline: &Hotline,
     at: Timestamp,
 ) -> Result<(), ApplyError> {
-    let known = store.reader().hubs().await?;
+    let known = store.unscoped().hubs().await?;
     let known: BTreeSet<String> = known.into_iter().map(|hub| hub.name).collect();
     for name in hotline.hubs.keys().filter(|name| !known.contains(*name)) {
         let id = HubId(*crypto::HubId::generate(&mut OsEntropy)?.as_bytes());
@@ -217,7 +217,7 @@ mod tests {
     }
 
     async fn kinds(store: &Store, chain: AuditChain) -> Vec<AuditKind> {
-        let rows = store.reader().audit_trail(chain, 0, 100).await.unwrap();
+        let rows = store.unscoped().audit_trail(chain, 0, 100).await.unwrap();
         rows.into_iter().map(|row| row.entry.kind).collect()
     }
 
@@ -235,7 +235,7 @@ mod tests {
         let hotline = demo();
         let first = changes(&store, None, &hotline).await.unwrap();
         store.commit(first).await.unwrap();
-        let hubs = store.reader().hubs().await.unwrap();
+        let hubs = store.unscoped().hubs().await.unwrap();
         let names: Vec<&str> = hubs.iter().map(|hub| hub.name.as_str()).collect();
         let wanted: Vec<&str> = hotline.hubs.keys().map(String::as_str).collect();
         assert_eq!(names, wanted);
@@ -243,7 +243,7 @@ mod tests {
         assert!(caught_up(&store, &hotline).await.unwrap().is_empty());
         let again = changes(&store, Some(&hotline), &hotline).await.unwrap();
         store.commit(again).await.unwrap();
-        assert_eq!(store.reader().hubs().await.unwrap(), hubs);
+        assert_eq!(store.unscoped().hubs().await.unwrap(), hubs);
         let hub = AuditChain::Hub(hubs[0].id);
         let expected = [
             AuditKind::HotlineApplied,
@@ -263,7 +263,7 @@ mod tests {
         let old = demo();
         let first = changes(&store, None, &old).await.unwrap();
         store.commit(first).await.unwrap();
-        let id = store.reader().hubs().await.unwrap().remove(0).id;
+        let id = store.unscoped().hubs().await.unwrap().remove(0).id;
 
         let mut new = old.clone();
         let name = old.hubs.keys().next().unwrap();
@@ -280,7 +280,7 @@ mod tests {
             AuditKind::CallSettingsUpdated,
         ];
         assert_eq!(told, expected);
-        assert_eq!(store.reader().audit_heads().await.unwrap().len(), 2);
+        assert_eq!(store.unscoped().audit_heads().await.unwrap().len(), 2);
         store.close().await;
         std::fs::remove_dir_all(data).unwrap();
     }
@@ -300,8 +300,8 @@ mod tests {
         let lacking = caught_up(&store, &hotline).await.unwrap();
         store.commit(lacking).await.unwrap();
         let (hubs, accounts) = (
-            store.reader().hubs().await.unwrap(),
-            store.reader().phone_accounts().await.unwrap(),
+            store.unscoped().hubs().await.unwrap(),
+            store.unscoped().phone_accounts().await.unwrap(),
         );
         assert_eq!(hubs.len(), hotline.hubs.len());
         assert_eq!(accounts.len(), hotline.volunteers.len());

@@ -197,7 +197,7 @@ async fn write_all(
     let reader = Reader::open_on(engine).await?;
     let mut archive = ArchiveWriter::begin(sink).map_err(failed())?;
     let mut part = archive.part(Kind::Rows, "").map_err(failed())?;
-    let rows = reader.backup(&mut part).await;
+    let rows = reader.unscoped().backup(&mut part).await;
     reader.close().await;
     let rows = rows?;
     part.finish().map_err(failed())?;

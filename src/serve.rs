@@ -122,7 +122,7 @@ pub async fn run(folder: &DataFolder, demo_if_empty: bool) -> Result<(), ServeEr
             "calls were live when the box stopped; recorded as failed"
         );
     }
-    let hotline = match store.reader().hotline().await? {
+    let hotline = match store.unscoped().hotline().await? {
         Some(row) => Hotline::from_canonical(&row.body).map_err(ServeError::other)?,
         None if demo_if_empty => compose::set_up_demo(data, &store).await?,
         None => return Err(ServeError::NothingConfigured(data.to_owned())),
@@ -279,7 +279,7 @@ async fn put_together(parts: Parts) -> Result<VoiceLoop, ServeError> {
     let engine = start_engine(sinks, answers.clone())?;
     voice::load_clips(&engine, config.clips);
     let mut exchange = Exchange::new(config.exchange, Box::new(entropy::OsEntropy), now);
-    let rows = store.reader().bindings().await?;
+    let rows = store.unscoped().bindings().await?;
     let known = rows
         .into_iter()
         .filter_map(|row| bindings::from_row(row, now))

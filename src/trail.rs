@@ -21,7 +21,7 @@ pub async fn of_ban(
     hub: &str,
     kind: AuditKind,
 ) -> Result<Vec<AuditEntry>, StoreError> {
-    let hubs = store.reader().hubs().await?.into_iter();
+    let hubs = store.unscoped().hubs().await?.into_iter();
     let hub = hubs.filter(|known| known.name == hub).map(|hub| hub.id);
     Ok(entries(hub, kind, AuditSubject::Whole))
 }
@@ -36,11 +36,11 @@ pub async fn of_break(
     volunteer: &str,
     on: bool,
 ) -> Result<Vec<AuditEntry>, StoreError> {
-    let accounts = store.reader().phone_accounts().await?.into_iter();
+    let accounts = store.unscoped().phone_accounts().await?.into_iter();
     let mut person = accounts.filter(|account| account.volunteer == volunteer);
     let person = person.next().and_then(|account| account.user);
     let serves = hubs_of(hotline, volunteer);
-    let hubs = store.reader().hubs().await?.into_iter();
+    let hubs = store.unscoped().hubs().await?.into_iter();
     let hubs = hubs.filter(|hub| serves.contains(hub.name.as_str()));
     let kind = match on {
         true => AuditKind::VolunteerOnBreak,

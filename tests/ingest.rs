@@ -177,7 +177,7 @@ async fn an_admin_opens_a_message_and_its_callers_number() {
     let data = folder.0.join("data");
     let sip = apply(&folder.0, &data);
     let store = database::open(&data).await.unwrap();
-    let hub = store.reader().hubs().await.unwrap().remove(0).id;
+    let hub = store.unscoped().hubs().await.unwrap().remove(0).id;
     let admin = Admin::enter(&store, hub).await;
     store.close().await;
 
@@ -214,7 +214,7 @@ async fn an_admin_opens_a_message_and_its_callers_number() {
     assert_eq!(kinds, [AuditKind::CallMissed, AuditKind::VoicemailReceived]);
     for chain in [AuditChain::Installation, AuditChain::Hub(hub)] {
         let hash = crypto::audit::entry_hash;
-        let verdict = store.reader().verify_audit(chain, hash, None);
+        let verdict = store.unscoped().verify_audit(chain, hash, None);
         let whole = verdict.await.unwrap().unwrap();
         assert_eq!(whole.verified, 2, "{chain:?}");
     }

@@ -61,7 +61,7 @@ async fn calls(engine: &Engine) -> Vec<CallRow> {
         limit: 1000,
         ..CallFilter::default()
     };
-    let calls = reader.calls(&filter).await.unwrap();
+    let calls = reader.unscoped().calls(None, &filter).await.unwrap();
     reader.close().await;
     calls
 }
@@ -168,10 +168,11 @@ async fn a_box_comes_back_as_it_was_while_it_went_on() {
         // Of one moment: a prefix of what there is now, without gaps.
         assert!(back.len() >= 300 && now.ends_with(&back));
         let opened = crate::database::open(target).await.unwrap();
-        let trail =
-            opened
-                .reader()
-                .verify_audit(AuditChain::Installation, crypto::audit::entry_hash, None);
+        let trail = opened.unscoped().verify_audit(
+            AuditChain::Installation,
+            crypto::audit::entry_hash,
+            None,
+        );
         let verified = trail.await.unwrap().unwrap().verified;
         assert_eq!(verified, 1, "the trail tells of it");
         opened.commit(started(9_999).into()).await.unwrap();

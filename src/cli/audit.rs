@@ -64,7 +64,7 @@ async fn verify(
     let chains = match &hub {
         Some(hub) => vec![chain_of(&names, hub)?],
         None => {
-            let heads = reader.audit_heads().await.map_err(sentence)?;
+            let heads = reader.unscoped().audit_heads().await.map_err(sentence)?;
             heads.into_iter().map(|(chain, _)| chain).collect()
         }
     };
@@ -72,6 +72,7 @@ async fn verify(
     for chain in chains {
         let name = name_of(&names, chain);
         let verdict = reader
+            .unscoped()
             .verify_audit(chain, crypto::audit::entry_hash, kept)
             .await
             .map_err(sentence)?;
@@ -102,11 +103,12 @@ async fn verify(
 async fn list(data: &DataFolder, hub: &str, limit: u32) -> Result<(), String> {
     let reader = open(data).await?;
     let chain = chain_of(&names(&reader).await?, hub)?;
-    let heads = reader.audit_heads().await.map_err(sentence)?;
+    let heads = reader.unscoped().audit_heads().await.map_err(sentence)?;
     let end = heads.iter().find(|(found, _)| *found == chain);
     let mut after = end.map_or(0, |(_, head)| head.seqno.saturating_sub(u64::from(limit)));
     loop {
         let page = reader
+            .unscoped()
             .audit_trail(chain, after, PAGE)
             .await
             .map_err(sentence)?;
@@ -144,7 +146,7 @@ async fn open(data: &DataFolder) -> Result<Reader, String> {
 }
 
 async fn names(reader: &Reader) -> Result<BTreeMap<HubId, String>, String> {
-    let hubs = reader.hubs().await.map_err(sentence)?;
+    let hubs = reader.unscoped().hubs().await.map_err(sentence)?;
     Ok(hubs.into_iter().map(|hub| (hub.id, hub.name)).collect())
 }
 

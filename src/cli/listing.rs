@@ -17,12 +17,12 @@ pub(super) async fn calls(
 ) -> Result<(), String> {
     let reader = data.reader().await.map_err(|error| error.to_string())?;
     let filter = CallFilter {
-        hub,
         limit,
         ..CallFilter::default()
     };
     let rows = reader
-        .calls(&filter)
+        .unscoped()
+        .calls(hub.as_deref(), &filter)
         .await
         .map_err(|error| error.to_string())?;
     if rows.is_empty() {

@@ -33,7 +33,7 @@ pub(super) async fn apply(data: &DataFolder, file: &Path, dry_run: bool) -> Resu
     let store = open_alone(data).await?;
     let old = parse_stored(
         store
-            .reader()
+            .unscoped()
             .hotline()
             .await
             .map_err(|error| error.to_string())?,
@@ -92,7 +92,13 @@ async fn stored_hotline(data: &DataFolder) -> Result<Option<Hotline>, String> {
         Err(StoreError::Missing { .. }) => return Ok(None),
         Err(error) => return Err(error.to_string()),
     };
-    parse_stored(reader.hotline().await.map_err(|error| error.to_string())?)
+    parse_stored(
+        reader
+            .unscoped()
+            .hotline()
+            .await
+            .map_err(|error| error.to_string())?,
+    )
 }
 
 fn parse_stored(row: Option<store::HotlineRow>) -> Result<Option<Hotline>, String> {
@@ -200,7 +206,7 @@ struct Offline {
 impl Offline {
     async fn open(data: &DataFolder) -> Result<Self, String> {
         let store = open_alone(data).await?;
-        let row = store.reader().hotline().await;
+        let row = store.unscoped().hotline().await;
         let hotline = parse_stored(row.map_err(|error| error.to_string())?)?.ok_or_else(|| {
             format!(
                 "nothing is configured in {0}: run `centralita apply hotline.toml --data {0}` first",

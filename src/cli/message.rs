@@ -45,6 +45,7 @@ pub(super) async fn run(data: &DataFolder, action: Option<Action>) -> Result<(),
 async fn list(data: &DataFolder, hub: Option<&str>) -> Result<(), String> {
     let reader = data.reader().await.map_err(|error| error.to_string())?;
     let rows = reader
+        .unscoped()
         .voicemails(hub)
         .await
         .map_err(|error| error.to_string())?;

@@ -69,7 +69,7 @@ pub(super) async fn database(
         "the database {} is sound",
         reader.path().display()
     )));
-    let row = match reader.hotline().await {
+    let row = match reader.unscoped().hotline().await {
         Ok(Some(row)) => row,
         Ok(None) => return Applied::Nothing,
         Err(error) => {

@@ -45,7 +45,7 @@ impl Composer {
     /// The database cannot be read.
     pub async fn compose(&self, hotline: &Hotline) -> Result<VoiceConfig, ServeError> {
         let bans = self.bans(hotline).await?;
-        let breaks = self.store.reader().breaks().await?;
+        let breaks = self.store.unscoped().breaks().await?;
         let (plan, workshop) = (hotline.clone(), self.workshop.clone());
         // Speech and decoding run in child processes; waiting for them must not hold up calls.
         let ready = tokio::task::spawn_blocking(move || {
@@ -91,7 +91,7 @@ impl Composer {
     async fn bans(&self, hotline: &Hotline) -> Result<Vec<BanRow>, StoreError> {
         let mut bans = Vec::new();
         for hub in hotline.hubs.keys() {
-            bans.extend(self.store.reader().bans(hub, Timestamp::now()).await?);
+            bans.extend(self.store.unscoped().bans(hub, Timestamp::now()).await?);
         }
         Ok(bans)
     }

@@ -67,7 +67,7 @@ struct Found {
 pub async fn load(store: &Store, hotline: &Hotline) -> Result<Ingest, StoreError> {
     let mut in_file = hotline.readers();
     let mut found = Vec::new();
-    for row in store.reader().hubs().await? {
+    for row in store.unscoped().hubs().await? {
         let name = HubId::new(&row.name);
         // Hubs that left the file keep their rows; no call comes in for them.
         let Some(in_file) = in_file.remove(&name) else {
@@ -77,7 +77,7 @@ pub async fn load(store: &Store, hotline: &Hotline) -> Result<Ingest, StoreError
             name,
             hub: crypto::HubId::from_bytes(row.id.0),
             in_file,
-            roster: store.reader().roster_links(row.id).await?,
+            roster: store.unscoped().roster_links(row.id).await?,
         });
     }
     // Never: a file is applied together with the ids of its hubs. But a message is not lost for it.
@@ -88,7 +88,7 @@ pub async fn load(store: &Store, hotline: &Hotline) -> Result<Ingest, StoreError
         roster: Vec::new(),
     }));
     let sigchains = match found.iter().any(|hub| !hub.roster.is_empty()) {
-        true => store.reader().sigchains().await?,
+        true => store.unscoped().sigchains().await?,
         false => Vec::new(),
     };
     // Some hundred signatures: not between two other tasks' turns.
@@ -101,7 +101,7 @@ pub async fn load(store: &Store, hotline: &Hotline) -> Result<Ingest, StoreError
     let hubs = tokio::task::spawn_blocking(verify)
         .await
         .map_err(|error| StoreError::Row(error.to_string()))?;
-    let accounts = store.reader().phone_accounts().await?;
+    let accounts = store.unscoped().phone_accounts().await?;
     let people = accounts
         .into_iter()
         .filter_map(|account| Some((VolunteerId::new(&account.volunteer), account.user?)))

@@ -11,7 +11,7 @@ mod verify;
 use jiff::Timestamp;
 
 pub use kind::AuditKind;
-pub use verify::{AuditFault, AuditHead, AuditSummary};
+pub use verify::{AuditFault, AuditHead, AuditSummary, Installation};
 
 use crate::id::{DeviceId, HubId, RecordId, RoleId, UserId};
 

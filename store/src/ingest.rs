@@ -5,25 +5,27 @@ use crate::decode::fixed;
 use crate::engine::args;
 use crate::error::StoreError;
 use crate::id::{HubId, UserId};
-use crate::read::Reader;
+use crate::unscoped::Unscoped;
 
-impl Reader {
+impl Unscoped<'_> {
     /// The links of a hub's roster, in order.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn roster_links(&self, hub: HubId) -> Result<Vec<Vec<u8>>, StoreError> {
+    pub async fn roster_links(self, hub: HubId) -> Result<Vec<Vec<u8>>, StoreError> {
         let sql = "SELECT body FROM roster_link WHERE hub = $1 ORDER BY seqno";
-        self.query(sql, args![&hub.0], |row| row.get("body")).await
+        self.reader
+            .query(sql, args![&hub.0], |row| row.get("body"))
+            .await
     }
 
     /// Everybody's sigchain, each with its links in order.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn sigchains(&self) -> Result<Vec<(UserId, Vec<Vec<u8>>)>, StoreError> {
+    pub async fn sigchains(self) -> Result<Vec<(UserId, Vec<Vec<u8>>)>, StoreError> {
         let sql = "SELECT person, body FROM sigchain_link ORDER BY person, seqno";
-        let links = self.query(sql, &[], |row| {
+        let links = self.reader.query(sql, &[], |row| {
             Ok((UserId(fixed(row, "person")?), row.get::<Vec<u8>>("body")?))
         });
         let mut chains: Vec<(UserId, Vec<Vec<u8>>)> = Vec::new();

@@ -2,8 +2,9 @@
 //!
 //! One [`Store`] owns a database: SQLite in a data folder, or PostgreSQL. Writes go through one
 //! atomic [`Store::commit`] and are on the disk when it returns; reads go through a [`Reader`],
-//! of which any number may exist, also in other processes. A caller's number never gets here,
-//! only its keyed hash; what people write gets here sealed.
+//! of which any number may exist, also in other processes: what people ask for of a hub through
+//! its [`Scoped`] view, what the box itself needs of all hubs through [`Unscoped`]. A caller's
+//! number never gets here, only its keyed hash; what people write gets here sealed.
 //!
 //! The SQL keeps to what SQLite and PostgreSQL share; the reasons are in
 //! `docs/adr/0007-one-store-two-engines.md`.
@@ -25,6 +26,7 @@ mod read;
 mod role;
 mod row;
 mod scope;
+mod unscoped;
 mod vault;
 
 pub use attachment::{
@@ -33,7 +35,7 @@ pub use attachment::{
 };
 pub use audit::{
     AuditChain, AuditEntry, AuditFault, AuditHash, AuditHead, AuditKind, AuditRow, AuditSubject,
-    AuditSummary,
+    AuditSummary, Installation,
 };
 pub use commit::{Change, Changes, HotlineBody, Refreshed, SessionRefresh};
 pub use engine::{Engine, PostgresUrl};
@@ -45,13 +47,14 @@ pub use login::{
 };
 pub use open::{Store, StoreOptions};
 pub use plan::{GroupKind, GroupRow, HotlinePlan, HubPlan, PhoneAccountRow, ShiftRow};
-pub use read::{CallFilter, MAX_CALLS_PER_QUERY, Reader};
+pub use read::Reader;
 pub use role::{Permissions, Role};
 pub use row::{
     BanRow, BindingRow, BreakRow, CallEnd, CallRow, CallStart, Caller, CallerHash, HotlineRow,
     OutcomeClass, RungRow, Transport, VoicemailRow, VoicemailStart,
 };
 pub use scope::{MAX_RECORDS_PER_QUERY, RecordFilter, Scoped};
+pub use unscoped::{CallFilter, MAX_CALLS_PER_QUERY, Unscoped};
 pub use vault::{
     DeviceRow, Erasure, HubKeyRow, HubRow, HubSettingRow, InviteRow, MemberRow, RecordRow, RoleRow,
     SealedRecord, Token, Tombstone, UserRow, UserStatus, VaultChange, Visibility,

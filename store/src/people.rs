@@ -1,4 +1,4 @@
-//! Queries about people and the installation, which belong to no hub.
+//! Queries about people, and about what belongs to no hub.
 
 use crate::decode::{fixed, id, optional_fixed, optional_time, time, unreadable, word};
 use crate::engine::{Row, args};
@@ -6,21 +6,13 @@ use crate::error::StoreError;
 use crate::id::{DeviceId, HubId, Sealed, SecretHash, UserId, VaultId};
 use crate::read::Reader;
 use crate::role::Role;
+use crate::unscoped::Unscoped;
 use crate::vault::{DeviceRow, HubRow, InviteRow, MemberRow, UserRow, UserStatus};
 
 /// Most leaves that one query returns.
 const MAX_LEAVES_PER_QUERY: u32 = 10_000;
 
 impl Reader {
-    /// All hubs, by name.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub async fn hubs(&self) -> Result<Vec<HubRow>, StoreError> {
-        self.query("SELECT * FROM hub ORDER BY name", &[], hub)
-            .await
-    }
-
     /// A person.
     ///
     /// # Errors
@@ -78,6 +70,28 @@ impl Reader {
         self.query(sql, args![&user.0], member).await
     }
 
+    /// The hubs that a person may look into, by name: where they are a member, or all of them
+    /// for a super-admin. Nothing of what is in them.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn hubs_of(&self, user: UserId) -> Result<Vec<HubRow>, StoreError> {
+        let sql = "SELECT hub.* FROM hub JOIN person ON person.id = $1 \
+                   WHERE person.status = 'active' AND (person.super_admin = 1 OR EXISTS \
+                   (SELECT 1 FROM membership WHERE membership.hub = hub.id \
+                   AND membership.person = person.id)) ORDER BY hub.name";
+        self.query(sql, args![&user.0], hub).await
+    }
+
+    /// The hub that the invitation of this code is for, for whoever holds the code.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn hub_of_invite(&self, code: SecretHash) -> Result<Option<HubRow>, StoreError> {
+        let sql = "SELECT hub.* FROM hub JOIN invite ON invite.hub = hub.id WHERE invite.code = $1";
+        Ok(self.query(sql, args![&code.0], hub).await?.pop())
+    }
+
     /// The invitation of this code, used or not.
     ///
     /// # Errors
@@ -99,25 +113,37 @@ impl Reader {
         let share = |row: &Row| Ok((UserId(fixed(row, "person")?), Sealed(row.get("body")?)));
         Ok(self.query(sql, args![&vault.0], share).await?.pop())
     }
+}
+
+impl Unscoped<'_> {
+    /// All hubs, by name.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn hubs(self) -> Result<Vec<HubRow>, StoreError> {
+        self.reader
+            .query("SELECT * FROM hub ORDER BY name", &[], hub)
+            .await
+    }
 
     /// Leaves of the key-transparency log from the one numbered `from`, at most 10,000.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn log_leaves(&self, from: u64) -> Result<Vec<Vec<u8>>, StoreError> {
+    pub async fn log_leaves(self, from: u64) -> Result<Vec<Vec<u8>>, StoreError> {
         let sql = "SELECT body FROM log_leaf WHERE position >= $1 ORDER BY position LIMIT $2";
         let args = args![from.cast_signed(), i64::from(MAX_LEAVES_PER_QUERY)];
-        self.query(sql, args, |row| row.get("body")).await
+        self.reader.query(sql, args, |row| row.get("body")).await
     }
 
     /// The newest signed head of the log: how many leaves it covers, and the note.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn log_checkpoint(&self) -> Result<Option<(u64, String)>, StoreError> {
+    pub async fn log_checkpoint(self) -> Result<Option<(u64, String)>, StoreError> {
         let sql = "SELECT size, body FROM log_checkpoint ORDER BY size DESC LIMIT 1";
         let checkpoint = |row: &Row| Ok((id(row, "size")?, row.get("body")?));
-        Ok(self.query(sql, &[], checkpoint).await?.pop())
+        Ok(self.reader.query(sql, &[], checkpoint).await?.pop())
     }
 }
 
@@ -129,7 +155,7 @@ pub(crate) fn hub(row: &Row) -> Result<HubRow, sqlx::Error> {
     })
 }
 
-fn person(row: &Row) -> Result<UserRow, sqlx::Error> {
+pub(crate) fn person(row: &Row) -> Result<UserRow, sqlx::Error> {
     let super_admin: i64 = row.get("super_admin")?;
     Ok(UserRow {
         id: UserId(fixed(row, "id")?),

@@ -10,6 +10,7 @@ use crate::id::UserId;
 use crate::read::Reader;
 use crate::role::Permissions;
 use crate::scope::Scoped;
+use crate::unscoped::Unscoped;
 
 /// A recurring shift.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,16 +100,18 @@ pub struct PhoneAccountRow {
     pub in_file: bool,
 }
 
-impl Reader {
+impl Unscoped<'_> {
     /// All volunteers that a hotline file ever had, by name.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn phone_accounts(&self) -> Result<Vec<PhoneAccountRow>, StoreError> {
+    pub async fn phone_accounts(self) -> Result<Vec<PhoneAccountRow>, StoreError> {
         let sql = "SELECT * FROM phone_account ORDER BY volunteer";
-        self.query(sql, &[], account).await
+        self.reader.query(sql, &[], account).await
     }
+}
 
+impl Reader {
     /// The volunteers of the file in force that a person is, by name.
     ///
     /// # Errors

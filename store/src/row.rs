@@ -145,7 +145,7 @@ impl OutcomeClass {
 /// A recording that has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VoicemailStart {
-    /// The recording.
+    /// The recording; it has the number of the call in which it was left.
     pub recording: u64,
     /// The hub whose people may open it.
     pub hub: String,

@@ -1,28 +1,28 @@
 //! What belongs to a hub, and who may read it.
 //!
-//! There is no query for a hub's records, keys, members or messages but on [`Scoped`], and no way
-//! to a `Scoped` but through the membership check of [`Reader::scope`]. The trail, which holds ids
-//! only, is also read by the operator's commands, through [`Reader::audit_trail`].
+//! What people ask for of a hub is a query of [`Scoped`], and there is no way to a `Scoped` but
+//! through the membership check of [`Reader::scope`]. All hubs at once are read through
+//! [`Unscoped`](crate::Unscoped), by the box itself and by whoever operates it.
 
-use crate::audit::{AuditChain, AuditRow};
-use crate::decode::{fixed, id, optional_fixed, small, time, unreadable, word};
+pub(crate) mod calls;
+#[cfg(doctest)]
+mod proof;
+
+use crate::decode::{fixed, optional_fixed, small, time, unreadable, word};
 use crate::engine::{Arg, Row, args};
 use crate::error::StoreError;
 use crate::id::{HubId, RecordId, RoleId, Sealed, UserId};
 use crate::open::Store;
-use crate::people::{hub, invite, member, role};
-use crate::read::{CallFilter, Reader};
+use crate::people::{hub, invite, member, person, role};
+use crate::read::Reader;
 use crate::role::{Permissions, Role};
-use crate::row::{CallRow, VoicemailRow};
 use crate::vault::{
     HubRow, HubSettingRow, InviteRow, MemberRow, RecordRow, RoleRow, SealedRecord, Token,
-    Tombstone, UserStatus, Visibility,
+    Tombstone, UserRow, UserStatus, Visibility,
 };
 
 /// Most revisions that one query returns.
 pub const MAX_RECORDS_PER_QUERY: u32 = 500;
-/// Most entries of the trail that one query returns.
-pub(crate) const MAX_AUDIT_PER_QUERY: u32 = 1000;
 
 /// Which records to list.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,6 +50,56 @@ pub(crate) use visible_sql;
 
 /// One person's view of one hub. It holds for a request, not for a session: a role may be
 /// withdrawn at any time.
+///
+/// A hub's data is read through this and not without it:
+///
+/// ```
+/// use store::{CallFilter, CallRow, HubId, Reader, StoreError, UserId};
+///
+/// async fn history(reader: &Reader, user: UserId, hub: HubId) -> Result<Vec<CallRow>, StoreError> {
+///     reader.scope(user, hub).await?.calls(&CallFilter::default()).await
+/// }
+/// ```
+///
+/// ```compile_fail,E0599
+/// use store::{CallFilter, CallRow, HubId, Reader, StoreError, UserId};
+///
+/// async fn history(reader: &Reader, user: UserId, hub: HubId) -> Result<Vec<CallRow>, StoreError> {
+///     reader.calls(&CallFilter::default()).await
+/// }
+/// ```
+///
+/// It comes from the membership check and from nowhere else:
+///
+/// ```
+/// use store::{HubRow, Permissions, Reader, Scoped, StoreError, UserId};
+///
+/// async fn view(reader: &Reader, user: UserId, hub: HubRow) -> Result<Scoped<'_>, StoreError> {
+///     reader.scope(user, hub.id).await
+/// }
+/// ```
+///
+/// ```compile_fail,E0451
+/// use store::{HubRow, Permissions, Reader, Scoped, StoreError, UserId};
+///
+/// async fn view(reader: &Reader, user: UserId, hub: HubRow) -> Result<Scoped<'_>, StoreError> {
+///     Ok(Scoped { reader, user, hub, permissions: Permissions::ALL })
+/// }
+/// ```
+///
+/// Nobody brings SQL of their own:
+///
+/// ```
+/// async fn ask(scope: &store::Scoped<'_>) -> Result<(), store::StoreError> {
+///     scope.members().await.map(drop)
+/// }
+/// ```
+///
+/// ```compile_fail,E0624
+/// async fn ask(scope: &store::Scoped<'_>) -> Result<(), store::StoreError> {
+///     scope.query("SELECT * FROM call", &[], |_| Ok(())).await.map(drop)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Scoped<'a> {
     reader: &'a Reader,
@@ -169,6 +219,18 @@ impl Scoped<'_> {
     pub async fn members(&self) -> Result<Vec<MemberRow>, StoreError> {
         let sql = "SELECT * FROM membership WHERE hub = $1 ORDER BY person";
         self.query(sql, &[], member).await
+    }
+
+    /// The members as persons, with their sealed profiles, by id.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAllowed`] without [`Permissions::MANAGE_MEMBERS`]; see [`StoreError`].
+    pub async fn profiles(&self) -> Result<Vec<UserRow>, StoreError> {
+        self.require(Permissions::MANAGE_MEMBERS)?;
+        let sql = "SELECT person.* FROM person \
+                   JOIN membership ON membership.person = person.id \
+                   WHERE membership.hub = $1 ORDER BY person.id";
+        self.query(sql, &[], person).await
     }
 
     /// The roles that the hub defined, by id.
@@ -302,57 +364,6 @@ impl Scoped<'_> {
         self.query(sql, &[], decode).await
     }
 
-    /// The hub's calls; the hub of `filter` is of no account.
-    ///
-    /// # Errors
-    /// [`StoreError::NotAllowed`] without [`Permissions::READ_CALLS`]; see [`StoreError`].
-    pub async fn calls(&self, filter: &CallFilter) -> Result<Vec<CallRow>, StoreError> {
-        self.require(Permissions::READ_CALLS)?;
-        let filter = CallFilter {
-            hub: Some(self.hub.name.clone()),
-            ..filter.clone()
-        };
-        self.reader.calls(&filter).await
-    }
-
-    /// The sealed number of a call's caller.
-    ///
-    /// # Errors
-    /// [`StoreError::NotAllowed`] without [`Permissions::READ_CALLERS`]; see [`StoreError`].
-    pub async fn caller_of(&self, call: u64) -> Result<Option<Sealed>, StoreError> {
-        self.require(Permissions::READ_CALLERS)?;
-        let sql = "SELECT caller_sealed FROM call WHERE hub = $1 AND id = $2";
-        let args = args![&self.hub.name, call.cast_signed()];
-        let found = self.reader.query(sql, args, |row| row.get("caller_sealed"));
-        Ok(found.await?.pop().flatten().map(Sealed))
-    }
-
-    /// The hub's messages, the newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::NotAllowed`] without [`Permissions::HEAR_VOICEMAIL`]; see [`StoreError`].
-    pub async fn voicemails(&self) -> Result<Vec<VoicemailRow>, StoreError> {
-        self.require(Permissions::HEAR_VOICEMAIL)?;
-        self.reader.voicemails(Some(&self.hub.name)).await
-    }
-
-    /// The messages that this person may open, with the wrapped key where it is not in the file.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub async fn my_voicemail(&self) -> Result<Vec<(u64, Option<Sealed>)>, StoreError> {
-        let sql = "SELECT voicemail.recording, voicemail_reader.wrap FROM voicemail \
-                   JOIN voicemail_reader ON voicemail_reader.recording = voicemail.recording \
-                   WHERE voicemail.hub = $1 AND voicemail_reader.person = $2 \
-                   ORDER BY voicemail.recording DESC";
-        let decode = |row: &Row| {
-            let wrap: Option<Vec<u8>> = row.get("wrap")?;
-            Ok((id(row, "recording")?, wrap.map(Sealed)))
-        };
-        let args = args![&self.hub.name, &self.user.0];
-        self.reader.query(sql, args, decode).await
-    }
-
     /// The invitations, the newest first.
     ///
     /// # Errors
@@ -361,17 +372,6 @@ impl Scoped<'_> {
         self.require(Permissions::MANAGE_MEMBERS)?;
         let sql = "SELECT * FROM invite WHERE hub = $1 ORDER BY created_at DESC, code";
         self.query(sql, &[], invite).await
-    }
-
-    /// Entries of the hub's trail after the one numbered `after`, the oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError::NotAllowed`] without [`Permissions::READ_AUDIT`]; see [`StoreError`].
-    pub async fn audit(&self, after: u64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
-        self.require(Permissions::READ_AUDIT)?;
-        let limit = i64::from(limit.min(MAX_AUDIT_PER_QUERY));
-        let chain = AuditChain::Hub(self.hub.id);
-        self.reader.audit_page(chain, after, limit).await
     }
 
     /// The sealed settings of the hub, by topic.
@@ -446,4 +446,33 @@ fn setting(row: &Row) -> Result<HubSettingRow, sqlx::Error> {
         author: UserId(fixed(row, "author")?),
         changed_at: time(row, "changed_at")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    /// The files that have queries of a scope.
+    const SOURCES: [&str; 5] = [
+        include_str!("scope.rs"),
+        include_str!("scope/calls.rs"),
+        include_str!("plan.rs"),
+        include_str!("attachment.rs"),
+        include_str!("audit/verify.rs"),
+    ];
+
+    #[test]
+    fn every_query_of_a_scope_is_proved_to_need_it() {
+        let proof = include_str!("scope/proof.rs");
+        let blocks = SOURCES.iter().flat_map(|source| {
+            let blocks = source.split("\nimpl Scoped<'_> {\n").skip(1);
+            blocks.filter_map(|block| block.split("\n}\n").next())
+        });
+        let queries: Vec<&str> = blocks
+            .flat_map(|block| block.split("    pub async fn ").skip(1))
+            .filter_map(|query| query.split('(').next())
+            .collect();
+        assert!(queries.len() > 20, "{queries:?}");
+        for query in queries {
+            assert!(proof.contains(&format!("    \"{query}(")), "{query}");
+        }
+    }
 }

@@ -293,7 +293,7 @@ pub enum VaultChange {
     },
     /// A role was defined, or its definition changed.
     RoleDefined(RoleRow),
-    /// A person became a member, or their role changed.
+    /// A person became a member, or their role changed; refused for one who was erased.
     MemberSet(MemberRow),
     /// A person left a hub; the hub's keys are no longer handed to them.
     MemberRemoved {
@@ -302,9 +302,11 @@ pub enum VaultChange {
         /// Who.
         user: UserId,
     },
-    /// A hub's next key.
+    /// A hub's next key. A roster names an erased person until an admin signs otherwise; a wrap
+    /// for them is not kept.
     HubKeyAdded(Box<HubKeyRow>),
-    /// A hub's key was wrapped for a member who came later, or anew.
+    /// A hub's key was wrapped for a member who came later, or anew; not kept for one who was
+    /// erased.
     HubKeyWrapped {
         /// Whose key.
         hub: HubId,
@@ -433,7 +435,9 @@ pub enum VaultChange {
 /// What is to be forgotten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Erasure {
-    /// A caller: the hash and the sealed number leave all call records, of one hub or of all.
+    /// A caller: the hash and the sealed number leave all call records, of one hub or of all, and
+    /// the messages that they left there are deleted with who may open them. Whoever orders it
+    /// deletes the files of the messages first.
     Caller {
         /// Who.
         caller: crate::row::CallerHash,
@@ -454,9 +458,11 @@ pub enum Erasure {
         /// When.
         at: Timestamp,
     },
-    /// A person: profile, sessions, passkeys, ways back in, memberships, wrapped keys and shares,
-    /// and which volunteer of the hotline file they were. The sigchain stays,
-    /// because what they signed for others rests on it; so does what they wrote for others.
+    /// A person: profile, sessions, devices, passkeys, ways back in, memberships, wrapped keys and
+    /// shares, which volunteer of the hotline file they were, and their private records with
+    /// words and files, which nobody else could open. The sigchain stays, with the keys of the
+    /// devices that were, because what they signed for others rests on it; so does what they
+    /// wrote for others.
     User {
         /// Who.
         user: UserId,

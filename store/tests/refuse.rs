@@ -217,8 +217,8 @@ async fn an_older_database_is_copied_before_it_is_migrated() {
     // What an attempt that was cut off left behind is no obstacle.
     std::fs::write(folder.data().join("centralita.db.partial"), "half").unwrap();
     let store = Store::open(&folder.data()).await.unwrap();
-    assert_eq!(store.reader().breaks().await.unwrap().len(), 1);
-    assert_eq!(store.reader().hubs().await.unwrap(), []);
+    assert_eq!(store.unscoped().breaks().await.unwrap().len(), 1);
+    assert_eq!(store.unscoped().hubs().await.unwrap(), []);
     store.close().await;
     let store = Store::open(&folder.data()).await.unwrap();
     let copy = file.with_file_name("centralita.db.schema-1");

@@ -6,76 +6,52 @@
 )]
 
 mod folder;
+mod load;
 mod postgres;
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use folder::{Folder, answered, start};
+use load::{Load, Step, Told, assert_kept};
 use postgres::Cluster;
 use store::{CallFilter, CallRow, Change, Changes, Store, StoreError, StoreOptions};
 
 /// A data folder, or the address of a PostgreSQL database.
 const CHILD_DATABASE: &str = "CENTRALITA_TEST_COMMITS";
 const SQLITE_KILLS: u64 = 250;
-const POSTGRES_KILLS: u64 = 40;
-const POSTGRES_CRASHES: u64 = 5;
+const POSTGRES_KILLS: u64 = 250;
+const POSTGRES_CRASHES: u64 = 40;
 
 fn options(database: &str) -> StoreOptions {
-    if database.starts_with("postgres://") {
+    let options = if database.starts_with("postgres://") {
         StoreOptions::new(postgres::engine(database))
     } else {
         StoreOptions::sqlite(database)
+    };
+    StoreOptions {
+        audit_hash: Some(load::chain),
+        ..options
     }
 }
 
-/// Runs only as a child: commits calls without end and says so after each.
+/// Runs only as a child: commits without end and says so after each.
 #[tokio::test]
 async fn commit_in_child() {
     let Ok(database) = std::env::var(CHILD_DATABASE) else {
         return;
     };
     let store = Store::open_with(options(&database)).await.unwrap();
-    println!("open");
-    loop {
-        if let Err(error) = commit_one(&store).await {
-            println!("refused: {error}");
-            return;
+    let worked = async {
+        let mut load = Load::open(&store).await?;
+        println!("open");
+        loop {
+            load.work(|line| println!("{line}")).await?;
         }
-    }
-}
-
-async fn commit_one(store: &Store) -> Result<(), StoreError> {
-    let call = store.allocate_call_ids(1).await?;
-    store
-        .commit(Change::CallStarted(start(call)).into())
-        .await?;
-    println!("started {call}");
-    store
-        .commit(Change::CallEnded(Box::new(answered(call))).into())
-        .await?;
-    println!("ended {call}");
-    Ok(())
-}
-
-/// What a child acknowledged.
-#[derive(Default)]
-struct Acknowledged {
-    started: Vec<u64>,
-    ended: Vec<u64>,
-}
-
-impl Acknowledged {
-    fn note(&mut self, line: &str) {
-        let number = |text: &str| text.trim().parse().unwrap();
-        if let Some((_, call)) = line.split_once("started ") {
-            self.started.push(number(call));
-        } else if let Some((_, call)) = line.split_once("ended ") {
-            self.ended.push(number(call));
-        }
-    }
+    };
+    let refused: Result<(), StoreError> = worked.await;
+    println!("refused: {}", refused.unwrap_err());
 }
 
 fn child(database: &str) -> Child {
@@ -89,11 +65,13 @@ fn child(database: &str) -> Child {
 }
 
 /// What the child says from here to its end. A line that a kill cut in two is no acknowledgement.
-fn listen(lines: &mut BufReader<ChildStdout>, acknowledged: &mut Acknowledged) {
+fn listen(lines: &mut BufReader<ChildStdout>, acknowledged: &mut Told) {
     let mut said = String::new();
     lines.read_to_string(&mut said).unwrap();
     let whole = said.rfind('\n').map_or("", |end| &said[..end]);
-    whole.lines().for_each(|line| acknowledged.note(line));
+    whole
+        .lines()
+        .for_each(|line| load::note(acknowledged, line));
 }
 
 fn wait_until_open(lines: &mut BufReader<ChildStdout>) {
@@ -104,7 +82,7 @@ fn wait_until_open(lines: &mut BufReader<ChildStdout>) {
     }
 }
 
-fn run_and_kill(database: &str, after: Duration, acknowledged: &mut Acknowledged) {
+fn run_and_kill(database: &str, after: Duration, acknowledged: &mut Told) {
     let mut process = child(database);
     let mut lines = BufReader::new(process.stdout.take().unwrap());
     wait_until_open(&mut lines);
@@ -114,38 +92,17 @@ fn run_and_kill(database: &str, after: Duration, acknowledged: &mut Acknowledged
     listen(&mut lines, acknowledged);
 }
 
-/// Nothing acknowledged is missing, and nothing is half there.
-async fn assert_kept(database: &str, acknowledged: &Acknowledged) {
+/// Looks into what the killed processes left.
+async fn check(database: &str, acknowledged: &Told, at_least: usize) {
+    for step in Step::ALL {
+        let kept = acknowledged.get(&step).map_or(0, |numbers| numbers.len());
+        assert!(
+            kept >= at_least,
+            "the children got to work: {step:?} {kept}"
+        );
+    }
     let store = Store::open_with(options(database)).await.unwrap();
-    let mut kept = BTreeMap::new();
-    let mut filter = CallFilter {
-        limit: 1000,
-        ..CallFilter::default()
-    };
-    loop {
-        let rows = store.reader().calls(&filter).await.unwrap();
-        let Some(oldest) = rows.last() else { break };
-        filter.before = Some(oldest.start().call);
-        kept.extend(rows.into_iter().map(|row| (row.start().call, row)));
-    }
-    for call in &acknowledged.started {
-        assert!(
-            kept.contains_key(call),
-            "call {call} was acknowledged and is gone"
-        );
-    }
-    for call in &acknowledged.ended {
-        assert!(
-            matches!(kept[call], CallRow::Ended(_)),
-            "the end of call {call} is gone"
-        );
-    }
-    for (call, row) in kept {
-        match row {
-            CallRow::Open(row) => assert_eq!(row, start(call)),
-            CallRow::Ended(row) => assert_eq!(*row, answered(call)),
-        }
-    }
+    assert_kept(&store, acknowledged).await;
     store.close().await;
 }
 
@@ -153,34 +110,32 @@ async fn assert_kept(database: &str, acknowledged: &Acknowledged) {
 async fn nothing_acknowledged_is_missing_after_kill_9() {
     let folder = Folder::new();
     let database = folder.data().to_str().unwrap().to_owned();
-    let mut acknowledged = Acknowledged::default();
+    let mut acknowledged = Told::default();
     for round in 0..SQLITE_KILLS {
         // Spread over the first 40 ms of work, in no regular order.
         let after = Duration::from_micros(round * 7_919 % 40_000);
         run_and_kill(&database, after, &mut acknowledged);
     }
-    assert!(acknowledged.ended.len() > 250, "the children got to work");
-    assert_kept(&database, &acknowledged).await;
+    check(&database, &acknowledged, 100).await;
 }
 
 #[tokio::test]
 async fn nothing_acknowledged_is_missing_after_kill_9_beside_postgres() {
     let cluster = Cluster::start();
     let database = cluster.new_database().await;
-    let mut acknowledged = Acknowledged::default();
+    let mut acknowledged = Told::default();
     for round in 0..POSTGRES_KILLS {
         let after = Duration::from_micros(round * 7_919 % 60_000);
         run_and_kill(&database, after, &mut acknowledged);
     }
-    assert!(acknowledged.ended.len() > 40, "the children got to work");
-    assert_kept(&database, &acknowledged).await;
+    check(&database, &acknowledged, 100).await;
 }
 
 #[tokio::test]
 async fn nothing_acknowledged_is_missing_after_postgres_was_killed() {
     let mut cluster = Cluster::start();
     let database = cluster.new_database().await;
-    let mut acknowledged = Acknowledged::default();
+    let mut acknowledged = Told::default();
     for round in 0..POSTGRES_CRASHES {
         let mut process = child(&database);
         let mut lines = BufReader::new(process.stdout.take().unwrap());
@@ -191,8 +146,7 @@ async fn nothing_acknowledged_is_missing_after_postgres_was_killed() {
         process.wait().unwrap();
         cluster.restart();
     }
-    assert!(acknowledged.ended.len() > 10, "the children got to work");
-    assert_kept(&database, &acknowledged).await;
+    check(&database, &acknowledged, 20).await;
 }
 
 #[tokio::test]
@@ -202,7 +156,7 @@ async fn a_store_goes_on_by_itself_when_postgres_is_back() {
     let store = Store::open_with(options(&database)).await.unwrap();
     let first = Change::CallStarted(start(1));
     store.commit(first.into()).await.unwrap();
-    assert_eq!(store.reader().open_calls().await.unwrap().len(), 1);
+    assert_eq!(store.unscoped().open_calls().await.unwrap().len(), 1);
     cluster.crash();
     let second = Changes::from(Change::CallStarted(start(2)));
     let refused = store.commit(second.clone()).await.unwrap_err();
@@ -211,11 +165,11 @@ async fn a_store_goes_on_by_itself_when_postgres_is_back() {
         "{refused:?}"
     );
     assert!(refused.is_passing());
-    let refused = store.reader().open_calls().await.unwrap_err();
+    let refused = store.unscoped().open_calls().await.unwrap_err();
     assert!(refused.is_passing(), "{refused:?}");
     cluster.restart();
     store.commit(second).await.unwrap();
-    assert_eq!(store.reader().open_calls().await.unwrap().len(), 2);
+    assert_eq!(store.unscoped().open_calls().await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -224,7 +178,7 @@ async fn a_refused_write_is_reported_and_harms_nothing() {
     // The shell's limit on the size of files stands for a full disk; units differ by shell.
     let mut command = Command::new("sh");
     command
-        .args(["-c", "trap '' XFSZ; ulimit -f 2000; exec \"$0\" \"$@\""])
+        .args(["-c", "trap '' XFSZ; ulimit -f 6000; exec \"$0\" \"$@\""])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "commit_in_child", "--nocapture"])
         .env(CHILD_DATABASE, folder.data());
@@ -234,12 +188,11 @@ async fn a_refused_write_is_reported_and_harms_nothing() {
         said.contains("is full or refuses writes. Free some space"),
         "{said}"
     );
-    let mut acknowledged = Acknowledged::default();
+    let mut acknowledged = Told::default();
     said.lines()
         .filter(|line| !line.starts_with("refused"))
-        .for_each(|line| acknowledged.note(line));
-    assert!(acknowledged.ended.len() > 10);
-    assert_kept(folder.data().to_str().unwrap(), &acknowledged).await;
+        .for_each(|line| load::note(&mut acknowledged, line));
+    check(folder.data().to_str().unwrap(), &acknowledged, 10).await;
 }
 
 #[tokio::test]
@@ -270,7 +223,7 @@ async fn a_full_database_refuses_the_whole_commit_and_goes_on_reading() {
         limit: 1,
         ..CallFilter::default()
     };
-    let newest = store.reader().calls(&filter).await.unwrap();
+    let newest = store.unscoped().calls(None, &filter).await.unwrap();
     assert_eq!(newest, [CallRow::Ended(Box::new(answered(kept)))]);
     // What needs no room is kept.
     let removed = Change::BindingRemoved { id: 1 };

@@ -1,6 +1,8 @@
-//! Who may depend on whom, what a pure crate may pull in, and under which licences.
+//! Who may depend on whom, what a pure crate may pull in, and under which licences; and that the
+//! panel reads through scopes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -34,6 +36,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
             "exchange",
             "media",
             "phone",
+            "protocol",
             "routing",
             "sip",
             "store",
@@ -60,12 +63,32 @@ const IMPURE: &[&str] = &[
     "axum",
 ];
 
+/// The panel's code.
+const PANEL: &str = "web/api/src";
+
+/// How the store calls the view of all hubs at once.
+const ALL_HUBS: &str = "unscoped";
+
+/// Where the panel's code may read all hubs at once, because nobody has asked: the server itself
+/// acts. No file with handlers is among them.
+const PANEL_ITSELF: &[(&str, &str)] = &[
+    (
+        "web/api/src/heads.rs",
+        "the server enters the heads of all trails into the key log",
+    ),
+    (
+        "web/api/src/keylog.rs",
+        "the server loads the public log that it goes on with",
+    ),
+];
+
 /// Runs every check.
 pub fn run() -> Result<(), String> {
     let metadata = metadata()?;
     let mut problems = Vec::new();
     directions(&metadata, &mut problems);
     licences(&metadata, &mut problems)?;
+    scopes(Path::new("."), PANEL_ITSELF, &mut problems)?;
     if problems.is_empty() {
         Ok(())
     } else {
@@ -152,6 +175,43 @@ fn satisfied(expression: &str, allowed: &BTreeSet<&str>) -> bool {
     })
 }
 
+/// That the panel's code names the view of all hubs at once only in `allowed` files.
+fn scopes(root: &Path, allowed: &[(&str, &str)], problems: &mut Vec<String>) -> Result<(), String> {
+    let mut naming = BTreeSet::new();
+    let mut folders = vec![PathBuf::from(PANEL)];
+    while let Some(folder) = folders.pop() {
+        let failed = |error| format!("{}: {error}", folder.display());
+        for entry in std::fs::read_dir(root.join(&folder)).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let path = folder.join(entry.file_name());
+            if entry.file_type().map_err(failed)?.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(entry.path()).map_err(failed)?;
+            if text.to_lowercase().contains(ALL_HUBS) {
+                naming.insert(path.to_string_lossy().into_owned());
+            }
+        }
+    }
+    for file in &naming {
+        if !allowed.iter().any(|(name, _)| name == file) {
+            problems.push(format!(
+                "{file} reads all hubs at once: what people ask for goes through store::Scoped"
+            ));
+        }
+    }
+    for (file, reason) in allowed {
+        if !naming.contains(*file) {
+            problems.push(format!(
+                "{file} no longer reads all hubs at once ({reason}): take it from the list in \
+                 xtask/src/check.rs"
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn array(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
@@ -167,6 +227,28 @@ fn text(value: &Value) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_panel_reads_all_hubs_only_where_it_says_why() {
+        let root = std::env::temp_dir().join(format!("centralita-scopes-{}", std::process::id()));
+        let endpoints = root.join(PANEL).join("endpoints");
+        std::fs::create_dir_all(&endpoints).unwrap();
+        std::fs::write(root.join(PANEL).join("heads.rs"), "store.unscoped().hubs()").unwrap();
+        std::fs::write(endpoints.join("call.rs"), "scope.calls()").unwrap();
+        let found = |allowed: &[(&str, &str)]| {
+            let mut problems = Vec::new();
+            scopes(&root, allowed, &mut problems).unwrap();
+            problems
+        };
+        let heads = ("web/api/src/heads.rs", "the server itself");
+        assert_eq!(found(&[heads]), [""; 0]);
+        assert!(found(&[])[0].starts_with("web/api/src/heads.rs reads all hubs"));
+        std::fs::write(endpoints.join("call.rs"), "use store::Unscoped;").unwrap();
+        assert!(found(&[heads])[0].starts_with("web/api/src/endpoints/call.rs reads"));
+        let stale = ("web/api/src/endpoints/ban.rs", "once");
+        assert!(found(&[heads, stale])[1].contains("no longer"));
+        std::fs::remove_dir_all(root).unwrap();
+    }
 
     #[test]
     fn a_choice_needs_one_allowed_side_and_a_sum_needs_all() {

@@ -59,7 +59,7 @@ impl Installed {
         let hotline = hotline.unwrap().hotline;
         let changes = applied::changes(&store, None, &hotline).await.unwrap();
         store.commit(changes).await.unwrap();
-        let hub = store.reader().hubs().await.unwrap().remove(0).id;
+        let hub = store.unscoped().hubs().await.unwrap().remove(0).id;
         Self {
             data,
             store,

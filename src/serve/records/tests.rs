@@ -145,15 +145,17 @@ async fn a_contradiction_costs_only_the_row_that_contradicts() {
     assert_eq!(kept.recv().await, Some(BTreeSet::from(seen)));
 
     let reader = store.reader();
-    assert_eq!(reader.voicemails(None).await.unwrap().len(), 1);
+    assert_eq!(reader.unscoped().voicemails(None).await.unwrap().len(), 1);
     let filter = CallFilter {
         limit: 10,
         ..CallFilter::default()
     };
-    let calls = reader.calls(&filter).await.unwrap();
+    let calls = reader.unscoped().calls(None, &filter).await.unwrap();
     assert!(matches!(calls[..], [CallRow::Ended(_)]));
     let chain = AuditChain::Hub(store::HubId(HUB));
-    let whole = reader.verify_audit(chain, crypto::audit::entry_hash, None);
+    let whole = reader
+        .unscoped()
+        .verify_audit(chain, crypto::audit::entry_hash, None);
     assert_eq!(whole.await.unwrap().unwrap().verified, 2);
     drop(store);
     std::fs::remove_dir_all(data).unwrap();
@@ -238,14 +240,14 @@ async fn what_happens_while_the_database_refuses_is_kept_afterwards() {
     };
     let mut found = Vec::new();
     loop {
-        let page = store.reader().calls(&filter).await.unwrap();
+        let page = store.unscoped().calls(None, &filter).await.unwrap();
         let Some(last) = page.last() else { break };
         filter.before = Some(last.start().call);
         found.extend(page.iter().map(|row| row.start().call));
     }
     assert!(found.into_iter().rev().eq(1..=CALLS), "each of them, once");
     let chain = AuditChain::Hub(store::HubId(HUB));
-    let whole = store.reader();
+    let whole = store.unscoped();
     let whole = whole.verify_audit(chain, crypto::audit::entry_hash, None);
     assert_eq!(whole.await.unwrap().unwrap().verified, CALLS);
     drop(store);
@@ -263,7 +265,9 @@ async fn an_end_that_is_told_twice_is_kept_once() {
     for _ in 0..2 {
         commit(&store, std::slice::from_ref(&fact)).await.unwrap();
     }
-    let trail = store.reader().audit_trail(AuditChain::Installation, 0, 10);
+    let trail = store
+        .unscoped()
+        .audit_trail(AuditChain::Installation, 0, 10);
     assert_eq!(trail.await.unwrap().len(), 1);
     drop(store);
     std::fs::remove_dir_all(data).unwrap();

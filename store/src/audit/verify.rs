@@ -6,8 +6,13 @@ use crate::engine::{Row, args};
 use crate::error::StoreError;
 use crate::id::UserId;
 use crate::read::Reader;
-use crate::scope::MAX_AUDIT_PER_QUERY;
+use crate::role::Permissions;
+use crate::scope::Scoped;
+use crate::unscoped::Unscoped;
+use crate::vault::UserStatus;
 
+/// Most entries of the trail that one query returns.
+const MAX_AUDIT_PER_QUERY: u32 = 1000;
 /// Entries that are read at once.
 const PAGE_ENTRIES: i64 = 500;
 
@@ -54,25 +59,124 @@ pub enum AuditFault {
     Rewritten,
 }
 
-impl Reader {
+impl Unscoped<'_> {
     /// The ends of all chains.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn audit_heads(&self) -> Result<Vec<(AuditChain, AuditHead)>, StoreError> {
+    pub async fn audit_heads(self) -> Result<Vec<(AuditChain, AuditHead)>, StoreError> {
         let sql = "SELECT chain, seqno, hash FROM audit_head ORDER BY chain";
-        self.query(sql, &[], |row| {
-            Ok((AuditChain::from_bytes(fixed(row, "chain")?), head(row)?))
-        })
-        .await
+        self.reader
+            .query(sql, &[], |row| {
+                Ok((AuditChain::from_bytes(fixed(row, "chain")?), head(row)?))
+            })
+            .await
     }
 
-    /// Computes the whole chain again. `kept` is a head that was kept elsewhere, if there is one.
+    /// Computes a whole chain again. `kept` is a head that was kept elsewhere, if there is one.
     ///
     /// # Errors
     /// See [`StoreError`]. A chain that is not whole is no error of the store: see the inner
     /// result.
     pub async fn verify_audit(
+        self,
+        chain: AuditChain,
+        hash: AuditHash,
+        kept: Option<AuditHead>,
+    ) -> Result<Result<AuditSummary, AuditFault>, StoreError> {
+        self.reader.verify_chain(chain, hash, kept).await
+    }
+
+    /// Entries of `chain` after the one numbered `after`, the oldest first; at most 1000.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn audit_trail(
+        self,
+        chain: AuditChain,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        self.reader.audit_page(chain, after, at_most(limit)).await
+    }
+}
+
+impl Scoped<'_> {
+    /// Entries of the hub's trail after the one numbered `after`, the oldest first; at most 1000.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAllowed`] without [`Permissions::READ_AUDIT`]; see [`StoreError`].
+    pub async fn audit(&self, after: u64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+        self.require(Permissions::READ_AUDIT)?;
+        let chain = AuditChain::Hub(self.hub().id);
+        self.reader().audit_page(chain, after, at_most(limit)).await
+    }
+
+    /// Computes the hub's chain again. `kept` is a head that was kept elsewhere, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAllowed`] without [`Permissions::READ_AUDIT`]; see [`StoreError`]. A chain
+    /// that is not whole is no error of the store: see the inner result.
+    pub async fn verify_audit(
+        &self,
+        hash: AuditHash,
+        kept: Option<AuditHead>,
+    ) -> Result<Result<AuditSummary, AuditFault>, StoreError> {
+        self.require(Permissions::READ_AUDIT)?;
+        let chain = AuditChain::Hub(self.hub().id);
+        self.reader().verify_chain(chain, hash, kept).await
+    }
+}
+
+/// The view of the installation for a person who runs it: its own trail. Those of the hubs are
+/// read through their scopes.
+#[derive(Debug)]
+pub struct Installation<'a>(&'a Reader);
+
+impl Installation<'_> {
+    /// Entries of the installation's trail after the one numbered `after`, the oldest first; at
+    /// most 1000.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn audit(&self, after: u64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+        let chain = AuditChain::Installation;
+        self.0.audit_page(chain, after, at_most(limit)).await
+    }
+
+    /// Computes the installation's chain again. `kept` is a head that was kept elsewhere, if there
+    /// is one.
+    ///
+    /// # Errors
+    /// See [`StoreError`]. A chain that is not whole is no error of the store: see the inner
+    /// result.
+    pub async fn verify_audit(
+        &self,
+        hash: AuditHash,
+        kept: Option<AuditHead>,
+    ) -> Result<Result<AuditSummary, AuditFault>, StoreError> {
+        self.0
+            .verify_chain(AuditChain::Installation, hash, kept)
+            .await
+    }
+}
+
+impl Reader {
+    /// What `user` may see of the installation.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAllowed`] unless `user` is active and a super-admin; see [`StoreError`].
+    pub async fn installation(&self, user: UserId) -> Result<Installation<'_>, StoreError> {
+        let found = self.user(user).await?;
+        match found {
+            Some(found) if found.super_admin && found.status == UserStatus::Active => {
+                Ok(Installation(self))
+            }
+            _ => Err(StoreError::NotAllowed),
+        }
+    }
+
+    async fn verify_chain(
         &self,
         chain: AuditChain,
         hash: AuditHash,
@@ -124,23 +228,7 @@ impl Reader {
         }))
     }
 
-    /// Entries of `chain` after the one numbered `after`, the oldest first, for the operator's
-    /// commands; at most 1000. What a person may read is decided by
-    /// [`Scoped::audit`](crate::Scoped::audit).
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub async fn audit_trail(
-        &self,
-        chain: AuditChain,
-        after: u64,
-        limit: u32,
-    ) -> Result<Vec<AuditRow>, StoreError> {
-        let limit = i64::from(limit.min(MAX_AUDIT_PER_QUERY));
-        self.audit_page(chain, after, limit).await
-    }
-
-    pub(crate) async fn audit_page(
+    async fn audit_page(
         &self,
         chain: AuditChain,
         after: u64,
@@ -151,6 +239,10 @@ impl Reader {
         self.query(sql, args![&chain, after.cast_signed(), limit], audit_row)
             .await
     }
+}
+
+fn at_most(limit: u32) -> i64 {
+    i64::from(limit.min(MAX_AUDIT_PER_QUERY))
 }
 
 fn head(row: &Row) -> Result<AuditHead, sqlx::Error> {

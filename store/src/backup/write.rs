@@ -11,16 +11,16 @@ use super::{
 };
 use crate::engine::{Arg, Row, Transaction, migrate};
 use crate::error::StoreError;
-use crate::read::Reader;
+use crate::unscoped::Unscoped;
 
-impl Reader {
+impl Unscoped<'_> {
     /// Writes the whole database as of now to `sink`, while the server goes on writing, and
     /// returns the number of rows. The stream is not sealed: that is the caller's part. It
     /// holds no sessions, and no files: those of voicemail lie in the data folder.
     ///
     /// # Errors
     /// [`StoreError::Stream`] when `sink` refuses; see [`StoreError`].
-    pub async fn backup(&self, sink: &mut (dyn Write + Send)) -> Result<u64, StoreError> {
+    pub async fn backup(self, sink: &mut (dyn Write + Send)) -> Result<u64, StoreError> {
         let mut sink = Sink {
             sink,
             digest: Sha256::new(),
@@ -30,17 +30,18 @@ impl Reader {
         sink.put(&FORMAT.to_be_bytes())?;
         sink.put(&u32::try_from(migrate::NEWEST).unwrap_or(0).to_be_bytes())?;
         let mut snapshot = self
+            .reader
             .pool()
             .begin_snapshot()
             .await
-            .map_err(|error| self.failed(error))?;
+            .map_err(|error| self.reader.failed(error))?;
         for table in TABLES.iter().filter(|t| !LEFT_OUT.contains(&t.name)) {
             sink.head(table)?;
             let mut last: Option<Vec<Value>> = None;
             loop {
                 let page = page(&mut snapshot, table, last.as_deref())
                     .await
-                    .map_err(|error| self.failed(error))?;
+                    .map_err(|error| self.reader.failed(error))?;
                 for row in &page {
                     sink.row(row)?;
                 }

@@ -96,7 +96,7 @@ impl Store {
         let hash = self.audit_hash.ok_or(StoreError::NoAuditHash)?;
         let failed = |error| StoreError::from_sqlx(error, self.path());
         let mut all = Vec::new();
-        for (chain, _) in self.reader().audit_heads().await? {
+        for (chain, _) in self.unscoped().audit_heads().await? {
             let mut transaction = self.writer.begin().await.map_err(failed)?;
             let expired = expire(&mut transaction, chain.bytes(), before, at)
                 .await

@@ -7,6 +7,7 @@ use crate::error::{Place, StoreError};
 use crate::id::UserId;
 use crate::open::Store;
 use crate::row::CallerHash;
+use crate::scope::calls::left_by_caller_sql;
 use crate::vault::Erasure;
 
 pub(super) async fn apply(db: &mut Transaction, erasure: &Erasure) -> Result<(), Refused> {
@@ -52,6 +53,9 @@ async fn caller_of(
 ) -> Result<(), Refused> {
     let hub = crate::engine::Arg::Text(hub);
     let caller = crate::engine::Arg::from(&caller.0);
+    // Before the calls no longer tell whose messages they are.
+    let sql = concat!("DELETE FROM voicemail WHERE ", left_by_caller_sql!());
+    db.execute(sql, &[caller, hub]).await?;
     let sql = "UPDATE call SET caller = NULL, caller_sealed = NULL \
                WHERE caller = $1 AND ($2 IS NULL OR hub = $2)";
     db.execute(sql, &[caller, hub]).await?;
@@ -60,6 +64,18 @@ async fn caller_of(
         db.execute(sql, &[caller, hub]).await?;
     }
     Ok(())
+}
+
+/// The records that a person began and whose newest revision is private. Whoever saw an earlier
+/// revision has lost it already.
+macro_rules! private_sql {
+    () => {
+        "(SELECT begun.hub, begun.id FROM record AS begun JOIN record AS newest \
+         ON newest.hub = begun.hub AND newest.id = begun.id \
+         WHERE begun.revision = 1 AND begun.author = $1 AND newest.visibility = 1 \
+         AND newest.revision = (SELECT max(revision) FROM record AS any_revision \
+         WHERE any_revision.hub = begun.hub AND any_revision.id = begun.id))"
+    };
 }
 
 async fn person(
@@ -73,10 +89,24 @@ async fn person(
     for sql in [
         "DELETE FROM session WHERE person = $1",
         "DELETE FROM passkey WHERE person = $1",
+        "DELETE FROM device WHERE person = $1",
         "DELETE FROM recovery_escrow WHERE person = $1",
         "DELETE FROM backup_code WHERE person = $1",
         "DELETE FROM items_key WHERE person = $1",
         "DELETE FROM attachment WHERE author = $1 AND complete = 0",
+        concat!(
+            "DELETE FROM record_token WHERE (hub, record) IN ",
+            private_sql!()
+        ),
+        concat!(
+            "DELETE FROM attachment WHERE (hub, record) IN ",
+            private_sql!()
+        ),
+        concat!("DELETE FROM record WHERE (hub, id) IN ", private_sql!()),
+        // Revisions that were private before the record was shared.
+        "DELETE FROM record WHERE visibility = 1 AND EXISTS (SELECT 1 FROM record AS begun \
+         WHERE begun.hub = record.hub AND begun.id = record.id AND begun.revision = 1 \
+         AND begun.author = $1)",
         "UPDATE phone_account SET person = NULL WHERE person = $1",
         "DELETE FROM membership WHERE person = $1",
         "DELETE FROM hub_key_wrap WHERE person = $1",
@@ -123,6 +153,7 @@ impl Store {
                     "VACUUM record",
                     "VACUUM record_token",
                     "VACUUM person",
+                    "VACUUM device",
                     "VACUUM session",
                     "VACUUM session_spent",
                     "VACUUM passkey",
@@ -131,6 +162,9 @@ impl Store {
                     "VACUUM items_key",
                     "VACUUM attachment",
                     "VACUUM attachment_chunk",
+                    "VACUUM voicemail",
+                    "VACUUM voicemail_reader",
+                    "VACUUM vault_share",
                     "VACUUM phone_account",
                     "VACUUM hub_key_wrap",
                 ] {

@@ -24,13 +24,14 @@ pub(super) async fn start_call(db: &mut Transaction, start: &CallStart) -> Resul
     .map(drop)
 }
 
+/// The caller stays as the beginning told it, or forgotten since then.
 pub(super) async fn end_call(db: &mut Transaction, end: &CallEnd) -> Result<(), Refused> {
     let call = end.start.call.cast_signed();
     let kept = db.execute("INSERT INTO call (id, hub, trunk, caller, started_at, ended_at, until_ring, wait, talk, \
          answered_by, recording, message, outcome, reason) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
          ON CONFLICT (id) DO UPDATE SET hub = excluded.hub, trunk = excluded.trunk, \
-         caller = excluded.caller, started_at = excluded.started_at, \
+         started_at = excluded.started_at, \
          ended_at = excluded.ended_at, until_ring = excluded.until_ring, wait = excluded.wait, \
          talk = excluded.talk, answered_by = excluded.answered_by, \
          recording = excluded.recording, message = excluded.message, \

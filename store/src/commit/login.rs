@@ -186,19 +186,26 @@ async fn set_bootstrap(
     Ok(())
 }
 
+/// Uses a code that is good for one; told again by the same person, it changes nothing.
+macro_rules! use_up_sql {
+    ($table:literal) => {
+        concat!(
+            "UPDATE ",
+            $table,
+            " SET used_at = $3, used_by = $2 WHERE code = $1 AND expires_at > $3 \
+             AND (used_at IS NULL OR (used_by = $2 AND used_at = $3))"
+        )
+    };
+}
+
 async fn use_bootstrap(
     db: &mut Transaction,
     code: SecretHash,
     by: UserId,
     at: Timestamp,
 ) -> Result<(), Refused> {
-    let used = db
-        .execute(
-            "UPDATE bootstrap SET used_at = $3, used_by = $2 WHERE code = $1 AND expires_at > $3 \
-             AND (used_at IS NULL OR (used_by = $2 AND used_at = $3))",
-            args![&code.0, &by.0, at.as_microsecond()],
-        )
-        .await?;
+    let args = args![&code.0, &by.0, at.as_microsecond()];
+    let used = db.execute(use_up_sql!("bootstrap"), args).await?;
     expect(used, "a first admin's code that is used, expired or void")
 }
 
@@ -232,13 +239,8 @@ pub(super) async fn use_invite(
     by: UserId,
     at: Timestamp,
 ) -> Result<(), Refused> {
-    let used = db
-        .execute(
-            "UPDATE invite SET used_at = $3, used_by = $2 WHERE code = $1 AND expires_at > $3 \
-             AND (used_at IS NULL OR (used_by = $2 AND used_at = $3))",
-            args![&code.0, &by.0, at.as_microsecond()],
-        )
-        .await?;
+    let args = args![&code.0, &by.0, at.as_microsecond()];
+    let used = db.execute(use_up_sql!("invite"), args).await?;
     expect(used, "an invitation that is used, expired or withdrawn")
 }
 

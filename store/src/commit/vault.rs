@@ -158,20 +158,23 @@ async fn define_role(db: &mut Transaction, role: &RoleRow) -> Result<(), Refused
 }
 
 async fn set_member(db: &mut Transaction, member: &MemberRow) -> Result<(), Refused> {
-    db.execute(
-        "INSERT INTO membership (hub, person, role, own_role, since) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (hub, person) DO UPDATE SET role = excluded.role, \
-         own_role = excluded.own_role, since = excluded.since",
-        args![
-            &member.hub.0,
-            &member.user.0,
-            member.role.word(),
-            member.role.own(),
-            member.since.as_microsecond()
-        ],
-    )
-    .await?;
-    Ok(())
+    let kept = db
+        .execute(
+            "INSERT INTO membership (hub, person, role, own_role, since) \
+             SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS \
+             (SELECT 1 FROM person WHERE id = $2 AND status = 'erased') \
+             ON CONFLICT (hub, person) DO UPDATE SET role = excluded.role, \
+             own_role = excluded.own_role, since = excluded.since",
+            args![
+                &member.hub.0,
+                &member.user.0,
+                member.role.word(),
+                member.role.own(),
+                member.since.as_microsecond()
+            ],
+        )
+        .await?;
+    expect(kept, "a person who was erased")
 }
 
 async fn add_hub_key(db: &mut Transaction, key: &HubKeyRow) -> Result<(), Refused> {
@@ -204,7 +207,8 @@ async fn wrap_hub_key(
     wrap: &Sealed,
 ) -> Result<(), Refused> {
     db.execute(
-        "INSERT INTO hub_key_wrap (hub, epoch, person, wrap) VALUES ($1, $2, $3, $4) \
+        "INSERT INTO hub_key_wrap (hub, epoch, person, wrap) SELECT $1, $2, $3, $4 \
+         WHERE NOT EXISTS (SELECT 1 FROM person WHERE id = $3 AND status = 'erased') \
          ON CONFLICT (hub, epoch, person) DO UPDATE SET wrap = excluded.wrap",
         args![&hub.0, i64::from(epoch), &user.0, &wrap.0],
     )
@@ -251,22 +255,36 @@ async fn revoke_device(
     Ok(())
 }
 
+/// Adds the next link of a chain; the same one again does no harm.
+macro_rules! next_link_sql {
+    ($table:literal of $owner:literal) => {
+        concat!(
+            "INSERT INTO ",
+            $table,
+            " (",
+            $owner,
+            ", seqno, body) SELECT $1, $2, $3 WHERE $2 = 1 OR EXISTS (SELECT 1 FROM ",
+            $table,
+            " WHERE ",
+            $owner,
+            " = $1 AND seqno = $2 - 1) ON CONFLICT (",
+            $owner,
+            ", seqno) DO UPDATE SET seqno = excluded.seqno WHERE ",
+            $table,
+            ".body = excluded.body"
+        )
+    };
+}
+
 async fn extend_sigchain(
     db: &mut Transaction,
     user: UserId,
     seqno: u64,
     link: &[u8],
 ) -> Result<(), Refused> {
-    let kept = db
-        .execute(
-            "INSERT INTO sigchain_link (person, seqno, body) SELECT $1, $2, $3 \
-             WHERE $2 = 1 OR EXISTS \
-             (SELECT 1 FROM sigchain_link WHERE person = $1 AND seqno = $2 - 1) \
-             ON CONFLICT (person, seqno) DO UPDATE SET seqno = excluded.seqno \
-             WHERE sigchain_link.body = excluded.body",
-            args![&user.0, seqno.cast_signed(), link],
-        )
-        .await?;
+    let sql = next_link_sql!("sigchain_link" of "person");
+    let args = args![&user.0, seqno.cast_signed(), link];
+    let kept = db.execute(sql, args).await?;
     expect(kept, "a link that does not follow the sigchain")
 }
 
@@ -276,16 +294,9 @@ async fn extend_roster(
     seqno: u64,
     link: &[u8],
 ) -> Result<(), Refused> {
-    let kept = db
-        .execute(
-            "INSERT INTO roster_link (hub, seqno, body) SELECT $1, $2, $3 \
-             WHERE $2 = 1 OR EXISTS \
-             (SELECT 1 FROM roster_link WHERE hub = $1 AND seqno = $2 - 1) \
-             ON CONFLICT (hub, seqno) DO UPDATE SET seqno = excluded.seqno \
-             WHERE roster_link.body = excluded.body",
-            args![&hub.0, seqno.cast_signed(), link],
-        )
-        .await?;
+    let sql = next_link_sql!("roster_link" of "hub");
+    let args = args![&hub.0, seqno.cast_signed(), link];
+    let kept = db.execute(sql, args).await?;
     expect(kept, "a link that does not follow the roster")
 }
 

@@ -142,9 +142,15 @@ mod tests {
 
     use super::*;
 
-    /// The texts that databases out there have applied, so that nobody edits one.
-    const RELEASED: [&str; 1] =
-        ["b97d118f0a84ed835a30d6f2891e33258d2e136f99e726435dd9abfe1395b549"];
+    /// The texts that databases out there have applied, so that nobody edits one. A new migration
+    /// is entered here with the release that brings it.
+    const RELEASED: [&str; 5] = [
+        "b97d118f0a84ed835a30d6f2891e33258d2e136f99e726435dd9abfe1395b549",
+        "55cc3d64f1518cf6e523f3af9279567fb042d5a891d0b2c67ae45f123d228532",
+        "c89acb4456a741c85293660a9a70b7ee0defa82111fe647b308a71f75ecc7277",
+        "d2722ab57e0fd6b1334be5d66bd750b9b42868445565523241b4b675c5e2acc9",
+        "2913deec24955bcbf907b03c870654fa1276bc5335151804ca210b90d1765699",
+    ];
 
     #[test]
     fn migrations_are_numbered_without_gaps() {
@@ -156,6 +162,11 @@ mod tests {
 
     #[test]
     fn an_applied_migration_is_never_edited() {
+        assert_eq!(
+            RELEASED.len(),
+            MIGRATIONS.len(),
+            "a migration without its hash"
+        );
         for (migration, hash) in MIGRATIONS.iter().zip(RELEASED) {
             let digest = Sha256::digest(migration.text.as_bytes());
             let found: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();

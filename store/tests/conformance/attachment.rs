@@ -49,13 +49,14 @@ fn completed(id: u8) -> VaultChange {
 }
 
 /// The record of a file, whose body is elsewhere.
-fn record(id: u8, author: UserId) -> RecordRow {
+pub fn record(id: u8, author: UserId) -> RecordRow {
     let mut record = note(NORTE, id, 1, author);
     record.sealed.as_mut().unwrap().body = sealed("");
     record
 }
 
-async fn uploaded(store: &Store, id: u8, record: RecordRow) {
+/// Brings in a file that goes with the record 100.
+pub async fn uploaded(store: &Store, id: u8, record: RecordRow) {
     let author = record.author.unwrap();
     keep(store, begun(file(id, author))).await.unwrap();
     for (position, bytes) in (0..).zip(body().chunks(ATTACHMENT_CHUNK_BYTES)) {
@@ -217,7 +218,7 @@ pub async fn an_erased_record_takes_its_files_along(database: Database) {
     assert!(ana.attachment(RecordId([2; 16])).await.unwrap().is_some());
     refused(&store, begun(file(3, ANA))).await;
     let mut backup = Vec::new();
-    store.reader().backup(&mut backup).await.unwrap();
+    store.unscoped().backup(&mut backup).await.unwrap();
     let tail = &body()[..64];
     assert!(!backup.windows(64).any(|window| window == tail));
 }

@@ -41,7 +41,7 @@ async fn filled(database: &Database) -> Store {
 
 async fn verdict(store: &Store) -> Result<store::AuditSummary, AuditFault> {
     store
-        .reader()
+        .unscoped()
         .verify_audit(TRAIL, chain, None)
         .await
         .unwrap()
@@ -49,7 +49,7 @@ async fn verdict(store: &Store) -> Result<store::AuditSummary, AuditFault> {
 
 pub async fn the_trail_is_kept_with_the_change_it_tells_of(database: Database) {
     let store = filled(&database).await;
-    let before = store.reader().audit_heads().await.unwrap();
+    let before = store.unscoped().audit_heads().await.unwrap();
     let mut changes: Changes = Change::CallEnded(Box::new(answered(1))).into();
     changes.push(entry(601));
     store.commit(changes.clone()).await.unwrap();
@@ -65,11 +65,11 @@ pub async fn the_trail_is_kept_with_the_change_it_tells_of(database: Database) {
     assert_eq!(entries, [(600, entry(600)), (601, entry(601))]);
     let summary = verdict(&store).await.unwrap();
     assert_eq!((summary.verified, summary.expired), (601, 0));
-    let heads = store.reader().audit_heads().await.unwrap();
+    let heads = store.unscoped().audit_heads().await.unwrap();
     assert_eq!(heads.len(), 2);
     assert_eq!(heads[0], before[0], "the other chain is as it was");
     assert_eq!(Some(heads[1].1), summary.head);
-    assert_eq!(store.reader().open_calls().await.unwrap(), []);
+    assert_eq!(store.unscoped().open_calls().await.unwrap(), []);
     store.close().await;
     // Without the hash function no entry is kept, and nothing beside it.
     let without = store::StoreOptions::new(database.engine().clone());
@@ -78,7 +78,7 @@ pub async fn the_trail_is_kept_with_the_change_it_tells_of(database: Database) {
     changes.push(entry(603));
     let refused = store.commit(changes).await;
     assert!(matches!(refused, Err(StoreError::NoAuditHash)));
-    assert_eq!(store.reader().open_calls().await.unwrap(), []);
+    assert_eq!(store.unscoped().open_calls().await.unwrap(), []);
 }
 
 trait IntoChange {
@@ -94,14 +94,17 @@ impl IntoChange for AuditEntry {
 pub async fn a_changed_trail_is_noticed(database: Database) {
     let store = filled(&database).await;
     let head = verdict(&store).await.unwrap().head.unwrap();
-    let kept = store.reader().verify_audit(TRAIL, chain, Some(head)).await;
+    let kept = store
+        .unscoped()
+        .verify_audit(TRAIL, chain, Some(head))
+        .await;
     assert!(kept.unwrap().is_ok());
     let foreign = store::AuditHead {
         hash: [0; 32],
         ..head
     };
     let rewritten = store
-        .reader()
+        .unscoped()
         .verify_audit(TRAIL, chain, Some(foreign))
         .await;
     assert_eq!(rewritten.unwrap(), Err(AuditFault::Rewritten));
@@ -145,7 +148,7 @@ pub async fn what_is_left_of_an_expired_trail_verifies(database: Database) {
         store.expire_audit(TRAIL, at(101), at(900)).await.unwrap(),
         100
     );
-    let middle = store.reader().audit_heads().await.unwrap()[1].1;
+    let middle = store.unscoped().audit_heads().await.unwrap()[1].1;
     assert_eq!(
         store.expire_audit(TRAIL, at(101), at(901)).await.unwrap(),
         0
@@ -158,7 +161,7 @@ pub async fn what_is_left_of_an_expired_trail_verifies(database: Database) {
     assert_eq!((summary.verified, summary.expired), (350, 250));
     assert_eq!(summary.head, whole.head);
     let kept = store
-        .reader()
+        .unscoped()
         .verify_audit(TRAIL, chain, Some(middle))
         .await;
     assert!(kept.unwrap().is_ok());
@@ -202,11 +205,15 @@ pub async fn all_trails_let_go_of_their_old_part_and_tell(database: Database) {
     assert_eq!(again, []);
     let reader = store.reader();
     for (trail, verified, expired) in [(AuditChain::Installation, 1, 1), (TRAIL, 501, 100)] {
-        let summary = reader.verify_audit(trail, chain, None).await.unwrap();
+        let summary = reader
+            .unscoped()
+            .verify_audit(trail, chain, None)
+            .await
+            .unwrap();
         let summary = summary.unwrap();
         assert_eq!((summary.verified, summary.expired), (verified, expired));
         let last = summary.head.unwrap().seqno - 1;
-        let told = reader.audit_trail(trail, last, 9).await.unwrap();
+        let told = reader.unscoped().audit_trail(trail, last, 9).await.unwrap();
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].entry.kind, AuditKind::AuditExpired);
     }

@@ -29,14 +29,14 @@ async fn fill(store: &Store) {
 }
 
 async fn calls(store: &Store) -> Vec<CallRow> {
-    store.reader().calls(&all()).await.unwrap()
+    store.unscoped().calls(None, &all()).await.unwrap()
 }
 
 pub async fn a_backup_comes_back_on_either_engine(database: Database) {
     let store = database.open().await;
     fill(&store).await;
     let mut backup = Vec::new();
-    let rows = store.reader().backup(&mut backup).await.unwrap();
+    let rows = store.unscoped().backup(&mut backup).await.unwrap();
     // Calls, two who were rung in each ended one, the counter.
     assert_eq!(rows, CALLS + 1 + 2 * CALLS + 1);
     for target in [
@@ -51,7 +51,7 @@ pub async fn a_backup_comes_back_on_either_engine(database: Database) {
         assert_eq!(calls(&restored).await, calls(&store).await);
         assert_eq!(restored.allocate_call_ids(1).await.unwrap(), 11);
         let mut again = Vec::new();
-        restored.reader().backup(&mut again).await.unwrap();
+        restored.unscoped().backup(&mut again).await.unwrap();
         assert_eq!(again.len(), backup.len());
     }
 }
@@ -99,7 +99,7 @@ pub async fn a_backup_is_of_one_moment(database: Database) {
             .unwrap();
         runtime.block_on(async {
             let reader = Reader::open_on(&engine).await.unwrap();
-            reader.backup(&mut sink).await.unwrap();
+            reader.unscoped().backup(&mut sink).await.unwrap();
         });
         sink.bytes
     });
@@ -126,7 +126,7 @@ pub async fn a_damaged_backup_is_refused_and_leaves_nothing(database: Database) 
     let store = database.open().await;
     fill(&store).await;
     let mut backup = Vec::new();
-    store.reader().backup(&mut backup).await.unwrap();
+    store.unscoped().backup(&mut backup).await.unwrap();
     let target = database.another().await;
     let restored = target.open().await;
     let length = backup.len();
@@ -158,7 +158,7 @@ pub async fn a_full_database_takes_in_no_backup(database: Database) {
     let store = database.open().await;
     fill(&store).await;
     let mut backup = Vec::new();
-    store.reader().backup(&mut backup).await.unwrap();
+    store.unscoped().backup(&mut backup).await.unwrap();
     let refused = store.restore(&mut backup.as_slice()).await.unwrap_err();
     assert!(matches!(refused, StoreError::NotEmpty { .. }), "{refused}");
     assert_eq!(calls(&store).await.len() as u64, CALLS + 1);
@@ -171,7 +171,7 @@ pub async fn the_copied_tables_are_all_there_are(database: Database) {
     found.retain(|name| !name.starts_with("migration."));
     let store = database.open().await;
     let mut backup = Vec::new();
-    store.reader().backup(&mut backup).await.unwrap();
+    store.unscoped().backup(&mut backup).await.unwrap();
     let mut known = columns_in(&backup);
     // Left out on purpose.
     for (table, columns) in [

@@ -1,6 +1,7 @@
 //! One empty database per test, on either engine.
 
 use sha2::{Digest, Sha256};
+use sqlx::sqlite::SqliteConnectOptions;
 use store::{Engine, Reader, Store, StoreOptions};
 
 use crate::folder::Folder;
@@ -79,6 +80,55 @@ impl Database {
                 let sql = "SELECT table_name || '.' || column_name \
                            FROM information_schema.columns WHERE table_schema = 'public'";
                 sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
+            }
+        }
+    }
+
+    /// Runs what is written for SQLite, in a database that no program of ours has opened.
+    pub async fn script(&self, text: &str) {
+        match &self.engine {
+            Engine::Sqlite { folder } => {
+                std::fs::create_dir_all(folder).unwrap();
+                let file = folder.join("centralita.db");
+                let options = SqliteConnectOptions::new().filename(file);
+                let pool = sqlx::SqlitePool::connect_with(options.create_if_missing(true));
+                let pool = pool.await.unwrap();
+                let sql = sqlx::AssertSqlSafe(text.to_owned());
+                sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+                pool.close().await;
+            }
+            Engine::Postgres { .. } => {
+                let words = [
+                    ("INTEGER", "BIGINT"),
+                    ("BLOB", "BYTEA"),
+                    (" STRICT", ""),
+                    ("x'", "'\\x"),
+                ];
+                let text = words
+                    .iter()
+                    .fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+                let pool = sqlx::PgPool::connect(self.url.as_ref().unwrap());
+                let pool = pool.await.unwrap();
+                let sql = sqlx::AssertSqlSafe(text);
+                sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+                pool.close().await;
+            }
+        }
+    }
+
+    /// The one number that a query gives, whoever may see its rows.
+    pub async fn number(&self, sql: &'static str) -> i64 {
+        match &self.engine {
+            Engine::Sqlite { folder } => {
+                let file = format!("sqlite:{}", folder.join("centralita.db").display());
+                let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
+            }
+            Engine::Postgres { .. } => {
+                let pool = sqlx::PgPool::connect(self.url.as_ref().unwrap())
+                    .await
+                    .unwrap();
+                sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
             }
         }
     }

@@ -28,6 +28,6 @@ pub async fn opening_again_changes_no_schema(database: Database) {
         store.close().await;
     }
     let reader = database.reader().await;
-    assert_eq!(reader.open_calls().await.unwrap().len(), 3);
+    assert_eq!(reader.unscoped().open_calls().await.unwrap().len(), 3);
     reader.check_integrity().await.unwrap();
 }

@@ -1,13 +1,19 @@
 //! What is forgotten is gone.
 
+use std::time::Duration;
+
 use store::{
-    BanRow, CallFilter, Caller, CallerHash, Change, Changes, Erasure, LoginChange, RecordId,
-    Sealed, StoreError, UserStatus, VaultChange,
+    BanRow, CallFilter, CallStart, Caller, CallerHash, Change, Changes, Erasure, HubKeyRow,
+    LoginChange, MemberRow, RecordId, RecordRow, Role, Sealed, StoreError, Token, UserId,
+    UserStatus, VaultChange, Visibility, VoicemailStart,
 };
 
+use crate::attachment::{record, uploaded};
 use crate::database::Database;
-use crate::folder::{answered, at};
-use crate::vault::{ADMIN, ANA, NORTE, added, keep, note, refused, session, settled};
+use crate::folder::{answered, at, start};
+use crate::vault::{
+    ADMIN, ALL, ANA, BEN, EVE, NORTE, SUR, added, keep, note, refused, sealed, session, settled,
+};
 
 const CALLER: CallerHash = CallerHash([7; 32]);
 
@@ -46,7 +52,7 @@ pub async fn an_erased_caller_is_in_no_call(database: Database) {
             limit: 9,
             ..CallFilter::default()
         };
-        let calls = store.reader().calls(&filter).await.unwrap();
+        let calls = store.unscoped().calls(None, &filter).await.unwrap();
         let known = calls
             .iter()
             .filter(|c| c.start().caller != Caller::Anonymous);
@@ -65,10 +71,95 @@ pub async fn an_erased_caller_is_in_no_call(database: Database) {
     let admin = store.scope(ADMIN, NORTE).await.unwrap();
     assert_eq!(admin.caller_of(1).await.unwrap(), None);
     assert!(admin.caller_of(2).await.unwrap().is_some());
-    assert_eq!(store.reader().bans("norte", at(2)).await.unwrap(), [ban]);
+    assert_eq!(store.unscoped().bans("norte", at(2)).await.unwrap(), [ban]);
     store.commit(erase(None, false).into()).await.unwrap();
-    assert_eq!(store.reader().bans("norte", at(2)).await.unwrap(), []);
+    assert_eq!(store.unscoped().bans("norte", at(2)).await.unwrap(), []);
     store.scrub().await.unwrap();
+}
+
+/// A message of a caller; `whole` unless a crash cut its call off.
+fn message(call: u64, hub: &str, caller: u8, whole: bool) -> Changes {
+    let start = CallStart {
+        hub: Some(hub.to_owned()),
+        caller: Caller::Known(CallerHash([caller; 32])),
+        ..start(call)
+    };
+    let mut changes = Changes::from(Change::CallStarted(start.clone()));
+    changes.push(Change::VoicemailStarted(VoicemailStart {
+        recording: call,
+        hub: hub.to_owned(),
+        path: format!("voicemail/{call}.sealed"),
+        created_at: at(1),
+    }));
+    changes.push(VaultChange::VoicemailReaderSet {
+        recording: call,
+        user: ADMIN,
+        wrap: None,
+    });
+    if whole {
+        let mut end = answered(call);
+        end.start = start;
+        end.voicemail = Some((call, Duration::from_secs(4)));
+        changes.push(Change::CallEnded(Box::new(end)));
+    }
+    changes
+}
+
+pub async fn the_messages_of_an_erased_caller_are_deleted(database: Database) {
+    let store = settled(&database).await;
+    for changes in [
+        message(1, "norte", 7, true),
+        message(2, "norte", 8, true),
+        message(3, "sur", 7, true),
+        message(4, "norte", 7, false),
+    ] {
+        store.commit(changes).await.unwrap();
+    }
+    let admin = store.scope(ADMIN, NORTE).await.unwrap();
+    let ana = store.scope(ANA, NORTE).await.unwrap();
+    let numbers = |rows: Vec<store::VoicemailRow>| {
+        let numbers = rows.into_iter().map(|row| row.start.recording);
+        numbers.collect::<Vec<_>>()
+    };
+    let theirs = numbers(admin.voicemails_of(CALLER).await.unwrap());
+    assert_eq!(theirs, [1, 4]);
+    let refused = ana.voicemails_of(CALLER).await;
+    assert!(matches!(refused, Err(StoreError::NotAllowed)));
+    let erase = |hub: Option<&str>| {
+        Change::Erased(Erasure::Caller {
+            caller: CALLER,
+            hub: hub.map(str::to_owned),
+            keep_bans: true,
+        })
+    };
+    store.commit(erase(Some("norte")).into()).await.unwrap();
+    let left = store.unscoped().voicemails(None).await.unwrap();
+    assert_eq!(numbers(left), [3, 2]);
+    let readers = "SELECT count(*) FROM voicemail_reader";
+    assert_eq!(database.number(readers).await, 2);
+    store.commit(erase(None).into()).await.unwrap();
+    let left = store.unscoped().voicemails(None).await.unwrap();
+    assert_eq!(numbers(left), [2]);
+    store.scrub().await.unwrap();
+}
+
+pub async fn a_caller_who_is_erased_while_calling_stays_so(database: Database) {
+    let store = settled(&database).await;
+    keep(&store, Change::CallStarted(start(1))).await.unwrap();
+    let erasure = Erasure::Caller {
+        caller: CALLER,
+        hub: Some("norte".to_owned()),
+        keep_bans: false,
+    };
+    keep(&store, Change::Erased(erasure)).await.unwrap();
+    let end = Change::CallEnded(Box::new(answered(1)));
+    keep(&store, end).await.unwrap();
+    let filter = CallFilter {
+        limit: 1,
+        ..CallFilter::default()
+    };
+    let calls = store.unscoped().calls(None, &filter).await.unwrap();
+    assert_eq!(calls[0].start().caller, Caller::Anonymous);
 }
 
 pub async fn an_erased_record_leaves_a_tombstone(database: Database) {
@@ -127,7 +218,10 @@ pub async fn an_erased_person_cannot_come_back(database: Database) {
         limit: 9,
         ..CallFilter::default()
     };
-    let calls = format!("{:?}", reader.calls(&filter).await.unwrap());
+    let calls = format!(
+        "{:?}",
+        reader.unscoped().calls(None, &filter).await.unwrap()
+    );
     assert!(!calls.contains("\"ana\""), "{calls}");
     assert!(calls.contains("\"ben\""), "{calls}");
     for change in [
@@ -147,4 +241,94 @@ pub async fn an_erased_person_cannot_come_back(database: Database) {
     let admin = store.scope(ADMIN, NORTE).await.unwrap();
     let rows = admin.record(RecordId([1; 16])).await.unwrap();
     assert!(rows[0].sealed.is_some());
+}
+
+fn erased(user: UserId) -> Change {
+    Change::Erased(Erasure::User {
+        user,
+        volunteer: None,
+    })
+}
+
+fn private(record: RecordRow) -> RecordRow {
+    RecordRow {
+        visibility: Visibility::Private,
+        ..record
+    }
+}
+
+pub async fn what_only_an_erased_person_could_open_goes_with_them(database: Database) {
+    let store = settled(&database).await;
+    let word = |word| Token {
+        field: 1,
+        word: [word; 16],
+    };
+    for (row, words) in [
+        (note(NORTE, 1, 1, ANA), [word(1)]),
+        (private(note(NORTE, 2, 1, ANA)), [word(2)]),
+        // Shared later on, and taken back.
+        (private(note(NORTE, 3, 1, ANA)), [word(3)]),
+        (note(NORTE, 3, 2, ANA), [word(3)]),
+        (note(NORTE, 4, 1, ANA), [word(4)]),
+        (private(note(NORTE, 4, 2, ANA)), [word(4)]),
+        (private(note(NORTE, 5, 1, BEN)), [word(5)]),
+    ] {
+        keep(&store, added(row, &words)).await.unwrap();
+    }
+    uploaded(&store, 6, private(record(6, ANA))).await;
+    uploaded(&store, 7, record(7, ANA)).await;
+    let link = VaultChange::SigchainExtended {
+        user: ANA,
+        seqno: 1,
+        link: b"link".to_vec(),
+    };
+    keep(&store, link).await.unwrap();
+    keep(&store, erased(ANA)).await.unwrap();
+    keep(&store, erased(ANA)).await.unwrap();
+
+    let admin = store.scope(ADMIN, NORTE).await.unwrap();
+    let seen = admin.records(&ALL).await.unwrap().into_iter();
+    let seen: Vec<_> = seen.map(|row| (row.id.0[0], row.revision)).collect();
+    assert_eq!(seen, [(1, 1), (3, 2), (7, 1)]);
+    let ben = store.scope(BEN, NORTE).await.unwrap();
+    assert_eq!(ben.records(&ALL).await.unwrap().len(), 1);
+    for (left, sql) in [
+        (4, "SELECT count(*) FROM record"),
+        (3, "SELECT count(*) FROM record_token"),
+        (1, "SELECT count(*) FROM attachment"),
+        (3, "SELECT count(*) FROM attachment_chunk"),
+        (4, "SELECT count(*) FROM device"),
+    ] {
+        assert_eq!(database.number(sql).await, left, "{sql}");
+    }
+    // Others verify with it what she signed for them.
+    let links = store.reader().sigchain(ANA, 0).await.unwrap();
+    assert_eq!(links, [b"link"]);
+    store.scrub().await.unwrap();
+}
+
+pub async fn an_erased_person_is_no_member_again(database: Database) {
+    let store = settled(&database).await;
+    keep(&store, erased(ANA)).await.unwrap();
+    let member = VaultChange::MemberSet(MemberRow {
+        hub: NORTE,
+        user: ANA,
+        role: Role::Volunteer,
+        since: at(9),
+    });
+    refused(&store, member).await;
+    // Whoever made the key did not know: its other wraps are kept.
+    let key = VaultChange::HubKeyAdded(Box::new(HubKeyRow {
+        hub: NORTE,
+        epoch: 1,
+        body: sealed("key"),
+        wraps: vec![(ADMIN, sealed("wrap")), (ANA, sealed("wrap"))],
+        created_at: at(9),
+    }));
+    keep(&store, key).await.unwrap();
+    let wraps = "SELECT count(*) FROM hub_key_wrap";
+    assert_eq!(database.number(wraps).await, 1);
+    // The other hub knows nothing of it.
+    let eve = store.scope(EVE, SUR).await.unwrap();
+    assert_eq!(eve.members().await.unwrap().len(), 1);
 }

@@ -27,12 +27,8 @@ fn binding(id: u64) -> BindingRow {
     }
 }
 
-fn calls_of(hub: Option<&str>, before: Option<u64>, limit: u32) -> CallFilter {
-    CallFilter {
-        hub: hub.map(str::to_owned),
-        before,
-        limit,
-    }
+fn page(before: Option<u64>, limit: u32) -> CallFilter {
+    CallFilter { before, limit }
 }
 
 pub async fn everything_is_there_after_reopening(database: Database) {
@@ -101,7 +97,8 @@ pub async fn everything_is_there_after_reopening(database: Database) {
     let reader = store.reader();
     assert_eq!(
         reader
-            .calls(&calls_of(Some("norte"), None, 10))
+            .unscoped()
+            .calls(Some("norte"), &page(None, 10))
             .await
             .unwrap(),
         [
@@ -110,14 +107,20 @@ pub async fn everything_is_there_after_reopening(database: Database) {
             CallRow::Ended(Box::new(answered(1))),
         ]
     );
-    assert_eq!(reader.open_calls().await.unwrap(), [start(3)]);
-    assert_eq!(reader.bindings().await.unwrap(), [binding(u64::MAX)]);
-    let hotline = reader.hotline().await.unwrap().unwrap();
+    assert_eq!(reader.unscoped().open_calls().await.unwrap(), [start(3)]);
+    assert_eq!(
+        reader.unscoped().bindings().await.unwrap(),
+        [binding(u64::MAX)]
+    );
+    let hotline = reader.unscoped().hotline().await.unwrap().unwrap();
     assert_eq!((hotline.revision, hotline.body.as_str()), (2, "{}"));
-    assert_eq!(reader.bans("norte", at(99)).await.unwrap(), [ban]);
-    assert_eq!(reader.bans("norte", at(100)).await.unwrap(), []);
-    assert_eq!(reader.bans("sur", at(99)).await.unwrap(), []);
-    let breaks = reader.breaks().await.unwrap();
+    assert_eq!(
+        reader.unscoped().bans("norte", at(99)).await.unwrap(),
+        [ban]
+    );
+    assert_eq!(reader.unscoped().bans("norte", at(100)).await.unwrap(), []);
+    assert_eq!(reader.unscoped().bans("sur", at(99)).await.unwrap(), []);
+    let breaks = reader.unscoped().breaks().await.unwrap();
     assert_eq!(
         breaks,
         [BreakRow {
@@ -125,16 +128,16 @@ pub async fn everything_is_there_after_reopening(database: Database) {
             since: at(5)
         }]
     );
-    let voicemails = reader.voicemails(Some("norte")).await.unwrap();
+    let voicemails = reader.unscoped().voicemails(Some("norte")).await.unwrap();
     assert_eq!(voicemails.len(), 1);
     assert_eq!(voicemails[0].start, voicemail);
     assert_eq!(voicemails[0].length, Some(Duration::from_millis(12_345)));
     assert!(voicemails[0].complete);
     assert_eq!(voicemails[0].header.as_deref(), Some(&b"signed"[..]));
     assert_eq!(voicemails[0].heard_at, None);
-    assert_eq!(reader.voicemails(Some("sur")).await.unwrap(), []);
-    assert_eq!(reader.counter("calls").await.unwrap(), 3);
-    assert_eq!(reader.counter("never").await.unwrap(), 0);
+    assert_eq!(reader.unscoped().voicemails(Some("sur")).await.unwrap(), []);
+    assert_eq!(reader.unscoped().counter("calls").await.unwrap(), 3);
+    assert_eq!(reader.unscoped().counter("never").await.unwrap(), 0);
 }
 
 pub async fn a_commit_is_kept_whole_or_not_at_all(database: Database) {
@@ -152,13 +155,9 @@ pub async fn a_commit_is_kept_whole_or_not_at_all(database: Database) {
     })));
     let refused = store.commit(changes).await;
     assert!(matches!(refused, Err(StoreError::AlreadyEnded { call: 1 })));
-    let calls = store
-        .reader()
-        .calls(&calls_of(None, None, 10))
-        .await
-        .unwrap();
+    let calls = store.unscoped().calls(None, &page(None, 10)).await.unwrap();
     assert_eq!(calls, [CallRow::Ended(Box::new(answered(1)))]);
-    assert_eq!(store.reader().bindings().await.unwrap(), []);
+    assert_eq!(store.unscoped().bindings().await.unwrap(), []);
 }
 
 pub async fn a_repeated_commit_changes_nothing(database: Database) {
@@ -173,7 +172,7 @@ pub async fn a_repeated_commit_changes_nothing(database: Database) {
             .await
             .unwrap();
     }
-    assert_eq!(store.reader().open_calls().await.unwrap(), [start(1)]);
+    assert_eq!(store.unscoped().open_calls().await.unwrap(), [start(1)]);
 }
 
 pub async fn calls_come_in_pages_and_by_hub(database: Database) {
@@ -189,20 +188,20 @@ pub async fn calls_come_in_pages_and_by_hub(database: Database) {
             .await
             .unwrap();
     }
-    let ids = async |filter: CallFilter| {
-        let rows = store.reader().calls(&filter).await.unwrap();
+    let ids = async |hub: Option<&str>, filter: CallFilter| {
+        let rows = store.unscoped().calls(hub, &filter).await.unwrap();
         assert!(rows.iter().all(|row| match row {
             CallRow::Open(_) => false,
             CallRow::Ended(end) => end.rung.len() == 2 && end.rung[0].volunteer == "ana",
         }));
         rows.iter().map(|row| row.start().call).collect::<Vec<_>>()
     };
-    assert_eq!(ids(calls_of(None, None, 2)).await, [5, 4]);
-    assert_eq!(ids(calls_of(None, Some(4), 2)).await, [3, 2]);
-    assert_eq!(ids(calls_of(Some("norte"), None, 9)).await, [5, 3, 1]);
+    assert_eq!(ids(None, page(None, 2)).await, [5, 4]);
+    assert_eq!(ids(None, page(Some(4), 2)).await, [3, 2]);
+    assert_eq!(ids(Some("norte"), page(None, 9)).await, [5, 3, 1]);
     let fourth = store
-        .reader()
-        .calls(&calls_of(None, Some(5), 1))
+        .unscoped()
+        .calls(None, &page(Some(5), 1))
         .await
         .unwrap();
     assert_eq!(fourth[0].start().caller, Caller::Anonymous);
@@ -224,11 +223,7 @@ pub async fn calls_that_a_crash_cut_off_end_as_failed(database: Database) {
         .unwrap();
     assert_eq!(store.close_crashed_calls(at(500)).await.unwrap(), [1]);
     assert_eq!(store.close_crashed_calls(at(501)).await.unwrap(), []);
-    let calls = store
-        .reader()
-        .calls(&calls_of(None, None, 10))
-        .await
-        .unwrap();
+    let calls = store.unscoped().calls(None, &page(None, 10)).await.unwrap();
     let CallRow::Ended(crashed) = &calls[1] else {
         panic!("a closed call is over");
     };
@@ -254,10 +249,10 @@ pub async fn a_listing_can_be_read_beside_the_server(database: Database) {
         .commit(Change::CallStarted(start(1)).into())
         .await
         .unwrap();
-    assert_eq!(reader.open_calls().await.unwrap(), [start(1)]);
+    assert_eq!(reader.unscoped().open_calls().await.unwrap(), [start(1)]);
     store.close().await;
     reader.close().await;
     let reader = database.reader().await;
-    assert_eq!(reader.open_calls().await.unwrap(), [start(1)]);
+    assert_eq!(reader.unscoped().open_calls().await.unwrap(), [start(1)]);
     reader.check_integrity().await.unwrap();
 }

@@ -105,7 +105,7 @@ pub async fn a_token_shown_twice_ends_its_session(database: Database) {
     }
     let others = reader.session(session(BEN).access, at(31)).await.unwrap();
     assert!(others.is_some());
-    let heads = reader.audit_heads().await.unwrap();
+    let heads = reader.unscoped().audit_heads().await.unwrap();
     assert_eq!(
         heads.iter().map(|(c, h)| (*c, h.seqno)).collect::<Vec<_>>(),
         [(AuditChain::Installation, 1)],

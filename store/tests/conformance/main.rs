@@ -14,6 +14,7 @@ mod login;
 mod plan;
 #[path = "../postgres/mod.rs"]
 mod postgres;
+mod upgrade;
 mod vault;
 
 macro_rules! on_both_engines {
@@ -81,6 +82,11 @@ on_both_engines! {
     audit::what_is_left_of_an_expired_trail_verifies,
     audit::all_trails_let_go_of_their_old_part_and_tell,
     erase::an_erased_caller_is_in_no_call,
+    erase::the_messages_of_an_erased_caller_are_deleted,
+    erase::a_caller_who_is_erased_while_calling_stays_so,
     erase::an_erased_record_leaves_a_tombstone,
     erase::an_erased_person_cannot_come_back,
+    erase::what_only_an_erased_person_could_open_goes_with_them,
+    erase::an_erased_person_is_no_member_again,
+    upgrade::every_earlier_schema_is_brought_up_to_date,
 }

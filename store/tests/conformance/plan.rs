@@ -101,7 +101,7 @@ pub async fn a_new_file_replaces_the_plan_and_keeps_who_is_who(database: Databas
     };
     let reader = store.reader();
     assert_eq!(
-        reader.phone_accounts().await.unwrap(),
+        reader.unscoped().phone_accounts().await.unwrap(),
         [
             account("ana", Some(ANA), false),
             account("ben", None, true),

@@ -167,7 +167,7 @@ pub async fn people_and_hubs_are_read_back(database: Database) {
         keep(&store, change).await.unwrap();
     }
     let reader = store.reader();
-    let hubs = reader.hubs().await.unwrap();
+    let hubs = reader.unscoped().hubs().await.unwrap();
     assert_eq!(hubs.iter().map(|h| h.id).collect::<Vec<_>>(), [NORTE, SUR]);
     let ben = UserRow {
         super_admin: true,
@@ -179,8 +179,11 @@ pub async fn people_and_hubs_are_read_back(database: Database) {
     assert_eq!(reader.devices(ANA).await.unwrap(), [device(ANA)]);
     assert_eq!(reader.memberships(ANA).await.unwrap()[0].hub, NORTE);
     assert_eq!(reader.vault_share(vault).await.unwrap(), Some((BEN, share)));
-    assert_eq!(reader.log_leaves(0).await.unwrap(), [b"leaf".to_vec()]);
-    let checkpoint = reader.log_checkpoint().await.unwrap();
+    assert_eq!(
+        reader.unscoped().log_leaves(0).await.unwrap(),
+        [b"leaf".to_vec()]
+    );
+    let checkpoint = reader.unscoped().log_checkpoint().await.unwrap();
     assert_eq!(checkpoint, Some((1, "note".to_owned())));
     assert!(reader.has_super_admin().await.unwrap());
 }

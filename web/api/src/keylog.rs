@@ -176,7 +176,7 @@ impl KeyLog {
 async fn load(store: &Store, origin: &NoteName) -> Result<Log, KeyLogError> {
     let mut log = Log::new(origin.clone());
     loop {
-        let page = store.reader().log_leaves(log.size()).await?;
+        let page = store.unscoped().log_leaves(log.size()).await?;
         if page.is_empty() {
             return Ok(log);
         }
@@ -187,7 +187,7 @@ async fn load(store: &Store, origin: &NoteName) -> Result<Log, KeyLogError> {
 }
 
 async fn newest(store: &Store, log: &Log) -> Result<Option<SignedCheckpoint>, KeyLogError> {
-    let Some((_, note)) = store.reader().log_checkpoint().await? else {
+    let Some((_, note)) = store.unscoped().log_checkpoint().await? else {
         return match log.size() {
             0 => Ok(None),
             _ => Err(KeyLogError::Forked),

@@ -2,9 +2,11 @@
 //!
 //! A request comes in at the listener, is matched in the one table of routes, and passes the
 //! gate: a token, the signature of the token's device over exactly this request, and the
-//! permission that the route asks for. Only then is its handler called. Handlers read through
-//! `store::Scoped` and write through `store::Store::commit`; what has a meaning is sealed by
-//! clients, verified by `crypto` and passed on.
+//! permission that the route asks for. Only then is its handler called. Handlers read a hub's data
+//! through `store::Scoped`, the installation's trail through `store::Installation`, and a person's
+//! own through `store::Reader`; `cargo xtask check` keeps the view of all hubs at once from them.
+//! They write through `store::Store::commit`; what has a meaning is sealed by clients, verified by
+//! `crypto` and passed on.
 
 mod activity;
 mod call;
@@ -13,6 +15,7 @@ mod code;
 mod endpoints;
 mod feed;
 mod gate;
+mod heads;
 mod keylog;
 mod limit;
 mod listen;

@@ -2,9 +2,11 @@
 //!
 //! The roster is the source: whoever is not in it is no member, and nobody may more than its
 //! bits say. Its 64 permission bits are those of [`Permissions`]; its roles 1 to 4 are the
-//! built-in ones and can be defined in no other way, the others are the hub's own.
+//! built-in ones and can be defined in no other way, the others are the hub's own. One thing the
+//! server knows better: whom it has erased. A roster lists them until an admin signs otherwise,
+//! and they are no members all the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::hub::{RoleFlags, RosterState};
 use jiff::Timestamp;
@@ -12,10 +14,11 @@ use protocol::{
     ROSTER_ROLE_HUB_ADMIN, ROSTER_ROLE_REPORTER, ROSTER_ROLE_REVIEWER, ROSTER_ROLE_VOLUNTEER,
 };
 use store::{
-    AuditKind, AuditSubject, Change, HubId, MemberRow, Permissions, Role, RoleId, RoleRow, Sealed,
-    UserId, VaultChange,
+    AuditKind, AuditSubject, Change, HubId, MemberRow, Permissions, Role, RoleId, RoleRow, Scoped,
+    Sealed, UserId, UserStatus, VaultChange,
 };
 
+use crate::call::Call;
 use crate::chains::user_of;
 use crate::refusal::Refusal;
 
@@ -43,6 +46,37 @@ impl Mirrored {
 pub(crate) struct Rows {
     pub(crate) members: Vec<MemberRow>,
     pub(crate) roles: Vec<RoleRow>,
+    /// Whom the roster lists and who was erased.
+    pub(crate) erased: BTreeSet<UserId>,
+}
+
+impl Rows {
+    /// The rows of the hub of `scope`, to be led to what the roster says `after`.
+    pub(crate) async fn of(
+        call: &Call,
+        scope: &Scoped<'_>,
+        after: &RosterState,
+    ) -> Result<Self, Refusal> {
+        let members = scope.members().await?;
+        let known: BTreeSet<UserId> = members.iter().map(|row| row.user).collect();
+        let mut erased = BTreeSet::new();
+        for (user, _) in after.members() {
+            let user = user_of(user);
+            // Whoever is a member was not erased.
+            if known.contains(&user) {
+                continue;
+            }
+            let row = call.shared.store.reader().user(user).await?;
+            if row.is_some_and(|row| row.status == UserStatus::Erased) {
+                erased.insert(user);
+            }
+        }
+        Ok(Self {
+            members,
+            roles: scope.roles().await?,
+            erased,
+        })
+    }
 }
 
 /// What leads from `rows` to what the roster says `after`.
@@ -57,6 +91,7 @@ pub(crate) fn follow(
     define_roles(hub, rows, after, &mut mirrored)?;
     let roles: BTreeMap<UserId, Role> = after
         .members()
+        .filter(|(user, _)| !rows.erased.contains(&user_of(*user)))
         .map(|(user, member)| Ok((user_of(user), role_of(member.role)?)))
         .collect::<Result<_, Refusal>>()?;
     let known: BTreeMap<UserId, &MemberRow> =

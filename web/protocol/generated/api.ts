@@ -762,7 +762,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Forget a caller, in all calls of the hub
+         * Forget a caller in all calls of the hub, and delete their messages
          * @description Who may: Hub(Permissions(2048)). At most 262144 bytes.
          */
         post: {

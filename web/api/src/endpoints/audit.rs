@@ -9,9 +9,10 @@ use protocol::{
 use store::{AuditChain, AuditFault, AuditRow, Permissions};
 
 use crate::call::{Call, Json, Nothing, Query};
+use crate::heads::public_chain;
 use crate::refusal::Refusal;
 use crate::route::{Access, Routes};
-use crate::shared::{Shared, unix_ms};
+use crate::shared::unix_ms;
 
 pub(crate) fn routes() -> Routes {
     let hub = Access::Hub(Permissions::READ_AUDIT);
@@ -60,47 +61,6 @@ pub(crate) fn routes() -> Routes {
         )
 }
 
-impl Shared {
-    /// Enters the heads of all audit trails that have grown into the key-transparency log. To be
-    /// called daily: from then on nobody rewrites them unseen.
-    ///
-    /// # Errors
-    /// The database cannot be read or written.
-    pub async fn publish_audit_heads(&self) -> Result<(), Refusal> {
-        self.publish(|_| true).await.map(drop)
-    }
-
-    /// Publishes the heads of the `wanted` chains; returns them.
-    async fn publish(
-        &self,
-        wanted: impl Fn(AuditChain) -> bool,
-    ) -> Result<Vec<store::AuditHead>, Refusal> {
-        // One after the other: an older head never comes after a newer one.
-        let _turn = self.chains.publishing.lock().await;
-        let mut heads = self.store.reader().audit_heads().await?;
-        heads.retain(|(chain, _)| wanted(*chain));
-        let leaves = heads.iter().filter_map(|(chain, head)| {
-            let head = crypto::audit::AuditHead {
-                chain: public_chain(*chain),
-                seqno: head.seqno,
-                hash: head.hash,
-            };
-            head.leaf()
-        });
-        let leaves: Vec<_> = leaves.collect();
-        self.commit_with_heads(store::Changes::new(), &leaves)
-            .await?;
-        Ok(heads.into_iter().map(|(_, head)| head).collect())
-    }
-}
-
-fn public_chain(chain: AuditChain) -> crypto::audit::AuditChain {
-    match chain {
-        AuditChain::Installation => crypto::audit::AuditChain::Installation,
-        AuditChain::Hub(hub) => crypto::audit::AuditChain::Hub(crate::chains::hub_of(hub)),
-    }
-}
-
 fn page_of(query: AuditQuery) -> (u64, u32) {
     let limit = query.limit.unwrap_or(MAX_AUDIT_PER_PAGE);
     let after = query.after.unwrap_or(0).min(i64::MAX as u64);
@@ -118,10 +78,9 @@ async fn of_installation(
     Query(query): Query<AuditQuery>,
 ) -> Result<Json<AuditPage>, Refusal> {
     let (after, limit) = page_of(query);
-    let reader = call.shared.store.reader();
-    let rows = reader
-        .audit_trail(AuditChain::Installation, after, limit)
-        .await?;
+    let view = call.shared.store.reader();
+    let view = view.installation(call.caller()?.user).await?;
+    let rows = view.audit(after, limit).await?;
     Ok(Json(page(&rows)))
 }
 
@@ -193,10 +152,15 @@ async fn verify(
         }),
         _ => return Err(Refusal::malformed("a kept head has a number and a hash")),
     };
-    let reader = call.shared.store.reader();
-    let verified = reader
-        .verify_audit(chain, crypto::audit::entry_hash, kept)
-        .await?;
+    let hash = crypto::audit::entry_hash;
+    let verified = match chain {
+        AuditChain::Hub(_) => call.scope().await?.verify_audit(hash, kept).await?,
+        AuditChain::Installation => {
+            let view = call.shared.store.reader();
+            let view = view.installation(call.caller()?.user).await?;
+            view.verify_audit(hash, kept).await?
+        }
+    };
     Ok(Json(match verified {
         Ok(summary) => AuditVerification {
             whole: true,
@@ -237,7 +201,7 @@ async fn publish_installation(call: Call, _: Nothing) -> Result<Json<AuditHead>,
 }
 
 async fn publish_one(call: &Call, chain: AuditChain) -> Result<Json<AuditHead>, Refusal> {
-    let published = call.shared.publish(|found| found == chain).await?;
+    let published = call.shared.publish_heads(|found| found == chain).await?;
     let published = published.first().copied().ok_or_else(Refusal::not_found)?;
     Ok(Json(head(published)))
 }

@@ -51,8 +51,7 @@ fn name(hub: HubId, caller: CallerHash) -> [u8; 16] {
 }
 
 async fn in_force(call: &Call) -> Result<Vec<BanRow>, Refusal> {
-    let hub = &call.hub()?.name;
-    Ok(call.shared.store.reader().bans(hub, call.now).await?)
+    Ok(call.scope().await?.bans(call.now).await?)
 }
 
 async fn list(call: Call, _: Nothing) -> Result<Json<BanList>, Refusal> {
@@ -71,7 +70,7 @@ async fn list(call: Call, _: Nothing) -> Result<Json<BanList>, Refusal> {
 async fn add(call: Call, Json(request): Json<NewBan>) -> Result<Nothing, Refusal> {
     let found = find(&call, request.call).await?;
     let found = found.ok_or_else(Refusal::not_found)?;
-    let Caller::Known(caller) = found.start().caller else {
+    let Caller::Known(caller) = found.caller else {
         return Err(Refusal::conflict("this caller's number is not known"));
     };
     let expires_at = request.expires_at_ms.map(|at_ms| {

@@ -9,10 +9,11 @@ use protocol::{
     MAX_CALLS_PER_PAGE, RungView, Topic,
 };
 use store::{
-    AuditKind, AuditSubject, CallEnd, CallFilter, CallRow, Caller, Changes, Erasure, OutcomeClass,
-    Permissions, RungRow, UserId,
+    AuditKind, AuditSubject, CallEnd, CallFilter, CallRow, CallStart, Caller, Changes, Erasure,
+    OutcomeClass, Permissions, RungRow, Scoped, UserId,
 };
 
+use super::voicemail::delete_files;
 use crate::call::{Call, Json, Nothing, Query};
 use crate::refusal::Refusal;
 use crate::route::{Access, Routes};
@@ -38,22 +39,14 @@ pub(crate) fn routes() -> Routes {
             Method::POST,
             "/hubs/{hub}/calls/{call}/caller/erasure",
             Access::Hub(Permissions::ERASE),
-            "Forget a caller, in all calls of the hub",
+            "Forget a caller in all calls of the hub, and delete their messages",
             erase_caller,
         )
 }
 
 /// A call of the path's hub.
-pub(super) async fn find(call: &Call, number: u64) -> Result<Option<CallRow>, Refusal> {
-    let filter = CallFilter {
-        hub: Some(call.hub()?.name.clone()),
-        before: number
-            .checked_add(1)
-            .filter(|after| *after <= i64::MAX as u64),
-        limit: 1,
-    };
-    let newest = call.shared.store.reader().calls(&filter).await?.pop();
-    Ok(newest.filter(|found| found.start().call == number))
+pub(super) async fn find(call: &Call, number: u64) -> Result<Option<CallStart>, Refusal> {
+    Ok(call.scope().await?.call(number).await?)
 }
 
 /// The persons that volunteers of the hotline file are, and whether their names are shown.
@@ -63,14 +56,18 @@ struct Names {
 }
 
 impl Names {
-    async fn of(call: &Call) -> Result<Self, Refusal> {
-        let accounts = call.shared.store.reader().phone_accounts().await?;
-        let linked = accounts
-            .into_iter()
-            .filter_map(|account| Some((account.volunteer, account.user?)));
+    /// For the calls `rows`, the newest first.
+    async fn of(scope: &Scoped<'_>, rows: &[CallRow]) -> Result<Self, Refusal> {
+        let people = match (rows.last(), rows.first()) {
+            (Some(oldest), Some(newest)) => {
+                let (first, last) = (oldest.start().call, newest.start().call);
+                scope.people_rung(first, last).await?
+            }
+            _ => BTreeMap::new(),
+        };
         Ok(Self {
-            people: linked.collect(),
-            shown: call.permissions().has(Permissions::MANAGE_MEMBERS),
+            people,
+            shown: scope.permissions().has(Permissions::MANAGE_MEMBERS),
         })
     }
 
@@ -86,15 +83,15 @@ impl Names {
 
 async fn history(call: Call, Query(query): Query<CallQuery>) -> Result<Json<CallPage>, Refusal> {
     let filter = CallFilter {
-        hub: None,
         before: query.before.filter(|before| *before <= i64::MAX as u64),
         limit: query
             .limit
             .unwrap_or(MAX_CALLS_PER_PAGE)
             .clamp(1, MAX_CALLS_PER_PAGE),
     };
-    let rows = call.scope().await?.calls(&filter).await?;
-    let names = Names::of(&call).await?;
+    let scope = call.scope().await?;
+    let rows = scope.calls(&filter).await?;
+    let names = Names::of(&scope, &rows).await?;
     let calls = rows.into_iter().map(|row| view(row, &names)).collect();
     Ok(Json(CallPage { calls }))
 }
@@ -155,22 +152,28 @@ async fn reveal(call: Call, _: Nothing) -> Result<Json<CallerView>, Refusal> {
 async fn erase_caller(call: Call, Json(request): Json<CallerErasure>) -> Result<Nothing, Refusal> {
     let number: u64 = call.part("call")?;
     let found = find(&call, number).await?.ok_or_else(Refusal::not_found)?;
-    let Caller::Known(caller) = found.start().caller else {
+    let Caller::Known(caller) = found.caller else {
         return Err(Refusal::conflict(
             "the caller of this call is not known, or was forgotten",
         ));
     };
     let hub = call.hub()?;
+    let messages = call.scope().await?.voicemails_of(caller).await?;
+    delete_files(&call.shared, &messages).await?;
     let mut changes = Changes::new();
     changes.push(Erasure::Caller {
         caller,
         hub: Some(hub.name.clone()),
         keep_bans: request.keep_ban,
     });
+    for message in &messages {
+        let subject = AuditSubject::Recording(message.start.recording);
+        changes.push(call.noted_in_hub(AuditKind::VoicemailDeleted, subject)?);
+    }
     changes.push(call.noted_in_hub(AuditKind::CallerErased, AuditSubject::Call(number))?);
     call.shared.store.commit(changes).await?;
     call.shared.store.scrub().await?;
-    for topic in [Topic::Calls, Topic::Bans] {
+    for topic in [Topic::Calls, Topic::Bans, Topic::Voicemail] {
         call.shared.notify(hub.id, topic);
     }
     Ok(Nothing)

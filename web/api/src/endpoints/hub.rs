@@ -4,13 +4,13 @@ use axum::http::Method;
 use protocol::{
     Blob, HubList, HubSettings, HubSummary, Id, Member, MemberList, Profile, ProfileList,
 };
-use store::{Permissions, Role, StoreError, UserId, UserStatus};
+use store::{Permissions, Role, StoreError, UserStatus};
 
 use crate::call::{Call, Json, Nothing};
 use crate::refusal::Refusal;
 use crate::role::{listed, to_client};
 use crate::route::{Access, Routes};
-use crate::shared::{Shared, unix_ms};
+use crate::shared::unix_ms;
 
 /// The topic under which the store keeps a hub's announced settings.
 pub(super) const SETTINGS_TOPIC: u16 = 1;
@@ -52,7 +52,7 @@ async fn hubs(call: Call, _: Nothing) -> Result<Json<HubList>, Refusal> {
     let reader = call.shared.store.reader();
     let memberships = reader.memberships(user).await?;
     let mut hubs = Vec::new();
-    for hub in reader.hubs().await? {
+    for hub in reader.hubs_of(user).await? {
         let permissions = match call.shared.store.scope(user, hub.id).await {
             Ok(scope) => listed(scope.permissions()),
             Err(StoreError::NotAllowed) => continue,
@@ -85,19 +85,14 @@ async fn members(call: Call, _: Nothing) -> Result<Json<MemberList>, Refusal> {
 }
 
 async fn profiles(call: Call, _: Nothing) -> Result<Json<ProfileList>, Refusal> {
-    let mut profiles = Vec::new();
-    for member in call.scope().await?.members().await? {
-        profiles.extend(profile(&call.shared, member.user).await?);
-    }
-    Ok(Json(ProfileList { profiles }))
-}
-
-async fn profile(shared: &Shared, user: UserId) -> Result<Option<Profile>, Refusal> {
-    let row = shared.store.reader().user(user).await?;
-    Ok(row.map(|row| Profile {
+    let rows = call.scope().await?.profiles().await?;
+    let profiles = rows.into_iter().map(|row| Profile {
         user: Id(row.id.0),
         profile: row.profile.map(|profile| Blob(profile.0)),
         active: row.status == UserStatus::Active,
+    });
+    Ok(Json(ProfileList {
+        profiles: profiles.collect(),
     }))
 }
 

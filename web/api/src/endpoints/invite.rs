@@ -145,8 +145,7 @@ async fn revoke(call: Call, Nothing: Nothing) -> Result<Nothing, Refusal> {
 async fn offer(call: Call, Json(request): Json<InviteCode>) -> Result<Json<InviteOffer>, Refusal> {
     let code = code::normal(request.code.reveal()).ok_or_else(spent)?;
     let row = open_invite(&call, hash(code.as_bytes())).await?;
-    let hubs = call.shared.store.reader().hubs().await?;
-    let hub = hubs.into_iter().find(|hub| hub.id == row.hub);
+    let hub = call.shared.store.reader().hub_of_invite(row.code).await?;
     let hub = hub.ok_or_else(spent)?;
     Ok(Json(InviteOffer {
         code: EntryCode::new(code.as_str()),

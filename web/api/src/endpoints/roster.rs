@@ -12,14 +12,14 @@ use protocol::{
 };
 use sha2::{Digest, Sha256};
 use store::{
-    AuditKind, AuditSubject, Changes, HubKeyRow, HubSettingRow, Permissions, Scoped, Sealed,
-    UserId, VaultChange,
+    AuditKind, AuditSubject, Change, Changes, HubId, HubKeyRow, HubSettingRow, Permissions, Scoped,
+    Sealed, UserId, VaultChange,
 };
 
 use super::hub::SETTINGS_TOPIC;
 use crate::call::{Call, Json, Nothing, Query};
 use crate::chains::{KnownRoster, person, user_of};
-use crate::mirror::{self, Rows};
+use crate::mirror::{self, Mirrored, Rows};
 use crate::refusal::Refusal;
 use crate::route::{Access, Routes};
 
@@ -181,69 +181,109 @@ async fn extend(
     if before.is_none() {
         check_beginning(&call, after)?;
     }
-    let hub = scope.hub().id;
-    let rows = Rows {
-        members: scope.members().await?,
-        roles: scope.roles().await?,
-    };
-    let mut mirrored = mirror::follow(hub, &rows, before, after, call.now)?;
-    let mut changes = Changes::new();
+    let rows = Rows::of(&call, &scope, after).await?;
+    let mut step = Step::new(mirror::follow(
+        scope.hub().id,
+        &rows,
+        before,
+        after,
+        call.now,
+    )?);
     let first = before.map_or(0, |state| u64::from(state.head().seqno)) + 1;
-    for (seqno, link) in (first..).zip(links) {
-        changes.push(VaultChange::RosterExtended { hub, seqno, link });
-    }
-    for change in std::mem::take(&mut mirrored.changes) {
-        changes.push(change);
-    }
+    step.links(scope.hub().id, first, links);
     let announced =
         announce_keys(&call, before, after, request.wraps, request.search_roots).await?;
-    for change in announced.changes {
-        if let VaultChange::HubKeyWrapped { user, .. } = change {
-            mirrored
-                .events
-                .push((AuditKind::HubKeyShared, AuditSubject::User(user)));
-        }
-        changes.push(change);
-    }
-    for _ in 0..announced.new_epochs {
-        mirrored
-            .events
-            .push((AuditKind::HubKeyRotated, AuditSubject::Whole));
-    }
-    let settings = announced_settings(&call, before, after, request.settings)?;
-    let settings_changed = settings.is_some();
-    if let Some(settings) = settings {
-        changes.push(VaultChange::HubSettingChanged(settings));
-        mirrored
-            .events
-            .push((AuditKind::HubSettingsChanged, AuditSubject::Whole));
-    }
-    let needed = match settings_changed {
-        true => Permissions::MANAGE_HUB,
-        false => Permissions::NONE,
-    };
-    scope.require(needed | mirrored.needed.unwrap_or(Permissions::NONE))?;
-    for (kind, subject) in mirrored.events {
-        changes.push(call.noted_in_hub(kind, subject)?);
-    }
+    step.keys(announced);
+    step.settings(announced_settings(&call, before, after, request.settings)?);
+    scope.require(step.needed)?;
+    let topics = std::mem::take(&mut step.topics);
     let head = after.head();
     let leaf = Leaf {
         subject: Subject::Roster(after.hub()),
         head,
     };
-    call.shared.commit_with_heads(changes, &[leaf]).await?;
+    call.shared
+        .commit_with_heads(step.into_changes(&call)?, &[leaf])
+        .await?;
     call.shared.keep_roster(&scope, &extended);
-    call.shared.notify(hub, Topic::Members);
-    if announced.new_epochs > 0 {
-        call.shared.notify(hub, Topic::Keys);
-    }
-    if settings_changed {
-        call.shared.notify(hub, Topic::Settings);
+    for topic in topics {
+        call.shared.notify(scope.hub().id, topic);
     }
     Ok(Json(RosterHead {
         seqno: head.seqno,
         hash: Blob::from(head.hash.as_slice()),
     }))
+}
+
+/// What one request makes of a roster and of all that follows it.
+struct Step {
+    links: Vec<VaultChange>,
+    changes: Vec<Change>,
+    events: Vec<(AuditKind, AuditSubject)>,
+    needed: Permissions,
+    topics: Vec<Topic>,
+}
+
+impl Step {
+    fn new(mirrored: Mirrored) -> Self {
+        Self {
+            links: Vec::new(),
+            changes: mirrored.changes,
+            events: mirrored.events,
+            needed: mirrored.needed.unwrap_or(Permissions::NONE),
+            topics: vec![Topic::Members],
+        }
+    }
+
+    /// The new links, of which the first is numbered `first`.
+    fn links(&mut self, hub: HubId, first: u64, links: Vec<Vec<u8>>) {
+        for (seqno, link) in (first..).zip(links) {
+            self.links
+                .push(VaultChange::RosterExtended { hub, seqno, link });
+        }
+    }
+
+    fn keys(&mut self, announced: Announced) {
+        for change in announced.changes {
+            if let VaultChange::HubKeyWrapped { user, .. } = change {
+                let subject = AuditSubject::User(user);
+                self.events.push((AuditKind::HubKeyShared, subject));
+            }
+            self.changes.push(change.into());
+        }
+        for _ in 0..announced.new_epochs {
+            let event = (AuditKind::HubKeyRotated, AuditSubject::Whole);
+            self.events.push(event);
+        }
+        if announced.new_epochs > 0 {
+            self.topics.push(Topic::Keys);
+        }
+    }
+
+    fn settings(&mut self, settings: Option<HubSettingRow>) {
+        let Some(settings) = settings else { return };
+        self.changes
+            .push(VaultChange::HubSettingChanged(settings).into());
+        let event = (AuditKind::HubSettingsChanged, AuditSubject::Whole);
+        self.events.push(event);
+        self.needed = self.needed | Permissions::MANAGE_HUB;
+        self.topics.push(Topic::Settings);
+    }
+
+    /// All of it, the links first, with what the trail tells.
+    fn into_changes(self, call: &Call) -> Result<Changes, Refusal> {
+        let mut changes = Changes::new();
+        for link in self.links {
+            changes.push(link);
+        }
+        for change in self.changes {
+            changes.push(change);
+        }
+        for (kind, subject) in self.events {
+            changes.push(call.noted_in_hub(kind, subject)?);
+        }
+        Ok(changes)
+    }
 }
 
 /// What contradicts the roster as it is, is a conflict: others were faster.

@@ -108,10 +108,7 @@ async fn list(call: Call, _: Nothing) -> Result<Json<VoicemailList>, Refusal> {
 /// The message of the path, of the hub of the path.
 async fn found(call: &Call) -> Result<VoicemailRow, Refusal> {
     let recording: u64 = call.part("recording")?;
-    let hub = &call.hub()?.name;
-    let rows = call.shared.store.reader().voicemails(Some(hub)).await?;
-    let mut rows = rows.into_iter();
-    let row = rows.find(|row| row.start.recording == recording);
+    let row = call.scope().await?.voicemail(recording).await?;
     row.ok_or_else(Refusal::not_found)
 }
 
@@ -148,11 +145,22 @@ async fn heard(call: Call, _: Nothing) -> Result<Nothing, Refusal> {
     Ok(Nothing)
 }
 
+/// Deletes the files of messages. To be called before their rows go: a row without a file can be
+/// deleted again, a file without a row stays.
+pub(super) async fn delete_files(shared: &Shared, rows: &[VoicemailRow]) -> Result<(), Refusal> {
+    for row in rows {
+        let path = path_of(shared, row);
+        let path = path.ok_or_else(|| {
+            Refusal::conflict("the file of a message is not where this server keeps files")
+        })?;
+        on_disk(move || std::fs::remove_file(path)).await?;
+    }
+    Ok(())
+}
+
 async fn delete(call: Call, _: Nothing) -> Result<Nothing, Refusal> {
     let row = found(&call).await?;
-    let path = path_of(&call.shared, &row).ok_or_else(Refusal::not_found)?;
-    // The file first: a row without a file can be deleted again, a file without a row stays.
-    on_disk(move || std::fs::remove_file(path)).await?;
+    delete_files(&call.shared, std::slice::from_ref(&row)).await?;
     let recording = row.start.recording;
     let subject = AuditSubject::Recording(recording);
     let mut changes = Changes::new();

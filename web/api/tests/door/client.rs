@@ -203,7 +203,7 @@ impl Server {
         let mut changes = Changes::new();
         if self
             .store
-            .reader()
+            .unscoped()
             .hubs()
             .await
             .unwrap()
@@ -228,8 +228,13 @@ impl Server {
 
     /// How often something stands in the installation's trail.
     pub async fn noted(&self, kind: AuditKind) -> usize {
+        self.noted_in(AuditChain::Installation, kind).await
+    }
+
+    /// How often something stands in a trail.
+    pub async fn noted_in(&self, chain: AuditChain, kind: AuditKind) -> usize {
         let reader = self.store.reader();
-        let trail = reader.audit_trail(AuditChain::Installation, 0, 1000).await;
+        let trail = reader.unscoped().audit_trail(chain, 0, 1000).await;
         let trail = trail.unwrap();
         trail.iter().filter(|row| row.entry.kind == kind).count()
     }

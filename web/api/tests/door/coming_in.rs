@@ -7,7 +7,7 @@ use protocol::{
     Blob, EntryCode, Id, InviteCode, InviteMade, InviteOffer, InviteRedemption, InviteRequest,
     Invites, Me, Role, Welcome,
 };
-use store::{AuditKind, Changes, Permissions, RoleId, RoleRow, Sealed, VaultChange};
+use store::{AuditChain, AuditKind, Changes, Permissions, RoleId, RoleRow, Sealed, VaultChange};
 
 use crate::client::{Answer, Client, ORIGIN, Server, minutes, newcomer, now_ms, pass};
 
@@ -146,6 +146,10 @@ async fn an_invitation_lets_one_person_in_and_makes_nobody_a_member() {
     assert_eq!(list.invites.len(), 1);
     assert_eq!(list.invites[0].used_by, Some(invited.user()));
     assert_eq!(list.invites[0].invite, made.invite);
+    let trail = AuditChain::Hub(store::HubId(hub.0));
+    for kind in [AuditKind::InviteCreated, AuditKind::InviteRedeemed] {
+        assert_eq!(server.noted_in(trail, kind).await, 1, "{kind:?}");
+    }
 }
 
 #[tokio::test]
@@ -156,6 +160,9 @@ async fn an_invitation_ends() {
     let withdrawn: InviteMade = invite(&mut admin, hub, Role::Reporter).await.json();
     let path = format!("/hubs/{hub}/invites/{}", withdrawn.invite);
     admin.delete(&path).await.done();
+    let trail = AuditChain::Hub(store::HubId(hub.0));
+    let revoked = server.noted_in(trail, AuditKind::InviteRevoked).await;
+    assert_eq!(revoked, 1);
     let late: InviteMade = invite(&mut admin, hub, Role::Reporter).await.json();
     pass(minutes(60));
     for code in [withdrawn.code, late.code] {

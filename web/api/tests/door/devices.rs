@@ -250,6 +250,7 @@ async fn who_lost_every_device_comes_back_with_the_paper() {
     admin.put("/me/sigchain", &with_escrow).await.done();
     let facts: RecoveryFacts = admin.get("/me/recovery").await.json();
     assert!(facts.recovery_key);
+    assert_eq!(server.noted(AuditKind::RecoveryReplaced).await, 1);
 
     let user = admin.user();
     let escrow = server

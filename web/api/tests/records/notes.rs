@@ -195,6 +195,10 @@ async fn revisions_follow_each_other() {
         .await
         .read();
     assert_eq!(page.records[0].revision, 2);
+    let trail = town.trail(ada, NORTE).await;
+    let edited = trail.iter().filter(|kind| *kind == "note-edited");
+    // The repeated one is told as well: it was asked for and granted.
+    assert_eq!(edited.count(), 2);
 }
 
 #[tokio::test]

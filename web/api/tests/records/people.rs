@@ -1,12 +1,13 @@
 //! People: profiles, deactivation, erasure; and which volunteer of the hotline file they are.
 
+use crypto::hub::Change as RosterChange;
 use protocol::{
     AccountLink, AccountList, ActiveChange, Blob, GroupList, MemberList, ProfileChange, ShiftList,
     SuperAdminChange,
 };
 use store::{Change, GroupKind, GroupRow, HotlinePlan, HubPlan, ShiftRow};
 
-use crate::town::{NORTE, Norte, SUR, alone};
+use crate::town::{NORTE, Norte, SUR, VOLUNTEER, alone, joins, note, sent};
 
 #[tokio::test]
 async fn who_is_deactivated_is_out_at_once() {
@@ -41,6 +42,11 @@ async fn somebody_else_runs_the_installation_too() {
     town.put(&norte.vito, &path, &change).await.refused(403);
     town.put(&norte.ada, &path, &change).await.done();
     town.get(&norte.vito, "/audit").await.done();
+    let change = SuperAdminChange { super_admin: false };
+    town.put(&norte.ada, &path, &change).await.done();
+    town.get(&norte.vito, "/audit").await.refused(403);
+    let trail = town.own_trail(&norte.ada).await;
+    assert_eq!(trail, ["admin-promoted", "admin-demoted"]);
 }
 
 #[tokio::test]
@@ -57,6 +63,9 @@ async fn an_erased_person_is_gone_and_their_notes_stay() {
     town.send(ada, "POST", &path, vec![]).await.done();
     town.send(ada, "POST", &path, vec![]).await.refused(404);
     town.get(&norte.vera, "/hubs").await.refused(401);
+    for trail in [town.trail(ada, NORTE).await, town.own_trail(ada).await] {
+        assert_eq!(trail.last().unwrap(), "user-erased");
+    }
     let list: MemberList = town
         .get(ada, &format!("/hubs/{NORTE}/members"))
         .await
@@ -84,6 +93,47 @@ async fn an_erased_person_is_gone_and_their_notes_stay() {
 }
 
 #[tokio::test]
+async fn a_private_note_goes_with_its_author() {
+    let norte = Norte::new().await;
+    let town = &norte.town;
+    let sealed = norte.vera.seal(note(1), "Mine.", &[]);
+    let private = protocol::NewRecord {
+        visibility: protocol::Visibility::Private,
+        ..sent(&sealed)
+    };
+    town.write(&norte.vera, NORTE, &private).await.done();
+    assert!(town.on_disk(sealed.body()));
+    let path = format!("/users/{}/erasure", norte.vera.id());
+    town.send(&norte.ada, "POST", &path, vec![]).await.done();
+    assert!(!town.on_disk(sealed.body()));
+}
+
+/// A roster lists them until an admin signs otherwise.
+#[tokio::test]
+async fn a_roster_does_not_bring_back_who_was_erased() {
+    let mut norte = Norte::new().await;
+    let path = format!("/users/{}/erasure", norte.vera.id());
+    let erased = norte.town.send(&norte.ada, "POST", &path, vec![]).await;
+    erased.done();
+    let told = norte.town.trail(&norte.ada, NORTE).await.len();
+    norte
+        .change(vec![joins(&norte.otto, VOLUNTEER)])
+        .await
+        .done();
+    let path = format!("/hubs/{NORTE}/members");
+    let list: MemberList = norte.town.get(&norte.otto, &path).await.read();
+    let members = list.members.iter().map(|member| member.user.0[0]);
+    assert_eq!(members.collect::<Vec<_>>(), [1, 3, 4, 5, 6]);
+    let user = norte.vera.user();
+    norte
+        .change(vec![RosterChange::RemoveMember { user }])
+        .await
+        .done();
+    let trail = norte.town.trail(&norte.ada, NORTE).await;
+    assert_eq!(trail[told..], ["volunteer-added"]);
+}
+
+#[tokio::test]
 async fn a_profile_is_its_owners_to_change() {
     let norte = Norte::new().await;
     let change = ProfileChange {
@@ -99,6 +149,8 @@ async fn a_profile_is_its_owners_to_change() {
     let profiles = list.profiles.into_iter();
     let mut profiles = profiles.filter(|profile| profile.user == norte.vera.id());
     assert_eq!(profiles.next().unwrap().profile.unwrap(), change.profile);
+    let trail = norte.town.own_trail(&norte.ada).await;
+    assert_eq!(trail.last().unwrap(), "profile-changed");
     let long = ProfileChange {
         profile: Blob(vec![0; 20_000]),
     };

@@ -333,6 +333,12 @@ impl Town {
         self.store.commit(changes).await.unwrap();
     }
 
+    /// The words of the installation's trail, the oldest first.
+    pub async fn own_trail(&self, admin: &Person) -> Vec<String> {
+        let page: protocol::AuditPage = self.get(admin, "/audit").await.read();
+        page.entries.into_iter().map(|entry| entry.kind).collect()
+    }
+
     /// The words of a hub's trail, the oldest first.
     pub async fn trail(&self, admin: &Person, hub: HubId) -> Vec<String> {
         let page: protocol::AuditPage = self.get(admin, &format!("/hubs/{hub}/audit")).await.read();
