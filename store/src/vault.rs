@@ -348,7 +348,7 @@ pub enum VaultChange {
         /// Whom the server shows the revision to from now on.
         visibility: Visibility,
     },
-    /// A person may hear a message.
+    /// A person may hear a message; not kept for one who was erased.
     VoicemailReaderSet {
         /// Which.
         recording: u64,

@@ -94,7 +94,8 @@ pub(super) async fn set_voicemail_reader(
     wrap: Option<&Sealed>,
 ) -> Result<(), Refused> {
     db.execute(
-        "INSERT INTO voicemail_reader (recording, person, wrap) VALUES ($1, $2, $3) \
+        "INSERT INTO voicemail_reader (recording, person, wrap) SELECT $1, $2, $3 \
+         WHERE NOT EXISTS (SELECT 1 FROM person WHERE id = $2 AND status = 'erased') \
          ON CONFLICT (recording, person) DO UPDATE SET wrap = excluded.wrap",
         args![
             recording.cast_signed(),

@@ -328,6 +328,16 @@ pub async fn an_erased_person_is_no_member_again(database: Database) {
     keep(&store, key).await.unwrap();
     let wraps = "SELECT count(*) FROM hub_key_wrap";
     assert_eq!(database.number(wraps).await, 1);
+    // Nor did whoever sealed a message.
+    store.commit(message(1, "norte", 8, true)).await.unwrap();
+    let reader = VaultChange::VoicemailReaderSet {
+        recording: 1,
+        user: ANA,
+        wrap: None,
+    };
+    keep(&store, reader).await.unwrap();
+    let readers = "SELECT count(*) FROM voicemail_reader";
+    assert_eq!(database.number(readers).await, 1);
     // The other hub knows nothing of it.
     let eve = store.scope(EVE, SUR).await.unwrap();
     assert_eq!(eve.members().await.unwrap().len(), 1);
