@@ -3,7 +3,7 @@
 //! The server takes nobody's word for a person's key: the roster and the sigchains are verified
 //! from their first entry on, as every client does. What it cannot verify it does not seal to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::hub::{Roster, RosterState, Sigchains, Visibility};
 use crypto::identity::{Reader as RecordReader, Sigchain};
@@ -91,11 +91,13 @@ pub async fn load(store: &Store, hotline: &Hotline) -> Result<Ingest, StoreError
         true => store.unscoped().sigchains().await?,
         false => Vec::new(),
     };
+    let erased = store.unscoped().erased().await?.into_iter();
+    let erased = erased.map(|user| UserId::from_bytes(user.0)).collect();
     // Some hundred signatures: not between two other tasks' turns.
     let verify = move || {
         let sigchains = verified(sigchains);
         let hubs = found.into_iter();
-        hubs.map(|hub| (hub.name.clone(), readers(hub, &sigchains)))
+        hubs.map(|hub| (hub.name.clone(), readers(hub, &sigchains, &erased)))
             .collect()
     };
     let hubs = tokio::task::spawn_blocking(verify)
@@ -127,20 +129,15 @@ fn verified(links: Vec<(store::UserId, Vec<Vec<u8>>)>) -> Sigchains {
     chains
 }
 
-fn readers(found: Found, sigchains: &Sigchains) -> HubReaders {
+fn readers(found: Found, sigchains: &Sigchains, erased: &BTreeSet<UserId>) -> HubReaders {
     let state = verified_roster(&found, sigchains);
-    let hear = holders(
-        &found.name,
-        state.as_ref(),
-        sigchains,
-        Permissions::HEAR_VOICEMAIL,
-    );
-    let call_back = holders(
-        &found.name,
-        state.as_ref(),
-        sigchains,
-        Permissions::READ_CALLERS,
-    );
+    let holders = |needed| {
+        let mut holders = holders(&found.name, state.as_ref(), sigchains, needed);
+        holders.retain(|reader| !erased.contains(&reader.user));
+        holders
+    };
+    let hear = holders(Permissions::HEAR_VOICEMAIL);
+    let call_back = holders(Permissions::READ_CALLERS);
     let mut voicemail = found.in_file;
     for reader in &hear {
         if !voicemail.contains(&reader.key) {

@@ -2,7 +2,7 @@
 //! it has no [`Scoped`](crate::Scoped) view; links are signed, and made to be shown.
 
 use crate::decode::fixed;
-use crate::engine::args;
+use crate::engine::{Row, args};
 use crate::error::StoreError;
 use crate::id::{HubId, UserId};
 use crate::unscoped::Unscoped;
@@ -17,6 +17,16 @@ impl Unscoped<'_> {
         self.reader
             .query(sql, args![&hub.0], |row| row.get("body"))
             .await
+    }
+
+    /// Who was erased; rosters may still name them.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn erased(self) -> Result<Vec<UserId>, StoreError> {
+        let sql = "SELECT id FROM person WHERE status = 'erased' ORDER BY id";
+        let decode = |row: &Row| Ok(UserId(fixed(row, "id")?));
+        self.reader.query(sql, &[], decode).await
     }
 
     /// Everybody's sigchain, each with its links in order.

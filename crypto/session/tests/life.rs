@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use crypto::provisioning::InvitationKind;
-use crypto::record::{Position, RecordKind, RecordPlace};
+use crypto::record::{RecordKind, RecordPlace};
 use crypto::vault::{AuthSecret, BackupSet};
 use crypto::{HubId, OsEntropy, RecordId, UserId};
 use crypto_session::{
@@ -52,12 +52,7 @@ fn place() -> RecordPlace {
 
 fn expected(place: RecordPlace, author: &Session, readers: &[&Session]) -> Expectation {
     let readers: BTreeSet<UserId> = readers.iter().map(|session| session.user()).collect();
-    Expectation {
-        place,
-        author: author.user().into(),
-        at_least: Position::START,
-        readers,
-    }
+    Expectation::new(place, author.user().into(), readers)
 }
 
 #[test]

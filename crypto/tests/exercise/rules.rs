@@ -29,10 +29,12 @@ pub fn sigchain<'a>(
     let state = chain.state();
     let live = state.live_devices().count();
     assert!((1..=MAX_LIVE_DEVICES).contains(&live), "{live} devices");
-    for (place, generation) in (1..).zip(state.puk_generations()) {
-        assert_eq!(generation.reader.generation, place);
-        assert_eq!(state.reader_of(place), Some(generation.reader));
+    let newest = state.reader().map_or(0, |reader| reader.generation);
+    for generation in 1..=newest {
+        let reader = state.reader_of(generation);
+        assert_eq!(reader.map(|reader| reader.generation), Some(generation));
     }
+    assert_eq!(state.reader_of(newest + 1), None);
     for (id, found) in before.state().devices() {
         let now = state.device(id).unwrap();
         assert_eq!(now.sign_key, found.sign_key);

@@ -10,7 +10,7 @@ use crypto::record::{
 use crypto::{DeviceId, OsEntropy, RecordId};
 use jiff::Timestamp;
 use routing::{CallId, PhoneNumber};
-use store::{Changes, UserRow, UserStatus, VaultChange};
+use store::{Changes, Erasure, UserRow, UserStatus, VaultChange};
 
 use super::*;
 use crate::hotline::{self, DemoPorts};
@@ -172,6 +172,16 @@ async fn whom_the_roster_lets_is_sealed_to_beside_the_keys_in_the_file() {
     hotline.keep(&people[0]).await;
     let rotated = hotline.readers().await;
     assert_eq!(rotated.call_back, [next.reader()]);
+
+    // Nothing is sealed to who was erased, though the roster still names them.
+    let erasure = Erasure::User {
+        user: store::UserId(*listener.as_bytes()),
+        volunteer: None,
+    };
+    let mut changes = Changes::new();
+    changes.push(erasure);
+    hotline.store.commit(changes).await.unwrap();
+    assert_eq!(users(&hotline.readers().await.hear), [admin]);
     hotline.end();
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crypto::hub::{Role, RoleFlags, RoleId};
 use crypto::identity::{ChainHead, LoginChallenge, Sigchain};
 use crypto::provisioning::InvitationKind;
-use crypto::record::{Position, RecordHeader, RecordKind, RecordPlace};
+use crypto::record::{RecordHeader, RecordKind, RecordPlace};
 use crypto::transparency::{Leaf, Log, LogSigner, NoteName, Subject, Witness, WitnessSigner};
 use crypto::{
     DeviceId, Entropy, EntropyError, HubId, RecordId, SigningKey, UserId, VoicemailMeta,
@@ -87,12 +87,7 @@ impl World {
         let (server, follower, witness_key) = server(&ben, &mut genuine);
         papers(&mut ben, &mut genuine);
         Self {
-            expectation: Expectation {
-                place,
-                author: ANA.into(),
-                at_least: Position::START,
-                readers: [ANA, BEN].into(),
-            },
+            expectation: Expectation::new(place, ANA.into(), [ANA, BEN].into()),
             ben,
             people,
             follower,
