@@ -1,7 +1,9 @@
 //! A person at their device: how they come in, unlock it, and log in and out.
 
 use crypto::{DeviceId, Entropy, OsEntropy, UserId};
-use crypto_session::{NewVault, People, Refusal, Session, Unlocking, VaultFacts, VaultShares};
+use crypto_session::{
+    NewVault, People, RecoverySheet, Refusal, Session, Unlocking, VaultFacts, VaultShares,
+};
 use protocol::{
     Blob, BootstrapRequest, EntryCode, Id, InviteCode, InviteOffer, InviteRedemption,
     ItemsKeyAdded, ItemsKeys, Me, PersonSigchain, ShareAnswer, ShareProposal, ShareRequest, Tokens,
@@ -9,6 +11,7 @@ use protocol::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::folder::{DeviceFile, Folder, Invitation, Seen, Server};
@@ -23,6 +26,8 @@ const PROFILE: &str = "profile";
 pub struct Client {
     /// The device's keys and its connection.
     pub line: Line,
+    /// The recovery key of who has just come in, to be written down.
+    pub paper: Option<Zeroizing<String>>,
     pub(crate) folder: Folder,
     pub(crate) device: DeviceFile,
     pub(crate) seen: Seen,
@@ -33,6 +38,8 @@ pub(crate) struct Fresh {
     pub(crate) folder: Folder,
     pub(crate) server: Server,
     pub(crate) line: Line,
+    /// Of a new person.
+    pub(crate) paper: Option<RecoverySheet>,
 }
 
 impl Fresh {
@@ -50,15 +57,20 @@ impl Fresh {
             line: Line::new(wire, Session::create(user)?),
             folder,
             server,
+            paper: None,
         })
     }
 
-    /// New keys of a new person, with their first device list.
-    fn person(folder: Folder, server: Server) -> Result<Self, Failure> {
+    /// New keys of a new person, with their first device list and their recovery key on it; and
+    /// its escrow.
+    fn person(folder: Folder, server: Server) -> Result<(Self, Blob), Failure> {
         let mut fresh = Self::new(folder, server, None)?;
         let now = fresh.line.now_ms();
         fresh.line.session.begin_sigchain(now)?;
-        Ok(fresh)
+        let paper = fresh.line.session.make_recovery_key(now)?;
+        let escrow = Blob(paper.escrow.clone());
+        fresh.paper = Some(paper);
+        Ok((fresh, escrow))
     }
 
     /// What this person is called, sealed for themselves.
@@ -84,7 +96,9 @@ impl Fresh {
             server_share: None,
         };
         self.folder.keep_device(&device)?;
+        let paper = self.paper.as_ref();
         let mut client = Client {
+            paper: paper.map(|paper| Zeroizing::new(paper.reveal().to_owned())),
             seen: self.folder.seen()?,
             folder: self.folder,
             line: self.line,
@@ -118,10 +132,11 @@ impl Client {
         pin: &str,
         name: &str,
     ) -> Result<Self, Failure> {
-        let mut fresh = Fresh::person(folder, server)?;
+        let (mut fresh, recovery_escrow) = Fresh::person(folder, server)?;
         let profile = fresh.profile(name)?;
         let Line { session, wire, .. } = &fresh.line;
         let request = BootstrapRequest {
+            recovery_escrow,
             code: EntryCode::new(code),
             sigchain: Blob(session.sigchain()?),
             profile,
@@ -141,7 +156,8 @@ impl Client {
         pin: &str,
         name: &str,
     ) -> Result<Self, Failure> {
-        let mut fresh = Fresh::person(folder, invitation.server.clone())?;
+        let server = invitation.server.clone();
+        let (mut fresh, recovery_escrow) = Fresh::person(folder, server)?;
         let profile = fresh.profile(name)?;
         let Line { session, wire, .. } = &fresh.line;
         let code = InviteCode {
@@ -153,6 +169,7 @@ impl Client {
             return Err(Failure::Contradiction(lie.to_owned()));
         }
         let request = InviteRedemption {
+            recovery_escrow,
             sigchain: Blob(session.sigchain()?),
             profile,
             proof: Blob(session.redeem_invite(offer.code.reveal(), wire.origin())?),
@@ -185,6 +202,7 @@ impl Client {
         let mut line = Line::new(wire, session);
         line.tokens = folder.tokens()?;
         Ok(Self {
+            paper: None,
             seen: folder.seen()?,
             folder,
             device,

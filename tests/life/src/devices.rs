@@ -118,6 +118,7 @@ impl NewDevice {
     pub fn finish(self, pin: &str) -> Result<Client, Failure> {
         let payload = self.room.hear(PAYLOAD)?;
         let fresh = Fresh {
+            paper: None,
             line: Line::new(self.room.wire, self.pairing.finish(&payload)?),
             folder: self.folder,
             server: self.server,

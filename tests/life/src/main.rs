@@ -97,11 +97,11 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Bootstrap { server, code, name } => {
             let client = Client::bootstrap(folder, from_file(&server)?, &code, pin, &name)?;
-            println!("{}", client.user());
+            came_in(&client);
         }
         Command::Redeem { invitation, name } => {
             let client = Client::redeem(folder, &from_file(&invitation)?, pin, &name)?;
-            println!("{}", client.user());
+            came_in(&client);
         }
         Command::Join { server, user } => {
             let (mut new, text) = NewDevice::invite(folder, from_file(&server)?, user)?;
@@ -118,6 +118,13 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn came_in(client: &Client) {
+    println!("{}", client.user());
+    if let Some(paper) = &client.paper {
+        println!("The way back in, for paper: {}", **paper);
+    }
 }
 
 /// What takes a login.

@@ -2,9 +2,11 @@
 
 use crypto::identity::{InviteProof, Sigchain, SigchainState};
 use crypto::transparency::{Leaf, Subject};
+use crypto::vault::Escrow;
 use protocol::Blob;
 use store::{
-    Changes, DeviceId, DeviceRow, Sealed, SecretHash, UserId, UserRow, UserStatus, VaultChange,
+    Changes, DeviceId, DeviceRow, LoginChange, Sealed, SecretHash, UserId, UserRow, UserStatus,
+    VaultChange,
 };
 
 use crate::call::Call;
@@ -13,24 +15,31 @@ use crate::refusal::Refusal;
 /// The longest sealed profile, in bytes.
 pub(crate) const PROFILE_MAX_BYTES: usize = 16 * 1024;
 
+/// A live device of their own, and the recovery key.
+const FEWEST_DEVICES: usize = 2;
+
+/// What somebody brings along.
+pub(crate) struct Brought {
+    pub(crate) sigchain: Blob,
+    pub(crate) recovery_escrow: Blob,
+    pub(crate) profile: Blob,
+    pub(crate) proof: Blob,
+}
+
 /// Somebody whose chain and proof were verified, and who is not kept yet.
 pub(crate) struct Newcomer {
     chain: Sigchain,
+    escrow: Sealed,
     profile: Sealed,
 }
 
 impl Newcomer {
-    /// Verifies the chain, and that one of its live devices redeems the code of this hash here.
-    pub(crate) fn verify(
-        call: &Call,
-        code: SecretHash,
-        sigchain: &Blob,
-        profile: Blob,
-        proof: &Blob,
-    ) -> Result<Self, Refusal> {
-        let profile = sealed_profile(profile)?;
-        let proof = InviteProof::decode(&proof.0).map_err(Refusal::not_verified)?;
-        let chain = Sigchain::decode(&sigchain.0).map_err(Refusal::not_verified)?;
+    /// Verifies the chain, that one of its live devices redeems the code of this hash here, and
+    /// that there is a way back in (KEY-22).
+    pub(crate) fn verify(call: &Call, code: SecretHash, brought: Brought) -> Result<Self, Refusal> {
+        let profile = sealed_profile(brought.profile)?;
+        let proof = InviteProof::decode(&brought.proof.0).map_err(Refusal::not_verified)?;
+        let chain = Sigchain::decode(&brought.sigchain.0).map_err(Refusal::not_verified)?;
         proof
             .verify(&chain, &call.shared.options.origin, &code.0)
             .map_err(Refusal::not_verified)?;
@@ -39,7 +48,17 @@ impl Newcomer {
                 "the device list names no key that others can seal to",
             ));
         }
-        Ok(Self { chain, profile })
+        Escrow::decode(&brought.recovery_escrow.0).map_err(Refusal::not_verified)?;
+        if chain.state().live_devices().count() < FEWEST_DEVICES {
+            return Err(Refusal::not_verified(
+                "the device list has no recovery key: make one and write it down first",
+            ));
+        }
+        Ok(Self {
+            chain,
+            escrow: Sealed(brought.recovery_escrow.0),
+            profile,
+        })
     }
 
     pub(crate) fn user(&self) -> UserId {
@@ -70,6 +89,11 @@ impl Newcomer {
             let link = link.to_vec();
             changes.push(VaultChange::SigchainExtended { user, seqno, link });
         }
+        changes.push(LoginChange::RecoveryEscrowSet {
+            user,
+            body: self.escrow,
+            at: now,
+        });
         (changes, leaf_of(self.chain.state()))
     }
 }

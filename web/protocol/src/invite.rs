@@ -91,8 +91,10 @@ pub struct InviteRedemption {
     /// The code.
     #[schema(value_type = String)]
     pub code: EntryCode,
-    /// The new person's whole sigchain.
+    /// The new person's whole sigchain, with the device of a recovery key on it.
     pub sigchain: Blob,
+    /// The escrow of that recovery key: nobody comes in without a way back in.
+    pub recovery_escrow: Blob,
     /// Name and languages, sealed.
     pub profile: Blob,
     /// `InviteProof` over the code (`docs/protocol/sigchain-v1.md`, "Redeeming an invite").

@@ -58,8 +58,10 @@ pub struct BootstrapRequest {
     /// The printed code: upper case, groups of four with dashes.
     #[schema(value_type = String)]
     pub code: EntryCode,
-    /// The new person's whole sigchain.
+    /// The new person's whole sigchain, with the device of a recovery key on it.
     pub sigchain: Blob,
+    /// The escrow of that recovery key: nobody comes in without a way back in.
+    pub recovery_escrow: Blob,
     /// Name and languages, sealed.
     pub profile: Blob,
     /// `InviteProof` over the code (`docs/protocol/sigchain-v1.md`, "Redeeming an invite").

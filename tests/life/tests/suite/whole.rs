@@ -374,6 +374,9 @@ fn keep(secrets: &mut Secrets, whose: &str, client: &Client) {
     let tokens = client.line.tokens.as_ref().unwrap();
     secrets.add(&format!("{whose} access token"), &tokens.access.0);
     secrets.add(&format!("{whose} refresh token"), &tokens.refresh.0);
+    if let Some(paper) = &client.paper {
+        secrets.add(&format!("{whose} recovery key"), paper.as_bytes());
+    }
 }
 
 /// With which status the server refused.

@@ -6,7 +6,7 @@ use store::{AuditKind, AuditSubject, LoginChange};
 
 use crate::call::{Call, Json};
 use crate::code;
-use crate::newcomer::Newcomer;
+use crate::newcomer::{Brought, Newcomer};
 use crate::refusal::Refusal;
 use crate::route::{Access, Routes};
 use crate::shared::hash;
@@ -36,13 +36,13 @@ async fn redeem(
     if !open || reader.has_super_admin().await? {
         return Err(spent());
     }
-    let newcomer = Newcomer::verify(
-        &call,
-        code,
-        &request.sigchain,
-        request.profile,
-        &request.proof,
-    )?;
+    let brought = Brought {
+        sigchain: request.sigchain,
+        recovery_escrow: request.recovery_escrow,
+        profile: request.profile,
+        proof: request.proof,
+    };
+    let newcomer = Newcomer::verify(&call, code, brought)?;
     let user = newcomer.user();
     let (mut changes, leaf) = newcomer.changes(&call, true);
     changes.push(LoginChange::BootstrapUsed {

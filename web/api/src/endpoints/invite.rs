@@ -17,7 +17,7 @@ use store::{
 
 use crate::call::{Call, Json, Nothing};
 use crate::code;
-use crate::newcomer::Newcomer;
+use crate::newcomer::{Brought, Newcomer};
 use crate::refusal::Refusal;
 use crate::role::{from_client, to_client};
 use crate::route::{Access, Routes};
@@ -162,13 +162,13 @@ async fn redeem(
 ) -> Result<Json<Welcome>, Refusal> {
     let code = code::normal(request.code.reveal()).ok_or_else(spent)?;
     let row = open_invite(&call, hash(code.as_bytes())).await?;
-    let newcomer = Newcomer::verify(
-        &call,
-        row.code,
-        &request.sigchain,
-        request.profile,
-        &request.proof,
-    )?;
+    let brought = Brought {
+        sigchain: request.sigchain,
+        recovery_escrow: request.recovery_escrow,
+        profile: request.profile,
+        proof: request.proof,
+    };
+    let newcomer = Newcomer::verify(&call, row.code, brought)?;
     let user = newcomer.user();
     if call.shared.store.reader().user(user).await?.is_some() {
         return Err(Refusal::conflict(

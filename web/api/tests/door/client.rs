@@ -182,6 +182,7 @@ impl Server {
         BootstrapRequest {
             code: EntryCode::new(code),
             sigchain: Blob(session.sigchain().unwrap()),
+            recovery_escrow: escrow(),
             profile: Blob(b"sealed".to_vec()),
             proof: Blob(session.redeem_invite(code, ORIGIN).unwrap()),
         }
@@ -260,7 +261,15 @@ fn new_folder() -> PathBuf {
 pub fn newcomer() -> Session {
     let mut session = Session::create(None).unwrap();
     session.begin_sigchain(now_ms()).unwrap();
+    session.make_recovery_key(now_ms()).unwrap();
     session
+}
+
+/// Of somebody's recovery key: whose it is, only the paper can tell.
+pub fn escrow() -> Blob {
+    let mut session = Session::create(None).unwrap();
+    session.begin_sigchain(now_ms()).unwrap();
+    Blob(session.make_recovery_key(now_ms()).unwrap().escrow)
 }
 
 pub struct Answer {

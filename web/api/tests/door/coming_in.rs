@@ -5,7 +5,7 @@ use std::time::Duration;
 use crypto_session::Session;
 use protocol::{
     Blob, EntryCode, Id, InviteCode, InviteMade, InviteOffer, InviteRedemption, InviteRequest,
-    Invites, Me, Role, Welcome,
+    Invites, Me, RecoveryFacts, Role, Welcome,
 };
 use store::{AuditChain, AuditKind, Changes, Permissions, RoleId, RoleRow, Sealed, VaultChange};
 
@@ -24,6 +24,7 @@ async fn invite(admin: &mut Client<'_>, hub: Id, role: Role) -> Answer {
 
 fn redemption(session: &Session, code: &str) -> InviteRedemption {
     InviteRedemption {
+        recovery_escrow: crate::client::escrow(),
         code: EntryCode::new(code),
         sigchain: Blob(session.sigchain().unwrap()),
         profile: Blob(b"sealed".to_vec()),
@@ -224,4 +225,25 @@ async fn who_is_here_already_joins_another_hub() {
     assert_eq!(again.refused(), (410, "spent".into()));
     let list: Invites = admin.get(&format!("/hubs/{two}/invites")).await.json();
     assert_eq!(list.invites[0].used_by, Some(person.user()));
+}
+
+#[tokio::test]
+async fn nobody_comes_in_without_a_way_back() {
+    let server = Server::start().await;
+    let code = server.shared.bootstrap_code().await.unwrap().unwrap();
+    let mut session = Session::create(None).unwrap();
+    session.begin_sigchain(now_ms()).unwrap();
+    let without_paper = server.bootstrap_of(&session, &code);
+    let refused = server.post("/bootstrap", &without_paper).await;
+    assert_eq!(refused.refused(), (400, "not-verified".into()));
+    session.make_recovery_key(now_ms()).unwrap();
+    let mut without_escrow = server.bootstrap_of(&session, &code);
+    without_escrow.recovery_escrow = Blob(b"nothing".to_vec());
+    let refused = server.post("/bootstrap", &without_escrow).await;
+    assert_eq!(refused.refused(), (400, "not-verified".into()));
+    let whole = server.bootstrap_of(&session, &code);
+    assert_eq!(server.post("/bootstrap", &whole).await.status, 200);
+    let mut admin = server.login(session).await;
+    let ways: RecoveryFacts = admin.get("/me/recovery").await.json();
+    assert!(ways.recovery_key);
 }
