@@ -215,7 +215,7 @@ export interface paths {
         };
         /**
          * The hubs that I belong to, or run
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn, also from a locked device. At most 262144 bytes.
          */
         get: {
             parameters: {
@@ -657,7 +657,7 @@ export interface paths {
         };
         /**
          * The history of calls
-         * @description Who may: Hub(Permissions(8)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(8)), also from a locked device. At most 262144 bytes.
          */
         get: {
             parameters: {
@@ -1132,7 +1132,7 @@ export interface paths {
         };
         /**
          * The groups that are rung
-         * @description Who may: HubAny(Permissions(516)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(516)), also from a locked device. At most 262144 bytes.
          */
         get: {
             parameters: {
@@ -2001,7 +2001,7 @@ export interface paths {
         };
         /**
          * The recurring shifts
-         * @description Who may: HubAny(Permissions(516)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(516)), also from a locked device. At most 262144 bytes.
          */
         get: {
             parameters: {
@@ -2718,7 +2718,7 @@ export interface paths {
         };
         /**
          * Who I am here
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn, also from a locked device. At most 262144 bytes.
          */
         get: {
             parameters: {
@@ -3782,7 +3782,7 @@ export interface paths {
         put?: never;
         /**
          * Log out
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn, also from a locked device. At most 262144 bytes.
          */
         post: {
             parameters: {
@@ -3828,7 +3828,7 @@ export interface paths {
         put?: never;
         /**
          * Exchange the refresh token for new tokens
-         * @description Who may: Refresh. At most 262144 bytes.
+         * @description Who may: Refresh, also from a locked device. At most 262144 bytes.
          */
         post: {
             parameters: {
@@ -3859,6 +3859,56 @@ export interface paths {
                 };
             };
         };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/view-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Name the key with which this device looks while it is locked
+         * @description Who may: LoggedIn. At most 262144 bytes.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ViewKey"];
+                };
+            };
+            responses: {
+                /** @description Done */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Refused */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -4513,7 +4563,9 @@ export interface components {
             profile: components["schemas"]["Blob"];
             /** @description `InviteProof` over the code (`docs/protocol/sigchain-v1.md`, "Redeeming an invite"). */
             proof: components["schemas"]["Blob"];
-            /** @description The new person's whole sigchain. */
+            /** @description The escrow of that recovery key: nobody comes in without a way back in. */
+            recovery_escrow: components["schemas"]["Blob"];
+            /** @description The new person's whole sigchain, with the device of a recovery key on it. */
             sigchain: components["schemas"]["Blob"];
         };
         /** @description Which bytes. */
@@ -4625,7 +4677,7 @@ export interface components {
          * @description Kinds of refusal. They never change their meaning.
          * @enum {string}
          */
-        Code: "malformed" | "too-large" | "login-needed" | "token-expired" | "bad-proof" | "idle" | "not-allowed" | "not-found" | "conflict" | "not-verified" | "spent" | "too-many" | "no-such-method" | "unavailable" | "internal";
+        Code: "malformed" | "too-large" | "login-needed" | "token-expired" | "bad-proof" | "idle" | "locked" | "not-allowed" | "not-found" | "conflict" | "not-verified" | "spent" | "too-many" | "no-such-method" | "unavailable" | "internal";
         /** @description The proof that the log has only grown. */
         ConsistencyQuery: {
             /**
@@ -4862,7 +4914,9 @@ export interface components {
             profile: components["schemas"]["Blob"];
             /** @description `InviteProof` over the code (`docs/protocol/sigchain-v1.md`, "Redeeming an invite"). */
             proof: components["schemas"]["Blob"];
-            /** @description The new person's whole sigchain. */
+            /** @description The escrow of that recovery key: nobody comes in without a way back in. */
+            recovery_escrow: components["schemas"]["Blob"];
+            /** @description The new person's whole sigchain, with the device of a recovery key on it. */
             sigchain: components["schemas"]["Blob"];
         };
         /** @description Somebody is invited. */
@@ -5471,6 +5525,14 @@ export interface components {
          * @enum {string}
          */
         Topic: "members" | "keys" | "records" | "calls" | "voicemail" | "bans" | "settings";
+        /** @description The key with which a locked device looks. */
+        ViewKey: {
+            /**
+             * @description An Ed25519 public key. Requests that are signed with it are let through where nothing is
+             *     secret, do not keep the session from ending when it is idle, and can end it.
+             */
+            key: components["schemas"]["Blob"];
+        };
         /**
          * @description Whom a record is for. Who can open it, its manifest says.
          * @enum {string}
