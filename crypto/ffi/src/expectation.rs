@@ -137,6 +137,8 @@ impl From<core::Expectation> for Expectation {
 pub struct SealedNote {
     /// To send to the server.
     pub record: Vec<u8>,
+    /// Its front alone: to send where the body stayed as it is.
+    pub front: Vec<u8>,
     /// To be remembered as seen.
     pub revision: u32,
     /// To be remembered as seen.
@@ -148,6 +150,7 @@ impl From<core::SealedNote> for SealedNote {
         let Position { revision, manifest } = sealed.position;
         Self {
             record: sealed.record,
+            front: sealed.front,
             revision,
             manifest,
         }
@@ -186,5 +189,11 @@ impl OpenedNote {
     /// have written this afterwards.
     pub fn author_revoked(&self) -> bool {
         self.0.author_revoked
+    }
+
+    /// Why this person's own wrap is due for `rewrap_note`: `older` when it is of
+    /// an older key, `slower` when one under the items key opens faster.
+    pub fn rewrap(&self) -> Option<String> {
+        self.0.rewrap.map(|why| why.name().to_owned())
     }
 }

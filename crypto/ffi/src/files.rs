@@ -172,6 +172,23 @@ impl Session {
         Ok(OpeningFile(Held::new(file, FINISHED)))
     }
 
+    /// As `rewrap_note`, for the front of a file.
+    ///
+    /// # Errors
+    /// As of `open_note`.
+    pub fn rewrap_file(
+        &self,
+        front: &[u8],
+        expectation: &Expectation,
+        people: &People,
+    ) -> Result<Option<SealedNote>, Refusal> {
+        let expectation = expectation.now();
+        let moved = self.with_people(people, |session, people| {
+            session.rewrap_file(front, &expectation, people)
+        })?;
+        Ok(moved.map(SealedNote::from))
+    }
+
     /// Opens a recording that was sealed to this person.
     ///
     /// # Errors

@@ -115,6 +115,24 @@ impl Session {
         })
     }
 
+    /// As `follow_hub`, with the links that the server gives: all of them, from
+    /// the first on.
+    ///
+    /// # Errors
+    /// As of `follow_hub`.
+    pub fn follow_hub_links(
+        &self,
+        hub: &str,
+        links: Vec<Vec<u8>>,
+        seen: Option<Vec<u8>>,
+        people: &People,
+    ) -> Result<(), Refusal> {
+        let hub = core::hub_named(hub)?;
+        self.with_people(people, |it, people| {
+            it.follow_hub_links(hub, &links, seen.as_deref(), people)
+        })
+    }
+
     /// Forgets a hotline and its keys: to follow it anew when another admin was
     /// faster.
     ///
@@ -132,6 +150,25 @@ impl Session {
     pub fn roster(&self, hub: &str) -> Result<Vec<u8>, Refusal> {
         let hub = core::hub_named(hub)?;
         self.held.with(|it| it.roster(hub))
+    }
+
+    /// The roster's links after number `seqno`, to send to the server; all with 0.
+    ///
+    /// # Errors
+    /// `locked`, `key-needed`, `malformed`.
+    pub fn roster_links_after(&self, hub: &str, seqno: u32) -> Result<Vec<Vec<u8>>, Refusal> {
+        let hub = core::hub_named(hub)?;
+        self.held.with(|it| it.roster_links_after(hub, seqno))
+    }
+
+    /// Number of the roster's newest link.
+    ///
+    /// # Errors
+    /// `locked`, `key-needed`, `malformed`.
+    pub fn roster_seqno(&self, hub: &str) -> Result<u32, Refusal> {
+        let hub = core::hub_named(hub)?;
+        self.held
+            .with(|it| Ok::<_, core::Refusal>(it.hub(hub)?.head().seqno))
     }
 
     /// How far the roster goes: to be stored, and put into invitations.

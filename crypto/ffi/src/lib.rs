@@ -14,6 +14,7 @@ mod expectation;
 mod files;
 mod held;
 mod hotline;
+mod locked_view;
 mod log;
 mod pairing;
 mod refusal;
@@ -23,11 +24,12 @@ mod vault;
 pub use expectation::{Expectation, OpenedNote, People, Place, SealedNote, ServerKey};
 pub use files::{OpeningFile, SealedFile, SealingFile, Voicemail};
 pub use hotline::{Member, MemberWrap, NewHubKey, Role};
+pub use locked_view::LockedView;
 pub use log::LogFollower;
 pub use pairing::{NewPairing, OldPairing};
 pub use refusal::Refusal;
 pub use session::{BackupSheet, RecoverySheet, Session};
-pub use vault::{NewVault, Unlocking};
+pub use vault::{NewVault, PasscodeChange, Unlocking, VaultFacts};
 
 use crypto::{HubId, OsEntropy, RecordId};
 

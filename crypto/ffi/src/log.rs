@@ -21,9 +21,24 @@ impl LogFollower {
     #[uniffi::constructor]
     pub fn new(log: &str, witnesses: Vec<String>, needed: u32) -> Result<Self, Refusal> {
         let follower = core::LogFollower::new(log, &witnesses, needed as usize)?;
-        let sentence = "the log was lost; resume it from what was stored";
-        let gone = (core::Code::KeyNeeded, sentence);
-        Ok(Self(Held::new(follower, gone)))
+        Ok(held(follower))
+    }
+
+    /// Pins a log that has no witnesses. The app shows that nobody confirms it.
+    ///
+    /// # Errors
+    /// `malformed`.
+    #[uniffi::constructor]
+    pub fn unwitnessed(log: &str) -> Result<Self, Refusal> {
+        Ok(held(core::LogFollower::unwitnessed(log)?))
+    }
+
+    /// Whether others than the server confirm the log.
+    ///
+    /// # Errors
+    /// `key-needed` when an earlier call failed inside.
+    pub fn is_witnessed(&self) -> Result<bool, Refusal> {
+        self.0.with(|log| Ok::<_, Refusal>(log.is_witnessed()))
     }
 
     /// Takes up the checkpoint that was stored.
@@ -96,4 +111,9 @@ impl LogFollower {
         self.0
             .with(|log| session.held.with(|session| log.check_hub(session, hub)))
     }
+}
+
+fn held(follower: core::LogFollower) -> LogFollower {
+    let sentence = "the log was lost; resume it from what was stored";
+    LogFollower(Held::new(follower, (core::Code::KeyNeeded, sentence)))
 }

@@ -6,7 +6,7 @@ use crypto_session as core;
 use crate::expectation::{Expectation, OpenedNote, People, Place, SealedNote};
 use crate::held::Held;
 use crate::refusal::Refusal;
-use crate::vault::NewVault;
+use crate::vault::{NewVault, PasscodeChange};
 
 /// One device of one person, from unlocking to locking. Its keys stay inside.
 #[derive(Debug, uniffi::Object)]
@@ -107,6 +107,30 @@ impl Session {
         };
         let sealed = self.held.with(|it| it.seal_vault(code, shares))?;
         Ok(NewVault(sealed))
+    }
+
+    /// Changes the code, and the person's keys with it: the old code may have been
+    /// seen. `device` is a new share of the key store.
+    ///
+    /// # Errors
+    /// As of `seal_vault` and `rotate_key`.
+    pub fn change_passcode(
+        &self,
+        code: &str,
+        device: Option<Vec<u8>>,
+        server: bool,
+        prf: Option<Vec<u8>>,
+        now_ms: u64,
+    ) -> Result<PasscodeChange, Refusal> {
+        let shares = core::VaultShares {
+            device: device.as_deref(),
+            server,
+            prf: prf.as_deref(),
+        };
+        let changed = self
+            .held
+            .with(|it| it.change_passcode(code, shares, now_ms))?;
+        Ok(changed.into())
     }
 
     /// Where to evaluate a passkey's PRF for this vault.
@@ -288,6 +312,25 @@ impl Session {
             it.open_note(record, &expectation, people)
         })?;
         Ok(opened.into())
+    }
+
+    /// Puts this person's own wrap of a record under their newest items key, when
+    /// `open_note` said that it is due (`rewrap`). The front goes to the server;
+    /// nothing when there is nothing to do.
+    ///
+    /// # Errors
+    /// As of `open_note`.
+    pub fn rewrap_note(
+        &self,
+        record: &[u8],
+        expectation: &Expectation,
+        people: &People,
+    ) -> Result<Option<SealedNote>, Refusal> {
+        let expectation = expectation.now();
+        let moved = self.with_people(people, |it, people| {
+            it.rewrap_note(record, &expectation, people)
+        })?;
+        Ok(moved.map(SealedNote::from))
     }
 
     /// Lets one more person read.

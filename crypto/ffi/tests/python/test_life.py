@@ -199,6 +199,43 @@ class Life(Refusals, unittest.TestCase):
         self.assertNotEqual(one, ana.prove_request("POST", "/notes?x=1", *sign))
 
 
+    def test_a_new_pin_brings_new_keys_and_old_notes_move_to_them(self):
+        ana = person()
+        people, here = knowing(ana), place()
+        note = ana.seal_note(here, b"written before", [ana.user()], people)
+        expected = crypto.Expectation(here, ana.user(), [ana.user()])
+        self.assertIsNone(ana.rewrap_note(note.record, expected, people))
+        before = ana.sigchain()
+        changed = ana.change_passcode("842970", SHARE, False, None, now_ms())
+        self.assertGreater(len(changed.sigchain()), len(before))
+        facts = crypto.VaultFacts(changed.vault().vault())
+        self.assertEqual((facts.needs_device(), facts.needs_server()), (True, False))
+        self.assertFalse(facts.is_outdated())
+        opened = ana.open_note(note.record, expected, people)
+        self.assertEqual((opened.plaintext(), opened.rewrap()), (b"written before", "older"))
+        moved = ana.rewrap_note(note.record, expected, people)
+        whole = moved.front + note.record[len(note.front) :]
+        again = ana.open_note(whole, expected, people)
+        self.assertEqual((again.plaintext(), again.rewrap()), (b"written before", None))
+
+    def test_a_locked_device_still_signs_what_it_looks_at(self):
+        ana = person()
+        view = crypto.LockedView(ana.device())
+        ana.lock()
+        sign = ("GET", "/api/v1/me", b"", b"token", now_ms())
+        self.refused("locked", ana.prove_request, *sign)
+        proof = view.prove_request(*sign)
+        self.assertEqual((proof[:4], len(view.public_key())), (b"HLRP", 32))
+
+    def test_a_log_that_nobody_confirms_says_so(self):
+        key = "hotline.example/log+%s"
+        self.refused("malformed", crypto.LogFollower.unwitnessed, key)
+        server = json.loads(native_peer("server", person().sigchain().hex()))
+        alone = crypto.LogFollower.unwitnessed(server["log"])
+        seen = crypto.LogFollower(server["log"], [server["witness"]], 1)
+        self.assertEqual((alone.is_witnessed(), seen.is_witnessed()), (False, True))
+
+
 class Native(Refusals, unittest.TestCase):
     """Between the bindings and the native build, which knows nothing of sessions."""
 
