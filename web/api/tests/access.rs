@@ -217,7 +217,7 @@ const NONSENSE: &str = "{";
 
 #[tokio::test]
 async fn every_route_lets_through_whom_it_should_and_nobody_else() {
-    let mut world = World::new().await;
+    let mut world = World::new("routes").await;
     let mut wrong = Vec::new();
     for (method, path, through, body) in EXPECTED {
         let passes = world.passes().await;
@@ -244,7 +244,7 @@ async fn every_route_lets_through_whom_it_should_and_nobody_else() {
 /// From however many addresses they ask.
 #[tokio::test]
 async fn one_person_does_not_ask_without_end_and_others_are_served() {
-    let mut world = World::new().await;
+    let mut world = World::new("limits").await;
     let passes = world.passes().await;
     let (one, other) = (passes.get(&'v'), passes.get(&'a'));
     let began = Instant::now();
@@ -298,8 +298,8 @@ struct Pass {
 }
 
 impl World {
-    async fn new() -> Self {
-        let name = format!("centralita-access-{}", std::process::id());
+    async fn new(name: &str) -> Self {
+        let name = format!("centralita-access-{}-{name}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();

@@ -138,8 +138,8 @@ fn server(
     let id = DeviceId::from_bytes([9; 16]);
     let chain = Sigchain::decode(&ben.sigchain().unwrap()).unwrap();
     let meta = VoicemailMeta {
-        hub: "night".to_owned(),
-        recording: "7".to_owned(),
+        hub: HUB.to_string(),
+        recording: RECORD.to_string(),
         created_at_ms: NOW_MS,
         sample_rate_hz: 8_000,
     };

@@ -79,7 +79,10 @@ fn data_of_somebody_else_are_told() {
         &["caller-id.key", "cannot be read", "Permission denied"],
     );
     let said = said_without_right(&server, &data, &["serve"]);
-    assert_says(&said, &["cannot use", "data", "Permission denied"]);
+    assert_says(
+        &said,
+        &["cannot read", "data", "Permission denied", "Give it"],
+    );
 }
 
 #[test]
