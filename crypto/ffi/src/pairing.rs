@@ -45,6 +45,16 @@ impl NewPairing {
         self.pairing.with(text)
     }
 
+    /// Says whose device this becomes, where the new device did not know: by the
+    /// word of the server. A lie makes the other device refuse this one.
+    ///
+    /// # Errors
+    /// `out-of-turn`, `malformed`.
+    pub fn name_person(&self, user: &str) -> Result<(), Refusal> {
+        let user = core::user_named(user)?;
+        self.pairing.with(|pairing| pairing.name_person(user))
+    }
+
     /// The room to open on the server.
     pub fn room(&self) -> Vec<u8> {
         self.room.clone()

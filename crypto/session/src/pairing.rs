@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use crypto::UserId;
 use crypto::identity::DeviceCard;
 use crypto::provisioning::{
     Invitation, InvitationKind, NewDevice, NewDeviceAgreed, NewDeviceWaiting, OldDevice,
@@ -47,6 +48,18 @@ impl NewPairing {
             invitation: new.invitation().reveal(),
             step: NewStep::Invited(new),
         })
+    }
+
+    /// Says whose device this becomes, where the new device did not know: by the word of the
+    /// server, once the other device is in the room. A lie makes that device refuse this one.
+    ///
+    /// # Errors
+    /// [`Code::OutOfTurn`] once this device has said its card.
+    pub fn name_person(&mut self, user: UserId) -> Result<(), Refusal> {
+        match self.step {
+            NewStep::Invited(_) | NewStep::Agreed(_) => self.session.become_device_of(user),
+            NewStep::Waiting(_) | NewStep::Over => Err(out_of_turn()),
+        }
     }
 
     /// For the screen: the text of the QR code, or the code to type into the

@@ -99,6 +99,15 @@ impl Session {
         }
     }
 
+    /// Makes this new device one of `user`, before anybody has seen its card.
+    pub(crate) fn become_device_of(&mut self, user: UserId) -> Result<(), Refusal> {
+        let device = self.device;
+        let (open, _) = self.parts()?;
+        open.keys = DeviceKeys::from_seed(user, device, &open.seed);
+        self.user = user;
+        Ok(())
+    }
+
     /// Whose device this is.
     pub fn user(&self) -> UserId {
         self.user

@@ -390,6 +390,38 @@ fn nobody_comes_in_by_wrong_digits() {
 }
 
 #[test]
+fn a_new_device_learns_whose_it_is_and_a_lie_about_it_brings_nobody_in() {
+    let (mut old, other) = (person(), person());
+    for told in [old.user(), other.user()] {
+        let kind = InvitationKind::Scanned;
+        let mut new = NewPairing::invite(Session::create(None).unwrap(), kind).unwrap();
+        let (mut helping, commit) = OldPairing::join(&mut old, kind, new.invitation()).unwrap();
+        let share = new.receive(&commit).unwrap();
+        new.name_person(told).unwrap();
+        let hello = new
+            .receive(&helping.receive_share(&share).unwrap())
+            .unwrap();
+        assert_eq!(code(new.name_person(old.user())), Code::OutOfTurn);
+        helping.receive_hello(&hello).unwrap();
+        helping.confirm(&new.digits().unwrap()).unwrap();
+        let before = old.sigchain().unwrap();
+        match helping.admit(&mut old, NOW_MS) {
+            Ok(payload) => {
+                assert_eq!(told, old.user());
+                let mut session = new.finish(&payload).unwrap();
+                assert_eq!(session.user(), old.user());
+                let chain = old.sigchain().unwrap();
+                session.follow_sigchain(&chain, None).unwrap();
+            }
+            Err(refused) => {
+                assert_eq!((refused.code(), told), (Code::Moved, other.user()));
+                assert_eq!(old.sigchain().unwrap(), before);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_revoked_device_opens_nothing_new_and_its_notes_are_marked() {
     let mut old = person();
     let mut new = pair(&mut old, InvitationKind::Scanned, false).unwrap();

@@ -26,6 +26,16 @@ impl NewPairing {
         Ok(Self(pairing))
     }
 
+    /// Says whose device this becomes, where the new device did not know: by
+    /// the word of the server. A lie makes the other device refuse this one.
+    ///
+    /// # Errors
+    /// `out-of-turn`, `locked`, `malformed`.
+    #[wasm_bindgen(js_name = namePerson)]
+    pub fn name_person(&mut self, user: &str) -> Result<(), Thrown> {
+        Ok(self.0.name_person(core::user_named(user)?)?)
+    }
+
     /// For the screen.
     pub fn invitation(&self) -> String {
         self.0.invitation().to_owned()

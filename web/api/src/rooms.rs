@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crypto::provisioning::{Room, RoomPass, RoomRefused};
 use protocol::Code;
+use store::UserId;
 use tokio::sync::Notify;
 
 use crate::limit::customer;
@@ -29,6 +30,15 @@ pub(crate) struct Rooms {
 struct Kept {
     room: Room,
     opened_by: u128,
+    joined_by: Option<UserId>,
+}
+
+/// What a device gets that waits in a room.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) message: Option<Vec<u8>>,
+    /// Whose device has joined.
+    pub(crate) person: Option<UserId>,
 }
 
 impl Rooms {
@@ -58,13 +68,28 @@ impl Rooms {
             return Err(Refusal::too_many(READ_WAIT));
         }
         let room = Room::open(pass, now_ms);
-        open.insert(id, Kept { room, opened_by });
+        let kept = Kept {
+            room,
+            opened_by,
+            joined_by: None,
+        };
+        open.insert(id, kept);
         Ok(())
     }
 
-    /// Lets the old device in.
-    pub(crate) fn join(&self, id: [u8; 16], pass: RoomPass, now_ms: u64) -> Result<(), Refusal> {
-        self.with(id, |room| room.join(pass, now_ms))
+    /// Lets the old device in, which is one of `person`.
+    pub(crate) fn join(
+        &self,
+        id: [u8; 16],
+        pass: RoomPass,
+        person: UserId,
+        now_ms: u64,
+    ) -> Result<(), Refusal> {
+        self.with(id, |kept| {
+            kept.room.join(pass, now_ms)?;
+            kept.joined_by = Some(person);
+            Ok(())
+        })
     }
 
     /// Takes a message of one device for the other.
@@ -75,7 +100,7 @@ impl Rooms {
         message: Vec<u8>,
         now_ms: u64,
     ) -> Result<(), Refusal> {
-        self.with(id, |room| room.post(pass, message, now_ms))?;
+        self.with(id, |kept| kept.room.post(pass, message, now_ms))?;
         self.posted.notify_waiters();
         Ok(())
     }
@@ -87,34 +112,37 @@ impl Rooms {
         pass: &RoomPass,
         place: usize,
         now_ms: u64,
-    ) -> Result<Option<Vec<u8>>, Refusal> {
+    ) -> Result<Heard, Refusal> {
         let wait = async {
             loop {
                 // Waited for before it is looked for: no message is missed between the two.
                 let posted = self.posted.notified();
-                let message = self.with(id, |room| {
-                    let message = room.read(pass, place, now_ms)?;
-                    Ok(message.map(<[u8]>::to_vec))
+                let heard = self.with(id, |kept| {
+                    let message = kept.room.read(pass, place, now_ms)?;
+                    Ok(Heard {
+                        message: message.map(<[u8]>::to_vec),
+                        person: kept.joined_by,
+                    })
                 })?;
-                if message.is_some() {
-                    return Ok(message);
+                if heard.message.is_some() {
+                    return Ok(heard);
                 }
                 posted.await;
             }
         };
         tokio::time::timeout(READ_WAIT, wait)
             .await
-            .unwrap_or(Ok(None))
+            .unwrap_or_else(|_| Ok(Heard::default()))
     }
 
     fn with<T>(
         &self,
         id: [u8; 16],
-        act: impl FnOnce(&mut Room) -> Result<T, RoomRefused>,
+        act: impl FnOnce(&mut Kept) -> Result<T, RoomRefused>,
     ) -> Result<T, Refusal> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = open.get_mut(&id).ok_or_else(Refusal::not_found)?;
-        act(&mut kept.room).map_err(refused)
+        act(kept).map_err(refused)
     }
 }
 
@@ -133,6 +161,7 @@ mod tests {
     use super::*;
 
     const NOW_MS: u64 = 1_763_690_000_000;
+    const PERSON: UserId = UserId([9; 16]);
 
     fn pass(byte: u8) -> RoomPass {
         RoomPass::from_bytes([byte; 16])
@@ -159,7 +188,7 @@ mod tests {
         rooms
             .open(id, pass(1), IpAddr::from([192, 0, 2, 1]), NOW_MS)
             .unwrap();
-        rooms.join(id, pass(2), NOW_MS).unwrap();
+        rooms.join(id, pass(2), PERSON, NOW_MS).unwrap();
         let new_pass = pass(1);
         let waiting = rooms.read(id, &new_pass, 0, NOW_MS);
         let speaking = async {
@@ -168,7 +197,9 @@ mod tests {
         };
         let (heard, said) = tokio::join!(waiting, speaking);
         said.unwrap();
-        assert_eq!(heard.unwrap().as_deref(), Some(&b"commit"[..]));
+        let heard = heard.unwrap();
+        assert_eq!(heard.message.as_deref(), Some(&b"commit"[..]));
+        assert_eq!(heard.person, Some(PERSON));
         let stranger = rooms.read(id, &pass(3), 0, NOW_MS).await.unwrap_err();
         assert_eq!(stranger.status(), 403);
     }

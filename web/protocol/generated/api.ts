@@ -5277,6 +5277,7 @@ export interface components {
         /** @description A message, or none yet: ask again. */
         RoomHeard: {
             message?: components["schemas"]["Blob"] | null;
+            person?: components["schemas"]["Id"] | null;
         };
         /** @description A message for the other device. */
         RoomMessage: {

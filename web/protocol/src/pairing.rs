@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Blob;
+use crate::{Blob, Id};
 
 /// A device comes into a room: the new one opens it, the old one joins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -39,4 +39,8 @@ pub struct RoomHeard {
     /// The message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Blob>,
+    /// Whose device has joined the room, by the word of the server: a new device makes its card
+    /// for them. Where that is a lie, the other device does not let it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<Id>,
 }

@@ -133,7 +133,8 @@ test('a second device comes in by digits, and reads what the first has sealed', 
     const here = place();
     const nobody = new crypto.People();
     const { record } = old.sealNote(here, bytes('mine'), [], nobody);
-    const coming = new crypto.NewPairing(crypto.Session.create(old.user), typed);
+    const coming = new crypto.NewPairing(crypto.Session.create(), typed);
+    coming.namePerson(old.user);
     const helping = new crypto.OldPairing(old, coming.invitation(), typed);
     assert.deepEqual(helping.room(), coming.room());
     const reveal = helping.receiveShare(coming.receive(helping.first()));

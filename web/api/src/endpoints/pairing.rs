@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 use crypto::provisioning::RoomPass;
-use protocol::{Blob, RoomEntry, RoomHeard, RoomMessage, RoomReading};
+use protocol::{Blob, Id, RoomEntry, RoomHeard, RoomMessage, RoomReading};
 
 use crate::call::{Call, Json, Nothing};
 use crate::refusal::Refusal;
@@ -50,7 +50,8 @@ async fn open(call: Call, Json(entry): Json<RoomEntry>) -> Result<Nothing, Refus
 
 async fn join(call: Call, Json(entry): Json<RoomEntry>) -> Result<Nothing, Refusal> {
     let (room, pass) = (call.id("room")?, pass(&entry.pass)?);
-    call.shared.rooms.join(room, pass, call.now_ms())?;
+    let person = call.caller()?.user;
+    call.shared.rooms.join(room, pass, person, call.now_ms())?;
     Ok(Nothing)
 }
 
@@ -67,8 +68,11 @@ async fn read(call: Call, Json(asked): Json<RoomReading>) -> Result<Json<RoomHea
     let (room, pass) = (call.id("room")?, pass(&asked.pass)?);
     let place = usize::from(asked.place);
     let heard = call.shared.rooms.read(room, &pass, place, call.now_ms());
-    let message = heard.await?.map(Blob);
-    Ok(Json(RoomHeard { message }))
+    let heard = heard.await?;
+    Ok(Json(RoomHeard {
+        message: heard.message.map(Blob),
+        person: heard.person.map(|person| Id(person.0)),
+    }))
 }
 
 fn pass(blob: &Blob) -> Result<RoomPass, Refusal> {

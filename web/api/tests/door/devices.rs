@@ -1,8 +1,8 @@
 //! A person's devices, and the ways back in.
 
-use crypto::OsEntropy;
 use crypto::provisioning::InvitationKind;
 use crypto::vault::{AuthSecret, BackupCode};
+use crypto::{OsEntropy, UserId};
 use crypto_session::{NewPairing, OldPairing, Session, Unlocking, VaultShares};
 use protocol::{
     BackupCodeUse, BackupCodes, Blob, EscrowAnswer, EscrowRequest, Id, ItemsKeyAdded, ItemsKeys,
@@ -42,7 +42,8 @@ pub async fn revoke(by: &mut Client<'_>, device: crypto::DeviceId) {
 async fn a_new_device_is_paired_through_the_server() {
     let server = Server::start().await;
     let mut old = server.admin().await;
-    let new = Session::create(Some(old.session.user())).unwrap();
+    // It learns in the room whose device it becomes.
+    let new = Session::create(None).unwrap();
     let mut new = NewPairing::invite(new, InvitationKind::Typed).unwrap();
     let room = Id(*new.room().as_bytes());
     let path = |what: &str| format!("/pairing/{room}{what}");
@@ -67,6 +68,14 @@ async fn a_new_device_is_paired_through_the_server() {
         heard.message.unwrap().0
     };
     say(&old_pass, commit).await;
+    let reading = RoomReading {
+        pass: new_pass.clone(),
+        place: 0,
+    };
+    let heard: RoomHeard = server.post(&path("/heard"), &reading).await.json();
+    let person = UserId::from_bytes(heard.person.unwrap().0);
+    assert_eq!(person, old.session.user());
+    new.name_person(person).unwrap();
     let share = new.receive(&hear(&new_pass, 0).await).unwrap();
     say(&new_pass, share).await;
     let reveal = pairing.receive_share(&hear(&old_pass, 1).await).unwrap();
