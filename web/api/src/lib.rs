@@ -21,6 +21,7 @@ mod limit;
 mod listen;
 mod mirror;
 mod newcomer;
+mod panel;
 mod passkeys;
 mod refusal;
 mod role;
@@ -42,11 +43,12 @@ pub use shared::{BootstrapError, Shared, WebOptions};
 pub use tls::{Tls, TlsError, TlsSource};
 pub use watch::News;
 
-/// The API as one service, to be put behind a listener. Every request must carry its peer's
+/// The API and the panel as one service, to be put behind a listener. Every request must carry its peer's
 /// address as an extension ([`std::net::SocketAddr`]).
 pub fn service(shared: std::sync::Arc<Shared>) -> axum::Router {
     let feed = feed::route(std::sync::Arc::clone(&shared));
-    endpoints::table().into_router(shared).merge(feed)
+    let api = endpoints::table().into_router(shared);
+    api.merge(feed).merge(panel::route())
 }
 
 /// Every route, with who may use it.

@@ -1,0 +1,29 @@
+// The file that goes with a recovery key. It holds nothing that opens without the key.
+
+export interface Backup {
+  user: string;
+  escrow: string;
+}
+
+export const BACKUP_KIND = 'centralita-recovery';
+
+export function writeBackup(origin: string, { user, escrow }: Backup): string {
+  const file = { kind: BACKUP_KIND, version: 1, origin, user, escrow };
+  return `${JSON.stringify(file, null, 2)}\n`;
+}
+
+/** Reads such a file; nothing for any other. */
+export function readBackup(text: string): Backup | undefined {
+  let file: unknown;
+  try {
+    file = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof file !== 'object' || file === null) return undefined;
+  const { kind, version, user, escrow } = file as Record<string, unknown>;
+  if (kind !== BACKUP_KIND || version !== 1) return undefined;
+  if (typeof user !== 'string' || !/^[0-9a-f]{32}$/.test(user)) return undefined;
+  if (typeof escrow !== 'string' || !/^[\w-]+$/.test(escrow)) return undefined;
+  return { user, escrow };
+}

@@ -1,0 +1,162 @@
+// The one owner of what the panel shows: whether this browser is a device, and whether it is open.
+import type { Tokens } from './api';
+import * as kept from './device/store';
+import { Failure, failureOf } from './failure';
+import type { Ahead, LockReason } from './lock/auto_lock';
+import { Watch } from './lock/watch';
+import type { Entry, Person } from './session/client';
+import { type Hosted, vaultWorker, viewWorker } from './session/host';
+import type { VaultCalls, ViewCalls } from './session/protocol';
+
+export type Stage = 'starting' | 'new' | 'locked' | 'open' | 'broken';
+export type Warning = Extract<Ahead, { kind: 'warning' }>;
+
+/** Signs of the person are told to the server so often in the time that it waits for one. */
+const SIGNS_PER_IDLE = 6;
+
+export class Panel {
+  stage = $state<Stage>('starting');
+  /** Why the device is locked; nothing when it was never open in this page. */
+  lockedBy = $state<LockReason>();
+  warning = $state<Warning>();
+  person = $state.raw<Person>();
+  /** Whether a locked device may look. */
+  canLook = $state(false);
+
+  private vault: Hosted<VaultCalls> | undefined;
+  private view: Hosted<ViewCalls> | undefined;
+  private tokens: Tokens | undefined;
+  private watch: Watch | undefined;
+
+  async start(): Promise<void> {
+    try {
+      this.stage = (await kept.device()) ? 'locked' : 'new';
+    } catch {
+      this.stage = 'broken';
+    }
+  }
+
+  /** The worker with the keys; a new one unless there is one. */
+  get worker(): Hosted<VaultCalls> {
+    this.vault ??= vaultWorker((tokens) => (this.tokens = tokens));
+    return this.vault;
+  }
+
+  /** Gives up what was begun and not finished; keys that were made go with it. */
+  giveUp(): void {
+    if (this.stage === 'open') return;
+    this.vault?.end();
+    this.vault = undefined;
+  }
+
+  enter = (entry: Entry, name: string, pin: string): Promise<void> =>
+    this.letIn((call) => call.enter(entry, name, pin));
+
+  unlock = (pin: string): Promise<void> =>
+    this.letIn((call) => call.unlock(pin, this.tokens && { ...this.tokens }));
+
+  recover = (user: string, key: string, escrow: string | undefined, pin: string): Promise<void> =>
+    this.letIn((call) => call.recover(user, key, escrow, pin));
+
+  enterRoom = (pin: string): Promise<void> => this.letIn((call) => call.enterRoom(pin));
+
+  /** Ends the worker with the keys. What is on the screen goes with it. */
+  lock(reason: LockReason): void {
+    this.watch?.stop();
+    this.warning = undefined;
+    this.vault?.end();
+    this.vault = undefined;
+    this.person = undefined;
+    this.lockedBy = reason;
+    this.canLook = reason !== 'ended' && this.tokens !== undefined && this.view !== undefined;
+    if (this.canLook && this.tokens) void this.view?.call.take({ ...this.tokens });
+    this.stage = 'locked';
+  }
+
+  /** Ends the login here and at the server; the device stays in this browser, locked. */
+  async logout(): Promise<void> {
+    const worker = this.stage === 'open' ? this.vault : this.view;
+    try {
+      await worker?.call.logout();
+    } finally {
+      this.forgetLogin();
+      this.lock('by-hand');
+    }
+  }
+
+  /** Forgets the device. Its person needs their recovery key, or another device, to come back. */
+  async forget(): Promise<void> {
+    this.forgetLogin();
+    this.giveUp();
+    await kept.forgetDevice();
+    this.lockedBy = undefined;
+    this.stage = 'new';
+  }
+
+  /** Looks something up: with the keys, or with the key of a locked device. */
+  get = async <T>(path: string): Promise<T> => {
+    const worker = this.stage === 'open' ? this.vault : this.view;
+    if (!worker) throw new Failure('locked', 'The device is locked.');
+    return this.watched(worker.call.get(path) as Promise<T>);
+  };
+
+  /** Carries something out that needs the keys. */
+  act = <T>(what: (call: Hosted<VaultCalls>['call']) => Promise<T>): Promise<T> => {
+    if (!this.vault) return Promise.reject(new Failure('locked', 'The device is locked.'));
+    return this.watched(what(this.vault.call));
+  };
+
+  private async letIn(
+    how: (call: Hosted<VaultCalls>['call']) => Promise<Person>,
+  ): Promise<void> {
+    const worker = this.worker;
+    const person = await how(worker.call);
+    // Without a promise of the browser, a full disk could cost somebody their device.
+    void navigator.storage?.persist?.();
+    await this.prepareView(person.me.device);
+    this.person = person;
+    this.lockedBy = undefined;
+    this.stage = 'open';
+    this.watchOver();
+  }
+
+  private async prepareView(device: string): Promise<void> {
+    this.view?.end();
+    this.view = viewWorker((tokens) => (this.tokens = tokens));
+    const key = await this.view.call.create(device);
+    await this.vault?.call.nameViewKey(key);
+  }
+
+  private watchOver(): void {
+    if (!this.tokens) return;
+    const { idle_after_s: idle, unlocked_at_most_s: longest } = this.tokens;
+    const limits = { idleMs: idle * 1000, longestMs: longest * 1000 };
+    this.watch = new Watch(limits, limits.idleMs / SIGNS_PER_IDLE, {
+      warning: (warning) => (this.warning = warning),
+      lock: (reason) => this.lock(reason),
+      sign: () => void this.get('/me').catch(() => undefined),
+    });
+  }
+
+  /** A login that the server has ended locks the device. */
+  private async watched<T>(asked: Promise<T>): Promise<T> {
+    try {
+      return await asked;
+    } catch (thrown) {
+      const failure = failureOf(thrown);
+      const ended = ['login-needed', 'idle', 'bad-proof'].includes(failure.code);
+      if (ended && this.stage === 'open') this.lock('ended');
+      else if (ended) this.forgetLogin();
+      throw failure;
+    }
+  }
+
+  private forgetLogin(): void {
+    this.tokens = undefined;
+    this.view?.end();
+    this.view = undefined;
+    this.canLook = false;
+  }
+}
+
+export const panel = new Panel();

@@ -1,0 +1,308 @@
+// A person at their device: how they come in, unlock it, and log in. Lives in a worker; the keys
+// live in the WebAssembly below it, and the worker is ended when the device locks.
+import { Session, Unlocking, VaultFacts, type NewVault, type RecoverySheet } from '$crypto';
+import type {
+  BootstrapRequest,
+  ChallengeAnswer,
+  EscrowAnswer,
+  InviteOffer,
+  InviteRedemption,
+  ItemsKeys,
+  Me,
+  PersonSigchain,
+  ServerFacts,
+  ShareProposal,
+  SigchainUpdate,
+  Tokens,
+  Welcome,
+} from '$lib/api';
+import { writeBackup } from '$lib/backup';
+import { fromBlob, toBlob } from '$lib/blob';
+import { newShareKey, shareOf } from '$lib/device/share';
+import * as kept from '$lib/device/store';
+import { Failure } from '$lib/failure';
+import { Line, open, type TokensChanged } from './line';
+import { checkLog } from './log';
+import { openProfile, sealProfile } from './profile';
+import { serverShare } from './server_share';
+
+/** What an invitation's link says. */
+export interface Invitation {
+  code: string;
+  hub: string;
+  /** How far the hub's roster goes: the server can show no other. */
+  rosterHead: string;
+}
+
+/** By which way a new person comes in. */
+export type Entry =
+  | { by: 'bootstrap'; code: string }
+  | { by: 'invitation'; invitation: Invitation };
+
+/** What the browser shows of who is in. */
+export interface Person {
+  me: Me;
+  /** What they call themselves. */
+  name: string;
+  /** Whether somebody beside the server confirms the key log. */
+  witnessed: boolean;
+}
+
+/** A person who has keys, and whom no server knows yet. */
+export class Newcomer {
+  private constructor(
+    private readonly session: Session,
+    private readonly sheet: RecoverySheet,
+    private readonly vault: FirstVault,
+    private readonly origin: string,
+  ) {}
+
+  static async create(origin: string, pin: string): Promise<Newcomer> {
+    const session = Session.create();
+    // First: a PIN that is too weak is told of before anybody writes down a recovery key.
+    const vault = await firstVault(session, pin);
+    session.beginSigchain(Date.now());
+    return new Newcomer(session, session.makeRecoveryKey(Date.now()), vault, origin);
+  }
+
+  get user(): string {
+    return this.session.user;
+  }
+
+  /** For the person's eyes. */
+  get recoveryKey(): string {
+    return this.sheet.reveal();
+  }
+
+  /** What goes with the recovery key, to be saved where the person likes: sealed. */
+  get backup(): string {
+    const { user } = this.session;
+    return writeBackup(this.origin, { user, escrow: toBlob(this.sheet.escrow) });
+  }
+
+  /** Asks to be let in. Only then is anything kept. */
+  async enter(entry: Entry, name: string, pin: string, changed: TokensChanged): Promise<Client> {
+    const { session } = this;
+    const known = {
+      sigchain: toBlob(session.sigchain()),
+      recovery_escrow: toBlob(this.sheet.escrow),
+      profile: sealProfile(session, name),
+    };
+    const proof = (code: string) => toBlob(session.redeemInvite(code, this.origin));
+    const rosters: kept.Seen['rosters'] = {};
+    let welcome: Welcome;
+    if (entry.by === 'bootstrap') {
+      const { code } = entry;
+      const request: BootstrapRequest = { ...known, code, proof: proof(code) };
+      welcome = await open('POST', '/bootstrap', request);
+    } else {
+      const { code, hub, rosterHead } = entry.invitation;
+      const offer: InviteOffer = await open('POST', '/invites/offer', { code });
+      if (offer.hub !== hub) {
+        throw new Failure('lie', 'The invitation is good for another hotline than its link says.');
+      }
+      const request: InviteRedemption = { ...known, code: offer.code, proof: proof(offer.code) };
+      welcome = await open('POST', '/invites/redeem', request);
+      rosters[hub] = fromBlob(rosterHead);
+    }
+    if (welcome.user !== session.user) {
+      throw new Failure('lie', 'The server welcomes another person than the one who came.');
+    }
+    const client = await settle(session, this.vault, { rosters }, pin, changed);
+    await client.keepItemsKey();
+    return client;
+  }
+}
+
+/** A person at their unlocked device. */
+export class Client {
+  constructor(
+    readonly session: Session,
+    readonly line: Line,
+    private record: kept.DeviceRecord,
+    private seen: kept.Seen,
+    private witnessed = false,
+  ) {}
+
+  /** Unlocks the device that this browser keeps, and goes on with `tokens` or logs in. */
+  static async unlock(
+    pin: string,
+    tokens: Tokens | undefined,
+    changed: TokensChanged,
+  ): Promise<Client> {
+    const record = await kept.device();
+    if (!record) throw new Failure('no-device', 'There is no device in this browser.');
+    const share = await shareOf(record.shareKey);
+    const unlocking = new Unlocking(record.vault, pin, share);
+    const server = record.serverShare
+      ? await serverShare(new VaultFacts(record.vault).id, unlocking.serverProof())
+      : undefined;
+    const session = unlocking.finish(server, record.user, record.device);
+    const line = (login: Tokens) => new Line(session, login, changed);
+    const seen = await kept.seen();
+    if (tokens) {
+      try {
+        const client = new Client(session, line(tokens), record, seen);
+        await client.resume();
+        return client;
+      } catch (error) {
+        // Idle for too long, ended elsewhere, or expired: a new login says what is really wrong.
+        if (!(error instanceof Failure)) throw error;
+      }
+    }
+    const client = new Client(session, line(await login(session, changed)), record, seen);
+    await client.resume();
+    return client;
+  }
+
+  /** Comes back with what is on paper, as a new device. Other devices stay on the list. */
+  static async recover(
+    user: string,
+    recoveryKey: string,
+    escrow: string | undefined,
+    pin: string,
+    changed: TokensChanged,
+  ): Promise<Client> {
+    const asked = escrow ?? (await open<EscrowAnswer>('POST', '/recovery/escrow', { user })).escrow;
+    const paper = Session.recover(user, fromBlob(asked), recoveryKey);
+    const session = Session.create(user);
+    const vault = await firstVault(session, pin);
+    const line = new Line(paper, await login(paper, () => {}), () => {});
+    const own = await line.ask<PersonSigchain>('GET', '/me/sigchain');
+    paper.followSigchain(fromBlob(own.sigchain));
+    paper.adopt(session, Date.now());
+    paper.rotateKey(Date.now());
+    const update: SigchainUpdate = {
+      sigchain: toBlob(paper.sigchain()),
+      items_key: toBlob(paper.sealedItemsKey()),
+    };
+    await line.ask('PUT', '/me/sigchain', update);
+    await line.ask('POST', '/session/logout');
+    paper.lock();
+    return settle(session, vault, { rosters: {} }, pin, changed);
+  }
+
+  /** Loads and verifies this person's own keys. */
+  async resume(): Promise<void> {
+    const own = await this.line.ask<PersonSigchain>('GET', '/me/sigchain');
+    if (own.user !== this.record.user) {
+      throw new Failure('lie', 'The server gives the device list of somebody else.');
+    }
+    this.session.followSigchain(fromBlob(own.sigchain), this.seen.head);
+    await this.keepHead();
+    const sealedKeys = await this.line.ask<ItemsKeys>('GET', '/me/items-keys');
+    for (const key of sealedKeys.keys) this.session.openItemsKey(fromBlob(key));
+    const log = await checkLog(this.line, this.session, this.record, this.seen.checkpoint);
+    this.witnessed = log.witnessed;
+    this.seen.checkpoint = log.checkpoint;
+    await kept.keepSeen(this.seen);
+  }
+
+  /** Who this is. */
+  async person(): Promise<Person> {
+    const me = await this.line.ask<Me>('GET', '/me');
+    const name = openProfile(this.session, me.profile);
+    return { me, name, witnessed: this.witnessed };
+  }
+
+  /** Seals the device under another PIN, and changes this person's keys with it. */
+  async changePin(pin: string): Promise<void> {
+    const shareKey = await newShareKey();
+    const share = await shareOf(shareKey);
+    const changed = this.session.changePasscode(pin, share, true, undefined, Date.now());
+    const vault = changed.takeVault();
+    if (!vault) throw new Failure('internal', 'A new PIN came without a vault.');
+    const { sigchain, itemsKey } = changed;
+    const update: SigchainUpdate = { sigchain: toBlob(sigchain), items_key: toBlob(itemsKey) };
+    await this.line.ask('PUT', '/me/sigchain', update);
+    await this.keepHead();
+    await this.keepVault(vault, shareKey);
+  }
+
+  /** Sends the device list after a change here. */
+  async sendSigchain(): Promise<void> {
+    const update: SigchainUpdate = { sigchain: toBlob(this.session.sigchain()) };
+    await this.line.ask('PUT', '/me/sigchain', update);
+    await this.keepHead();
+  }
+
+  /** Leaves the newest items key with the server, for this person's other devices. */
+  async keepItemsKey(): Promise<void> {
+    const key = toBlob(this.session.sealedItemsKey());
+    await this.line.ask('PUT', '/me/items-keys', { key });
+  }
+
+  /** Names the key with which this device looks while it is locked. */
+  async nameViewKey(key: Uint8Array): Promise<void> {
+    await this.line.ask('PUT', '/session/view-key', { key: toBlob(key) });
+  }
+
+  /** Seals the device anew, with a share that the server keeps and destroys after wrong tries. */
+  async shareWithServer(pin: string): Promise<void> {
+    const shareKey = await newShareKey();
+    const vault = this.session.sealVault(pin, await shareOf(shareKey), true);
+    await this.keepVault(vault, shareKey);
+  }
+
+  /** Overwrites the old vault once the server has the new one's share, and uses that at once. */
+  private async keepVault(sealed: NewVault, shareKey: CryptoKey): Promise<void> {
+    const { vault, serverShare: share, serverProof: auth } = sealed;
+    if (!share || !auth) throw new Failure('internal', 'A vault came without its other share.');
+    const { id } = new VaultFacts(vault);
+    const proposal: ShareProposal = { share: toBlob(share), auth: toBlob(auth) };
+    await this.line.ask('PUT', `/vaults/${id}/share`, proposal);
+    this.record = { ...this.record, vault, shareKey, serverShare: true };
+    await kept.keepDevice(this.record);
+    await serverShare(id, auth);
+  }
+
+  private async keepHead(): Promise<void> {
+    this.seen.head = this.session.head();
+    await kept.keepSeen(this.seen);
+  }
+}
+
+/** A vault that opens without a server, until the first login is through. */
+interface FirstVault {
+  vault: Uint8Array;
+  shareKey: CryptoKey;
+}
+
+export async function firstVault(session: Session, pin: string): Promise<FirstVault> {
+  const shareKey = await newShareKey();
+  const { vault } = session.sealVault(pin, await shareOf(shareKey), false);
+  return { vault, shareKey };
+}
+
+/** Moves into this browser, logs in, and leaves a share of the vault with the server. */
+export async function settle(
+  session: Session,
+  first: FirstVault,
+  seen: kept.Seen,
+  pin: string,
+  changed: TokensChanged,
+): Promise<Client> {
+  const facts = await open<ServerFacts>('GET', '/server');
+  const { log, witnesses } = facts;
+  const { user, device } = session;
+  const record = { user, device, ...first, serverShare: false, log, witnesses };
+  await kept.keepDevice(record);
+  await kept.keepSeen(seen);
+  const line = new Line(session, await login(session, changed), changed);
+  const client = new Client(session, line, record, seen);
+  await client.resume();
+  await client.shareWithServer(pin);
+  return client;
+}
+
+async function login(session: Session, changed: TokensChanged): Promise<Tokens> {
+  const { device } = session;
+  const asked = await open<ChallengeAnswer>('POST', '/login/challenge', { device });
+  const proof = session.answerLogin(fromBlob(asked.challenge), self.location.origin, Date.now());
+  const tokens = await open<Tokens>('POST', '/login', { proof: toBlob(proof) });
+  if (tokens.user !== session.user) {
+    throw new Failure('lie', 'The server logs this device in as another person.');
+  }
+  changed(tokens);
+  return tokens;
+}

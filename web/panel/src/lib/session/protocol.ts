@@ -1,0 +1,58 @@
+// What the page and its workers say to each other. Data only: no key crosses here, except the PIN
+// as it was typed and a recovery key as it is shown.
+import type { Tokens } from '$lib/api';
+import type { PlainFailure } from '$lib/failure';
+import type { Entry, Person } from './client';
+
+/** What the worker with the keys can do. */
+export interface VaultCalls {
+  /** Makes a new person's keys; gives what they must keep before they go on. */
+  prepare(pin: string): { recoveryKey: string; backup: string; user: string };
+  /** Asks to be let in with these keys. */
+  enter(entry: Entry, name: string, pin: string): Person;
+  unlock(pin: string, tokens?: Tokens): Person;
+  recover(user: string, recoveryKey: string, escrow: string | undefined, pin: string): Person;
+  /** Opens a room as a new device; gives what the other device reads. */
+  openRoom(typed: boolean): string;
+  /** Waits for the other device; gives the digits to be typed there. */
+  roomDigits(): string;
+  /** Waits until the other device has let this one in. */
+  enterRoom(pin: string): Person;
+  /** Meets a new device, whose text was scanned or typed here. */
+  joinRoom(text: string, typed: boolean): void;
+  /** Lets it in, if these are the digits that it shows. */
+  admit(digits: string): void;
+  changePin(pin: string): void;
+  nameViewKey(key: Uint8Array): void;
+  get(path: string): unknown;
+  remove(path: string): void;
+  logout(): void;
+}
+
+/** What the worker of a locked device can do. */
+export interface ViewCalls {
+  /** Makes a key that opens nothing; gives its public half. */
+  create(device: string): Uint8Array;
+  /** Goes on with the login of the device. */
+  take(tokens: Tokens): void;
+  get(path: string): unknown;
+  logout(): void;
+}
+
+/** The calls of a worker, as their implementation has them. */
+export type Answering<Calls> = {
+  [Name in keyof Calls]: Calls[Name] extends (...given: infer Given) => infer Result
+    ? (...given: Given) => Promise<Result> | Result
+    : never;
+};
+
+export interface Asked {
+  id: number;
+  name: string;
+  given: unknown[];
+}
+
+export type Said =
+  | { id: number; result: unknown }
+  | { id: number; failure: PlainFailure }
+  | { tokens: Tokens };

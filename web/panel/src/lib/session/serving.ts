@@ -1,0 +1,26 @@
+// The worker's side of the conversation with the page.
+import init from '$crypto';
+import wasm from '../../../.crypto/crypto_wasm_bg.wasm?url';
+import type { Tokens } from '$lib/api';
+import { failureOf } from '$lib/failure';
+import type { Answering, Asked, Said } from './protocol';
+
+const say = (what: Said) => self.postMessage(what);
+
+/** Tells the page of new tokens: a locked device goes on with them. */
+export const tellTokens = (tokens: Tokens) => say({ tokens });
+
+/** Answers the page's calls, in the order in which they come in. */
+export function serve<Calls>(calls: Answering<Calls>): void {
+  const ready = init({ module_or_path: wasm });
+  self.onmessage = async ({ data }: MessageEvent<Asked>) => {
+    const { id, name, given } = data;
+    try {
+      await ready;
+      const call = calls[name as keyof Calls] as (...given: unknown[]) => unknown;
+      say({ id, result: await call(...given) });
+    } catch (thrown) {
+      say({ id, failure: failureOf(thrown).toPlain() });
+    }
+  };
+}

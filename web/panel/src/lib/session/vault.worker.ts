@@ -1,0 +1,58 @@
+// The worker with the keys. The page ends it when the device locks: with it goes all its memory.
+import { Failure } from '$lib/failure';
+import { Client, Newcomer } from './client';
+import { Helping, NewDevice } from './pairing';
+import type { VaultCalls } from './protocol';
+import { serve, tellTokens } from './serving';
+
+let newcomer: Newcomer | undefined;
+let client: Client | undefined;
+let coming: NewDevice | undefined;
+let helping: Helping | undefined;
+
+function there<T>(thing: T | undefined): T {
+  if (thing) return thing;
+  throw new Failure('out-of-turn', 'This is not the time for that. Start again.');
+}
+
+serve<VaultCalls>({
+  async prepare(pin) {
+    newcomer = await Newcomer.create(self.location.origin, pin);
+    const { recoveryKey, backup, user } = newcomer;
+    return { recoveryKey, backup, user };
+  },
+  async enter(entry, name, pin) {
+    client = await there(newcomer).enter(entry, name, pin, tellTokens);
+    return client.person();
+  },
+  async unlock(pin, tokens) {
+    client = await Client.unlock(pin, tokens, tellTokens);
+    return client.person();
+  },
+  async recover(user, recoveryKey, escrow, pin) {
+    client = await Client.recover(user, recoveryKey, escrow, pin, tellTokens);
+    return client.person();
+  },
+  async openRoom(typed) {
+    coming = await NewDevice.open(typed);
+    return coming.invitation;
+  },
+  roomDigits: () => there(coming).digits(),
+  async enterRoom(pin) {
+    client = await there(coming).enter(pin, tellTokens);
+    return client.person();
+  },
+  async joinRoom(text, typed) {
+    helping = await Helping.join(there(client), text, typed);
+  },
+  async admit(digits) {
+    const once = there(helping);
+    helping = undefined;
+    await once.admit(digits);
+  },
+  changePin: (pin) => there(client).changePin(pin),
+  nameViewKey: (key) => there(client).nameViewKey(key),
+  get: (path) => there(client).line.ask('GET', path),
+  remove: (path) => there(client).line.ask('DELETE', path),
+  logout: () => there(client).line.ask('POST', '/session/logout'),
+});

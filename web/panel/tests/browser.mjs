@@ -1,0 +1,109 @@
+// A real browser, with a profile of its own, as one device of one person.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import assert from 'node:assert/strict';
+import { chromium } from 'playwright-core';
+
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+export const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+export class Device {
+  /** Opens a browser; `camera` is a film (.y4m) that its camera sees. */
+  static async open({ camera, locale = 'en-GB' } = {}) {
+    const device = new Device();
+    device.folder = mkdtempSync(join(tmpdir(), 'browser-'));
+    device.options = { camera, locale };
+    await device.launch();
+    return device;
+  }
+
+  async launch() {
+    const { camera, locale } = this.options;
+    // Cameras are pretended in every browser here; without a film, this one has none.
+    const film = camera
+      ? ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${camera}`]
+      : [];
+    this.context = await chromium.launchPersistentContext(this.folder, {
+      executablePath,
+      locale,
+      acceptDownloads: true,
+      // The box signs its certificate itself; what a browser says to that is not tested here.
+      ignoreHTTPSErrors: true,
+      viewport: { width: 1100, height: 800 },
+      args: ['--no-sandbox', ...film],
+    });
+    this.page = this.context.pages()[0] ?? (await this.context.newPage());
+    this.complaints = [];
+    this.page.on('console', (message) => {
+      if (message.type() === 'error') this.complaints.push(message.text());
+    });
+    this.page.on('pageerror', (error) => this.complaints.push(String(error)));
+  }
+
+  /** Switches the machine off and on; what the browser has on its disk stays. */
+  async restart() {
+    await this.context.close();
+    await this.launch();
+  }
+
+  async close() {
+    await this.context.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  button(name) {
+    return this.page.getByRole('button', { name, exact: true });
+  }
+
+  field(name) {
+    return this.page.getByLabel(name, { exact: true });
+  }
+
+  /** Types a new PIN twice. */
+  async choosePin(pin) {
+    await this.field('New PIN or passphrase').fill(pin);
+    await this.field('The same again').fill(pin);
+  }
+
+  async unlock(pin) {
+    await this.field('PIN or passphrase').fill(pin);
+    await this.button('Unlock').click();
+  }
+
+  /** Waits for a heading. */
+  async sees(title) {
+    await this.page.getByRole('heading', { name: title, exact: true }).waitFor({ timeout: 40_000 });
+  }
+
+  /** Who needs a keyboard, a reader or good contrast can use what is shown now. */
+  async isAccessible(what) {
+    const { readFileSync } = await import('node:fs');
+    await this.page.evaluate(readFileSync(axe, 'utf8'));
+    const { violations } = await this.page.evaluate(
+      (rules) => window.axe.run(document, { runOnly: rules }),
+      RULES,
+    );
+    const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html)}`);
+    assert.deepEqual(found, [], what);
+  }
+}
+
+/** The recovery sheet: writes the key down, saves the file, proves it. Gives both. */
+export async function savePaper(device) {
+  const { page } = device;
+  await device.sees('Save your way back in');
+  const recoveryKey = await page.getByTestId('recovery-key').innerText();
+  const enter = device.button('I have both: let me in');
+  assert.ok(await enter.isDisabled(), 'nobody goes on without a way back in');
+  await device.field('Type the last four characters from your paper').fill(recoveryKey.slice(-4));
+  assert.ok(await enter.isDisabled(), 'the file is part of it');
+  const saving = page.waitForEvent('download');
+  await device.button('Save the backup file').click();
+  const file = await (await saving).path();
+  await enter.click();
+  return { recoveryKey, file };
+}

@@ -1,0 +1,54 @@
+// Coming in, locking, and coming back, in a real browser at the real box.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { Box, eventually } from './box.mjs';
+import { Device, savePaper } from './browser.mjs';
+
+const PIN = '480213-Lerche';
+const SHOTS = process.env.SHOTS;
+let box;
+let device;
+
+const shot = (name) => SHOTS && device.page.screenshot({ path: `${SHOTS}/${name}.png` });
+
+before(async () => {
+  box = await Box.start();
+  device = await Device.open();
+});
+after(async () => {
+  await device?.close();
+  await box?.stop();
+});
+
+test('the first admin comes in with the printed code, and not without a way back in', async () => {
+  const { page } = device;
+  await page.goto(box.origin);
+  await device.sees('Welcome');
+  await device.isAccessible('the entrance');
+  await shot('1-entrance');
+  await device.button('I have a code or an invitation').click();
+  await device.field('Code or invitation link').fill('nonsense');
+  await device.field('What others call you').fill('Amsel');
+  await device.choosePin(PIN);
+  await device.button('Continue').click();
+  await page.getByText('This is neither a code nor an invitation link.').waitFor();
+  await device.field('Code or invitation link').fill(await box.code());
+  await device.choosePin('123456');
+  await device.button('Continue').click();
+  await page.getByText('This PIN is too easy to guess.').waitFor();
+  await device.choosePin(PIN);
+  await device.isAccessible('the form');
+  await shot('2-newcomer');
+  await device.button('Continue').click();
+  await device.sees('Save your way back in');
+  await device.isAccessible('the recovery sheet');
+  await shot('3-paper');
+  const { recoveryKey, file } = await savePaper(device);
+  await device.sees('Hello, Amsel');
+  await device.isAccessible('the first page');
+  await shot('4-home');
+  device.paper = { recoveryKey, file, text: readFileSync(file, 'utf8') };
+  assert.ok(!device.paper.text.includes(recoveryKey));
+  assert.deepEqual(device.complaints, []);
+});
