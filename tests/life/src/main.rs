@@ -54,6 +54,12 @@ enum Command {
     Invite { hub: Id, role: String },
     /// Take everybody in who redeemed an invitation.
     Admit { hub: Id },
+    /// Let somebody log in, or not.
+    Active {
+        user: Id,
+        #[arg(action = clap::ArgAction::Set)]
+        active: bool,
+    },
     /// Write a note; the text comes from standard input.
     Write { hub: Id },
     /// Read a note.
@@ -155,6 +161,7 @@ fn at_work(client: &mut Client, command: Command) -> Result<(), Failure> {
                 println!("{user}");
             }
         }
+        Command::Active { user, active } => client.set_active(user, active)?,
         Command::Link { text } => client.link(&text, digits_typed)?,
         Command::Paper => println!("{}", *client.make_recovery_key()?),
         other => with_records(client, other)?,

@@ -1,10 +1,12 @@
 // A real browser, with a profile of its own, as one device of one person.
-import { mkdtempSync, rmSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
+import { eventually } from './box.mjs';
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -12,7 +14,7 @@ const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-pra
 export const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 export class Device {
-  /** Opens a browser; `camera` is a film (.y4m) that its camera sees. */
+  /** Opens a browser. `camera` is a film (.y4m) that its camera sees. */
   static async open({ camera, locale = 'en-GB' } = {}) {
     const device = new Device();
     device.folder = mkdtempSync(join(tmpdir(), 'browser-'));
@@ -22,20 +24,20 @@ export class Device {
   }
 
   async launch() {
-    const { camera, locale } = this.options;
+    const { camera, locale, natural } = this.options;
     // Cameras are pretended in every browser here; without a film, this one has none.
     const film = camera
       ? ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${camera}`]
       : [];
-    this.context = await chromium.launchPersistentContext(this.folder, {
-      executablePath,
-      locale,
-      acceptDownloads: true,
-      // The box signs its certificate itself; what a browser says to that is not tested here.
-      ignoreHTTPSErrors: true,
-      viewport: { width: 1100, height: 800 },
-      args: ['--no-sandbox', ...film],
-    });
+    // The box signs its certificate itself; what a browser says to that is not tested here.
+    const args = ['--no-sandbox', '--ignore-certificate-errors', ...film];
+    const shared = { executablePath, locale, acceptDownloads: true, args };
+    this.context = natural
+      ? await this.launchNatural(args)
+      : await chromium.launchPersistentContext(this.folder, {
+          ...shared,
+          viewport: { width: 1100, height: 800 },
+        });
     this.page = this.context.pages()[0] ?? (await this.context.newPage());
     this.complaints = [];
     this.page.on('console', (message) => {
@@ -44,14 +46,30 @@ export class Device {
     this.page.on('pageerror', (error) => this.complaints.push(String(error)));
   }
 
-  /** Switches the machine off and on; what the browser has on its disk stays. */
-  async restart() {
+  /** One that knows when it is out of sight; test tools have others believe that they never are. */
+  async launchNatural(args) {
+    const all = ['--headless=new', '--remote-debugging-port=0', `--user-data-dir=${this.folder}`];
+    this.process = spawn(executablePath, [...args, ...all, '--lang=en-GB'], { stdio: 'ignore' });
+    const said = join(this.folder, 'DevToolsActivePort');
+    const port = await eventually('the browser', () =>
+      existsSync(said) ? readFileSync(said, 'utf8').split('\n')[0] : undefined,
+    );
+    const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true });
+    return browser.contexts()[0];
+  }
+
+  /** Switches the machine off and on; what the browser has on its disk stays. See `launchNatural`. */
+  async restart({ natural = false, camera } = {}) {
     await this.context.close();
+    Object.assign(this.options, { natural, camera });
     await this.launch();
   }
 
   async close() {
-    await this.context.close();
+    if (this.process) {
+      this.process.kill();
+      await eventually('the end of the browser', () => this.process.exitCode !== null || this.process.signalCode);
+    } else await this.context.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -81,7 +99,6 @@ export class Device {
 
   /** Who needs a keyboard, a reader or good contrast can use what is shown now. */
   async isAccessible(what) {
-    const { readFileSync } = await import('node:fs');
     await this.page.evaluate(readFileSync(axe, 'utf8'));
     const { violations } = await this.page.evaluate(
       (rules) => window.axe.run(document, { runOnly: rules }),

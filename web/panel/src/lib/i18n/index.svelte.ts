@@ -18,6 +18,12 @@ const current = $state({ language: 'en', catalogue: en as Catalogue });
 
 export const language = (): string => current.language;
 
+/** How times and dates are written: as the browser's person does, where they speak the language. */
+export function formats(): string {
+  const own = navigator.languages.find((tag) => tag.split('-')[0] === current.language);
+  return own ?? current.language;
+}
+
 /** Speaks `code` from now on; unknown languages change nothing. */
 export async function speak(code: string): Promise<void> {
   const load = Object.entries(others).find(([path]) => codeOf(path) === code)?.[1];
