@@ -3,6 +3,7 @@
 .PHONY: run test demo bench setup setup-tests check
 
 run: setup
+	scripts/build-panel
 	cargo build --release --quiet --bin centralita
 	./target/release/centralita serve --data run --demo-if-empty
 

@@ -42,9 +42,10 @@ async function freePort() {
 export class Box {
   said = '';
 
-  /** Starts a box; `web` is added to that section of its hotline file. */
-  static async start(web = '') {
+  /** Starts a box that browsers reach as `host`; `web` is added to that section of its file. */
+  static async start(web = '', host = '127.0.0.1') {
     const box = new Box();
+    box.host = host;
     box.folder = mkdtempSync(join(tmpdir(), 'panel-'));
     const key = execFileSync(program, ['keygen', box.path('reader.key')]).toString();
     const reader = /hlpub1\S+/.exec(key)[0];
@@ -58,7 +59,7 @@ export class Box {
 
   async configure(reader, web) {
     const [panel, sip] = [await freePort(), await freePort()];
-    this.origin = `https://127.0.0.1:${panel}`;
+    this.origin = `https://${this.host}:${panel}`;
     const hotline = `
 [network]
 realm = "panel.invalid"
@@ -66,6 +67,7 @@ udp = ["127.0.0.1:${sip}"]
 rtp_ports = "24000-24019"
 [web]
 listen = "127.0.0.1:${panel}"
+origin = "${this.origin}"
 ${web}
 [[trunk]]
 name = "line"

@@ -1,9 +1,10 @@
 // The one owner of what the panel shows: whether this browser is a device, and whether it is open.
-import type { Tokens } from './api';
+import type { Passkeys, Tokens } from './api';
 import * as kept from './device/store';
 import { Failure, failureOf } from './failure';
 import type { Ahead, LockReason } from './lock/auto_lock';
 import { Watch } from './lock/watch';
+import * as passkeys from './passkey';
 import type { Entry, Person } from './session/client';
 import { type Hosted, vaultWorker, viewWorker } from './session/host';
 import type { VaultCalls, ViewCalls } from './session/protocol';
@@ -20,6 +21,8 @@ export class Panel {
   lockedBy = $state<LockReason>();
   warning = $state<Warning>();
   person = $state.raw<Person>();
+  /** Whether a passkey opens this device in place of the PIN. */
+  byPasskey = $state(false);
   /** Whether a locked device may look. */
   canLook = $state(false);
 
@@ -30,7 +33,9 @@ export class Panel {
 
   async start(): Promise<void> {
     try {
-      this.stage = (await kept.device()) ? 'locked' : 'new';
+      const device = await kept.device();
+      this.byPasskey = device?.passkey !== undefined;
+      this.stage = device ? 'locked' : 'new';
     } catch {
       this.stage = 'broken';
     }
@@ -54,6 +59,15 @@ export class Panel {
 
   unlock = (pin: string): Promise<void> =>
     this.letIn((call) => call.unlock(pin, this.tokens && { ...this.tokens }));
+
+  /** Asks the passkey that opens this device. */
+  unlockByPasskey = async (): Promise<void> => {
+    const passkey = (await kept.device())?.passkey;
+    if (!passkey) throw new Failure('no-passkey', 'No passkey opens this device.');
+    const { secret } = await passkeys.use([passkey.credential], passkey.input);
+    if (!secret) throw new Failure('no-secret', 'The passkey has no secret.');
+    await this.letIn((call) => call.unlockByPasskey(secret, this.tokens && { ...this.tokens }));
+  };
 
   recover = (user: string, key: string, escrow: string | undefined, pin: string): Promise<void> =>
     this.letIn((call) => call.recover(user, key, escrow, pin));
@@ -89,6 +103,7 @@ export class Panel {
     this.forgetLogin();
     this.giveUp();
     await kept.forgetDevice();
+    this.byPasskey = false;
     this.lockedBy = undefined;
     this.stage = 'new';
   }
@@ -105,6 +120,30 @@ export class Panel {
     if (!this.vault) return Promise.reject(new Failure('locked', 'The device is locked.'));
     return this.watched(what(this.vault.call));
   };
+
+  /** Lets a passkey open this device: a new one called `name`, or one that the person has. */
+  async openByPasskey(name: string | undefined): Promise<void> {
+    const input = await this.act((call) => call.passkeyInput());
+    let answer: passkeys.Answer;
+    if (name === undefined) {
+      const mine = await this.get<Passkeys>('/me/passkeys');
+      answer = await passkeys.use(passkeys.credentials(mine.passkeys), input);
+    } else {
+      const { attempt, options } = await this.act((call) => call.beginPasskey());
+      answer = await passkeys.make(options, input);
+      const { json } = answer;
+      await this.act((call) => call.keepPasskey(attempt, json, name));
+    }
+    const { credential, secret } = answer;
+    if (!secret) throw new Failure('no-secret', 'The passkey has no secret.');
+    await this.act((call) => call.openByPasskey(credential, input, secret));
+    this.byPasskey = true;
+  }
+
+  async closeToPasskeys(): Promise<void> {
+    await this.act((call) => call.closeToPasskeys());
+    this.byPasskey = false;
+  }
 
   private async letIn(
     how: (call: Hosted<VaultCalls>['call']) => Promise<Person>,

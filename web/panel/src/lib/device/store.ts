@@ -10,9 +10,19 @@ export interface DeviceRecord {
   shareKey: CryptoKey;
   /** Whether the server keeps a share as well. */
   serverShare: boolean;
+  /** A second vault of the same keys, which a passkey opens in place of the PIN. */
+  passkey?: PasskeyVault;
   /** The keys of the server's log and of those who confirm it, as this device was first told. */
   log: string;
   witnesses: string[];
+}
+
+/** Opens with what one passkey gives for `input`, and with this browser's share. */
+export interface PasskeyVault {
+  credential: Uint8Array;
+  input: Uint8Array;
+  vault: Uint8Array;
+  shareKey: CryptoKey;
 }
 
 /** What this device has seen, so that no server takes it back. */

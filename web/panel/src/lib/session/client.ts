@@ -130,14 +130,36 @@ export class Client {
     tokens: Tokens | undefined,
     changed: TokensChanged,
   ): Promise<Client> {
-    const record = await kept.device();
-    if (!record) throw new Failure('no-device', 'There is no device in this browser.');
+    const record = await deviceHere();
     const share = await shareOf(record.shareKey);
     const unlocking = new Unlocking(record.vault, pin, share);
     const server = record.serverShare
       ? await serverShare(new VaultFacts(record.vault).id, unlocking.serverProof())
       : undefined;
     const session = unlocking.finish(server, record.user, record.device);
+    return this.goOn(session, record, tokens, changed);
+  }
+
+  /** The same, with what a passkey gave. */
+  static async unlockByPasskey(
+    secret: Uint8Array,
+    tokens: Tokens | undefined,
+    changed: TokensChanged,
+  ): Promise<Client> {
+    const record = await deviceHere();
+    if (!record.passkey) throw new Failure('no-passkey', 'No passkey opens this device.');
+    const { vault, shareKey } = record.passkey;
+    const unlocking = new Unlocking(vault, toBlob(secret), await shareOf(shareKey));
+    const session = unlocking.finish(undefined, record.user, record.device);
+    return this.goOn(session, record, tokens, changed);
+  }
+
+  private static async goOn(
+    session: Session,
+    record: kept.DeviceRecord,
+    tokens: Tokens | undefined,
+    changed: TokensChanged,
+  ): Promise<Client> {
     const line = (login: Tokens) => new Line(session, login, changed);
     const seen = await kept.seen();
     if (tokens) {
@@ -219,6 +241,22 @@ export class Client {
     await this.keepVault(vault, shareKey);
   }
 
+  /** Seals the device a second time, for a passkey that gave `secret` for `input`. */
+  async openByPasskey(credential: Uint8Array, input: Uint8Array, secret: Uint8Array): Promise<void> {
+    const shareKey = await newShareKey();
+    // The secret is 32 random bytes: nobody guesses it, so no server has to count tries.
+    const { vault } = this.session.sealVault(toBlob(secret), await shareOf(shareKey), false);
+    this.record = { ...this.record, passkey: { credential, input, vault, shareKey } };
+    await kept.keepDevice(this.record);
+  }
+
+  /** From now on the PIN alone opens this device. */
+  async closeToPasskeys(): Promise<void> {
+    const { passkey: _, ...rest } = this.record;
+    this.record = rest;
+    await kept.keepDevice(rest);
+  }
+
   /** Sends the device list after a change here. */
   async sendSigchain(): Promise<void> {
     const update: SigchainUpdate = { sigchain: toBlob(this.session.sigchain()) };
@@ -260,6 +298,12 @@ export class Client {
     this.seen.head = this.session.head();
     await kept.keepSeen(this.seen);
   }
+}
+
+async function deviceHere(): Promise<kept.DeviceRecord> {
+  const record = await kept.device();
+  if (record) return record;
+  throw new Failure('no-device', 'There is no device in this browser.');
 }
 
 /** A vault that opens without a server, until the first login is through. */

@@ -1,6 +1,6 @@
 // What the page and its workers say to each other. Data only: no key crosses here, except the PIN
 // as it was typed and a recovery key as it is shown.
-import type { Tokens } from '$lib/api';
+import type { PasskeyAttempt, Tokens } from '$lib/api';
 import type { PlainFailure } from '$lib/failure';
 import type { Entry, Person } from './client';
 
@@ -11,6 +11,7 @@ export interface VaultCalls {
   /** Asks to be let in with these keys. */
   enter(entry: Entry, name: string, pin: string): Person;
   unlock(pin: string, tokens?: Tokens): Person;
+  unlockByPasskey(secret: Uint8Array, tokens?: Tokens): Person;
   recover(user: string, recoveryKey: string, escrow: string | undefined, pin: string): Person;
   /** Opens a room as a new device; gives what the other device reads. */
   openRoom(typed: boolean): string;
@@ -23,6 +24,13 @@ export interface VaultCalls {
   /** Lets it in, if these are the digits that it shows. */
   admit(digits: string): void;
   changePin(pin: string): void;
+  /** What a passkey is asked for, to open this device's vault. */
+  passkeyInput(): Uint8Array;
+  /** What the server asks of a new passkey. */
+  beginPasskey(): PasskeyAttempt;
+  keepPasskey(attempt: string, credential: string, name: string): void;
+  openByPasskey(credential: Uint8Array, input: Uint8Array, secret: Uint8Array): void;
+  closeToPasskeys(): void;
   nameViewKey(key: Uint8Array): void;
   get(path: string): unknown;
   remove(path: string): void;

@@ -1,7 +1,9 @@
 // The worker with the keys. The page ends it when the device locks: with it goes all its memory.
+import type { PasskeyAttempt, PasskeyRegistration } from '$lib/api';
 import { Failure } from '$lib/failure';
 import { Client, Newcomer } from './client';
 import { Helping, NewDevice } from './pairing';
+import { sealText } from './profile';
 import type { VaultCalls } from './protocol';
 import { serve, tellTokens } from './serving';
 
@@ -29,6 +31,10 @@ serve<VaultCalls>({
     client = await Client.unlock(pin, tokens, tellTokens);
     return client.person();
   },
+  async unlockByPasskey(secret, tokens) {
+    client = await Client.unlockByPasskey(secret, tokens, tellTokens);
+    return client.person();
+  },
   async recover(user, recoveryKey, escrow, pin) {
     client = await Client.recover(user, recoveryKey, escrow, pin, tellTokens);
     return client.person();
@@ -51,6 +57,17 @@ serve<VaultCalls>({
     await once.admit(digits);
   },
   changePin: (pin) => there(client).changePin(pin),
+  passkeyInput: () => there(client).session.prfInput(),
+  beginPasskey: () => there(client).line.ask<PasskeyAttempt>('POST', '/me/passkeys/begin'),
+  async keepPasskey(attempt, credential, name) {
+    const { line, session } = there(client);
+    const sealed = sealText(session, name);
+    const request: PasskeyRegistration = { attempt, credential, name: sealed, of_device: false };
+    await line.ask('POST', '/me/passkeys', request);
+  },
+  openByPasskey: (credential, input, secret) =>
+    there(client).openByPasskey(credential, input, secret),
+  closeToPasskeys: () => there(client).closeToPasskeys(),
   nameViewKey: (key) => there(client).nameViewKey(key),
   get: (path) => there(client).line.ask('GET', path),
   remove: (path) => there(client).line.ask('DELETE', path),

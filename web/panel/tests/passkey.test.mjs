@@ -1,0 +1,112 @@
+// A passkey in place of the PIN (AUTH-04, 05, 06), with the browser's own authenticator.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Box } from './box.mjs';
+import { Device, savePaper } from './browser.mjs';
+
+const PIN = '480213-Lerche';
+let box;
+let device;
+let authenticators;
+let key;
+
+/** Plugs one in; `hasPrf` says whether it has the secret that opens vaults. */
+async function plugIn(hasPrf) {
+  const options = {
+    protocol: 'ctap2',
+    ctap2Version: 'ctap2_1',
+    transport: 'internal',
+    hasResidentKey: true,
+    hasUserVerification: true,
+    isUserVerified: true,
+    automaticPresenceSimulation: true,
+    hasPrf,
+  };
+  return (await authenticators.send('WebAuthn.addVirtualAuthenticator', { options })).authenticatorId;
+}
+
+const pullOut = (authenticatorId) =>
+  authenticators.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId });
+
+before(async () => {
+  // Passkeys belong to a host name.
+  box = await Box.start('', 'localhost');
+  device = await Device.open();
+  const { page, context } = device;
+  authenticators = await context.newCDPSession(page);
+  await authenticators.send('WebAuthn.enable');
+  await page.goto(box.origin);
+  await device.button('I have a code or an invitation').click();
+  await device.field('Code or invitation link').fill(await box.code());
+  await device.field('What others call you').fill('Amsel');
+  await device.choosePin(PIN);
+  await device.button('Continue').click();
+  await savePaper(device);
+  await device.sees('Hello, Amsel');
+});
+after(async () => {
+  await device?.close();
+  await box?.stop();
+});
+
+test('a passkey without the secret is told of, and changes nothing', async () => {
+  const { page } = device;
+  const old = await plugIn(false);
+  await device.button('Passkey').click();
+  await device.isAccessible('the passkeys');
+  await device.field('What you call it').fill('old key');
+  await device.button('Make a passkey').click();
+  await page.getByText('This passkey cannot open a device').waitFor();
+  await device.button('Back').click();
+  await pullOut(old);
+  await device.button('Lock').click();
+  await device.sees('This device is locked');
+  assert.equal(await device.button('Unlock with the passkey').count(), 0);
+  await device.unlock(PIN);
+  await device.sees('Hello, Amsel');
+});
+
+test('a passkey opens the device in place of the PIN', async () => {
+  const { page } = device;
+  key = await plugIn(true);
+  await device.button('Passkey').click();
+  await device.field('What you call it').fill('my phone');
+  await device.button('Make a passkey').click();
+  await page.getByText('This device opens with your passkey.').waitFor();
+  await device.button('Done').click();
+  await device.button('Lock').click();
+  await device.button('Unlock with the passkey').click();
+  await device.sees('Hello, Amsel');
+  await page.reload();
+  await device.button('Unlock with the passkey').click();
+  await device.sees('Hello, Amsel');
+});
+
+test('whoever wants the PIN alone has it, and can use the passkey again', async () => {
+  const { page } = device;
+  await device.button('Passkey').click();
+  await device.button('Only my PIN, from now on').click();
+  await device.button('Only my PIN, from now on').waitFor({ state: 'detached' });
+  await device.button('Back').click();
+  await device.button('Lock').click();
+  await device.sees('This device is locked');
+  assert.equal(await device.button('Unlock with the passkey').count(), 0);
+  await device.unlock(PIN);
+  await device.button('Passkey').click();
+  await device.button('Use a passkey that I have').click();
+  await page.getByText('This device opens with your passkey.').waitFor();
+  await device.button('Lock').click();
+  await device.button('Unlock with the passkey').click();
+  await device.sees('Hello, Amsel');
+});
+
+test('a passkey that does not know its person opens nothing, and the PIN does', async () => {
+  const { page } = device;
+  await device.button('Lock').click();
+  const stranger = { authenticatorId: key, isUserVerified: false };
+  await authenticators.send('WebAuthn.setUserVerified', stranger);
+  await device.button('Unlock with the passkey').click();
+  await page.getByText('The passkey did not answer').waitFor();
+  await device.unlock(PIN);
+  await device.sees('Hello, Amsel');
+});
