@@ -297,6 +297,17 @@ impl Session {
         Ok(self.0.is_hub_key_due(core::hub_named(hub)?)?)
     }
 
+    /// Number of the newest hub key that the roster announces; 0 before the
+    /// first.
+    ///
+    /// # Errors
+    /// `locked`, `key-needed`, `malformed`.
+    #[wasm_bindgen(js_name = hubKeyEpoch)]
+    pub fn hub_key_epoch(&self, hub: &str) -> Result<u32, Thrown> {
+        let epoch = self.0.hub(core::hub_named(hub)?)?.epoch();
+        Ok(epoch.map_or(0, |epoch| epoch.epoch))
+    }
+
     /// Number of the newest revision of the settings; 0 before the first.
     ///
     /// # Errors

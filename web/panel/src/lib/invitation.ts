@@ -5,6 +5,11 @@ import type { Invitation } from './session/client';
 const BEGIN = '#join=';
 const FORM = /^([0-9A-Z-]{4,80})~([0-9a-f]{32})~([0-9A-Za-z_-]{16,200})$/;
 
+export function writeInvitation(origin: string, invitation: Invitation): string {
+  const { code, hub, rosterHead } = invitation;
+  return `${origin}/${BEGIN}${code}~${hub}~${rosterHead}`;
+}
+
 /** Reads a link, or what follows the address in it. */
 export function readInvitation(text: string): Invitation | undefined {
   const at = text.indexOf(BEGIN);

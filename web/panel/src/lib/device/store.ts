@@ -31,7 +31,9 @@ export interface Seen {
   head?: Uint8Array;
   /** The last believed checkpoint of the key log. */
   checkpoint?: string;
-  /** How far the rosters of hubs went when somebody invited this person. */
+  /** The heads of other people's device lists. */
+  people: Record<string, Uint8Array>;
+  /** How far the rosters of hubs went; at first, when somebody invited this person. */
   rosters: Record<string, Uint8Array>;
 }
 
@@ -77,7 +79,7 @@ export async function seen(): Promise<Seen> {
     'readonly',
     (store) => store.get('seen') as IDBRequest<Seen | undefined>,
   );
-  return kept ?? { rosters: {} };
+  return kept ?? { people: {}, rosters: {} };
 }
 
 export async function keepSeen(what: Seen): Promise<void> {

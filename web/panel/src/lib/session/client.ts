@@ -1,6 +1,13 @@
 // A person at their device: how they come in, unlock it, and log in. Lives in a worker; the keys
 // live in the WebAssembly below it, and the worker is ended when the device locks.
-import { Session, Unlocking, VaultFacts, type NewVault, type RecoverySheet } from '$crypto';
+import {
+  type LogFollower,
+  type NewVault,
+  type RecoverySheet,
+  Session,
+  Unlocking,
+  VaultFacts,
+} from '$crypto';
 import type {
   BootstrapRequest,
   ChallengeAnswer,
@@ -96,11 +103,8 @@ export class Newcomer {
       const request: BootstrapRequest = { ...known, code, proof: proof(code) };
       welcome = await open('POST', '/bootstrap', request);
     } else {
-      const { code, hub, rosterHead } = entry.invitation;
-      const offer: InviteOffer = await open('POST', '/invites/offer', { code });
-      if (offer.hub !== hub) {
-        throw new Failure('lie', 'The invitation is good for another hotline than its link says.');
-      }
+      const { hub, rosterHead } = entry.invitation;
+      const offer = await offerOf(entry.invitation);
       const request: InviteRedemption = { ...known, code: offer.code, proof: proof(offer.code) };
       welcome = await open('POST', '/invites/redeem', request);
       rosters[hub] = fromBlob(rosterHead);
@@ -108,10 +112,17 @@ export class Newcomer {
     if (welcome.user !== session.user) {
       throw new Failure('lie', 'The server welcomes another person than the one who came.');
     }
-    const client = await settle(session, this.vault, { rosters }, pin, changed);
+    const client = await settle(session, this.vault, { people: {}, rosters }, pin, changed);
     await client.keepItemsKey();
     return client;
   }
+}
+
+/** What an invitation is good for. */
+export async function offerOf({ code, hub }: Invitation): Promise<InviteOffer> {
+  const offer: InviteOffer = await open('POST', '/invites/offer', { code });
+  if (offer.hub === hub) return offer;
+  throw new Failure('lie', 'The invitation is good for another hotline than its link says.');
 }
 
 /** A person at their unlocked device. */
@@ -120,7 +131,7 @@ export class Client {
     readonly session: Session,
     readonly line: Line,
     private record: kept.DeviceRecord,
-    private seen: kept.Seen,
+    readonly seen: kept.Seen,
     private witnessed = false,
   ) {}
 
@@ -201,7 +212,7 @@ export class Client {
     await line.ask('PUT', '/me/sigchain', update);
     await line.ask('POST', '/session/logout');
     paper.lock();
-    return settle(session, vault, { rosters: {} }, pin, changed);
+    return settle(session, vault, { people: {}, rosters: {} }, pin, changed);
   }
 
   /** Loads and verifies this person's own keys. */
@@ -214,10 +225,17 @@ export class Client {
     await this.keepHead();
     const sealedKeys = await this.line.ask<ItemsKeys>('GET', '/me/items-keys');
     for (const key of sealedKeys.keys) this.session.openItemsKey(fromBlob(key));
-    const log = await checkLog(this.line, this.session, this.record, this.seen.checkpoint);
-    this.witnessed = log.witnessed;
-    this.seen.checkpoint = log.checkpoint;
-    await kept.keepSeen(this.seen);
+    await this.checkLog();
+  }
+
+  /** Follows the key log to its newest state, and believes it as far as this device can. */
+  async checkLog(): Promise<LogFollower> {
+    const { line, session, record } = this;
+    const { log, checkpoint } = await checkLog(line, session, record, this.seen.checkpoint);
+    this.witnessed = log.isWitnessed;
+    this.seen.checkpoint = checkpoint;
+    await this.keepSeen();
+    return log;
   }
 
   /** Who this is. */
@@ -294,9 +312,13 @@ export class Client {
     await serverShare(id, auth);
   }
 
+  async keepSeen(): Promise<void> {
+    await kept.keepSeen(this.seen);
+  }
+
   private async keepHead(): Promise<void> {
     this.seen.head = this.session.head();
-    await kept.keepSeen(this.seen);
+    await this.keepSeen();
   }
 }
 

@@ -28,7 +28,7 @@ export async function checkLog(
   session: Session,
   pinned: Pinned,
   stored: string | undefined,
-): Promise<{ checkpoint: string; witnessed: boolean }> {
+): Promise<{ log: LogFollower; checkpoint: string }> {
   const { log: key, witnesses } = pinned;
   const log =
     witnesses.length > 0
@@ -38,7 +38,7 @@ export async function checkLog(
   const checkpoint = await acceptNewest(line, log);
   log.download(await entries(line, log.size));
   log.checkOwn(session);
-  return { checkpoint, witnessed: log.isWitnessed };
+  return { log, checkpoint };
 }
 
 /** Waits for the witnesses, who may be a moment behind. */

@@ -84,7 +84,7 @@ export class NewDevice {
   async enter(pin: string, changed: TokensChanged): Promise<Client> {
     const session = this.pairing.finish(await this.room.hear(PAYLOAD));
     const vault = await firstVault(session, pin);
-    return settle(session, vault, { rosters: {} }, pin, changed);
+    return settle(session, vault, { people: {}, rosters: {} }, pin, changed);
   }
 }
 
@@ -108,7 +108,7 @@ export class Helping {
   }
 
   /** Takes the digits that the person read on the new device, and lets it in. There is one try. */
-  async admit(digits: string): Promise<void> {
+  async letIn(digits: string): Promise<void> {
     this.pairing.confirm(digits);
     const payload = this.pairing.admit(this.client.session, Date.now());
     // The new device believes the list only when the server has it.

@@ -1,11 +1,13 @@
 // What the page and its workers say to each other. Data only: no key crosses here, except the PIN
 // as it was typed and a recovery key as it is shown.
-import type { PasskeyAttempt, Tokens } from '$lib/api';
+import type { InviteOffer, PasskeyAttempt, Tokens } from '$lib/api';
 import type { PlainFailure } from '$lib/failure';
-import type { Entry, Person } from './client';
+import type { Entry, Invitation, Person } from './client';
+import type { BuiltIn, Waiting } from './roles';
 
 /** What the worker with the keys can do. */
 export interface VaultCalls {
+  offer(invitation: Invitation): InviteOffer;
   /** Makes a new person's keys; gives what they must keep before they go on. */
   prepare(pin: string): { recoveryKey: string; backup: string; user: string };
   /** Asks to be let in with these keys. */
@@ -22,7 +24,7 @@ export interface VaultCalls {
   /** Meets a new device, whose text was scanned or typed here. */
   joinRoom(text: string, typed: boolean): void;
   /** Lets it in, if these are the digits that it shows. */
-  admit(digits: string): void;
+  letIn(digits: string): void;
   changePin(pin: string): void;
   /** What a passkey is asked for, to open this device's vault. */
   passkeyInput(): Uint8Array;
@@ -32,6 +34,12 @@ export interface VaultCalls {
   openByPasskey(credential: Uint8Array, input: Uint8Array, secret: Uint8Array): void;
   closeToPasskeys(): void;
   nameViewKey(key: Uint8Array): void;
+  beginHub(hub: string): void;
+  /** Gives the link to pass on. */
+  invite(hub: string, role: BuiltIn): string;
+  /** Who used an invitation and was not taken in yet. */
+  waiting(hub: string): Waiting[];
+  admit(hub: string, user: string, role: BuiltIn): void;
   get(path: string): unknown;
   remove(path: string): void;
   logout(): void;

@@ -1,7 +1,8 @@
 // The worker with the keys. The page ends it when the device locks: with it goes all its memory.
 import type { PasskeyAttempt, PasskeyRegistration } from '$lib/api';
 import { Failure } from '$lib/failure';
-import { Client, Newcomer } from './client';
+import { Client, Newcomer, offerOf } from './client';
+import { Hubs } from './hubs';
 import { Helping, NewDevice } from './pairing';
 import { sealText } from './profile';
 import type { VaultCalls } from './protocol';
@@ -17,7 +18,10 @@ function there<T>(thing: T | undefined): T {
   throw new Failure('out-of-turn', 'This is not the time for that. Start again.');
 }
 
+const hubs = () => new Hubs(there(client));
+
 serve<VaultCalls>({
+  offer: offerOf,
   async prepare(pin) {
     newcomer = await Newcomer.create(self.location.origin, pin);
     const { recoveryKey, backup, user } = newcomer;
@@ -51,10 +55,10 @@ serve<VaultCalls>({
   async joinRoom(text, typed) {
     helping = await Helping.join(there(client), text, typed);
   },
-  async admit(digits) {
+  async letIn(digits) {
     const once = there(helping);
     helping = undefined;
-    await once.admit(digits);
+    await once.letIn(digits);
   },
   changePin: (pin) => there(client).changePin(pin),
   passkeyInput: () => there(client).session.prfInput(),
@@ -69,6 +73,10 @@ serve<VaultCalls>({
     there(client).openByPasskey(credential, input, secret),
   closeToPasskeys: () => there(client).closeToPasskeys(),
   nameViewKey: (key) => there(client).nameViewKey(key),
+  beginHub: (hub) => hubs().begin(hub),
+  invite: (hub, role) => hubs().invite(hub, role),
+  waiting: (hub) => hubs().waiting(hub),
+  admit: (hub, user, role) => hubs().admit(hub, user, role),
   get: (path) => there(client).line.ask('GET', path),
   remove: (path) => there(client).line.ask('DELETE', path),
   logout: () => there(client).line.ask('POST', '/session/logout'),

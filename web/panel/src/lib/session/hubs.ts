@@ -1,0 +1,151 @@
+// Hubs as their admins keep them: begun, and continued by who comes in.
+import { type LogFollower, People, Role as RosterRole } from '$crypto';
+import type {
+  HubKeys,
+  InviteMade,
+  Invites,
+  MemberList,
+  PersonSigchain,
+  RosterExtension,
+  RosterHead,
+  RosterPage,
+  SigchainsPage,
+} from '$lib/api';
+import { fromBlob, toBlob } from '$lib/blob';
+import { Failure } from '$lib/failure';
+import { writeInvitation } from '$lib/invitation';
+import type { Client } from './client';
+import { BUILT_IN, type BuiltIn, isBuiltIn, type Waiting } from './roles';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** How long an invitation is good. */
+const INVITATION_MS = 3 * DAY_MS;
+
+/** A roster and its people, as far as they verify and the key log tells everybody the same. */
+interface Believed {
+  people: People;
+  log: LogFollower;
+}
+
+/** The hubs of one person, at their unlocked device. */
+export class Hubs {
+  constructor(private readonly client: Client) {}
+
+  /** Begins the roster of a hub, with oneself as its admin, and its first key. */
+  async begin(hub: string): Promise<void> {
+    const { session } = this.client;
+    const roles = Object.values(BUILT_IN).map(
+      ({ number, admin, reviewer, permissions }) =>
+        new RosterRole(number, admin, reviewer, permissions),
+    );
+    session.forgetHub(hub);
+    session.createHub(hub, roles, BUILT_IN['hub-admin'].number, Date.now());
+    const key = session.newHubKey(hub, undefined, new People(), Date.now());
+    const search_roots = [{ epoch: session.hubKeyEpoch(hub), sealed: toBlob(key.searchRoot) }];
+    const wraps = key.wraps().map(({ wrap }) => toBlob(wrap));
+    await this.extend(hub, 0, { wraps, search_roots });
+  }
+
+  /** Invites somebody; gives the link to pass on. */
+  async invite(hub: string, role: BuiltIn): Promise<string> {
+    await this.believe(hub);
+    const { line, session } = this.client;
+    const request = { role: { name: role }, expires_at_ms: Date.now() + INVITATION_MS };
+    const { code } = await line.ask<InviteMade>('POST', `/hubs/${hub}/invites`, request);
+    const rosterHead = toBlob(session.rosterHead(hub));
+    return writeInvitation(self.location.origin, { code, hub, rosterHead });
+  }
+
+  /** Who used an invitation and was not taken in yet; the newest first. */
+  async waiting(hub: string): Promise<Waiting[]> {
+    const { line } = this.client;
+    const { invites } = await line.ask<Invites>('GET', `/hubs/${hub}/invites`);
+    const { members } = await line.ask<MemberList>('GET', `/hubs/${hub}/members`);
+    const inside = new Set(members.map(({ user }) => user));
+    return invites.flatMap(({ used_by: user, used_at_ms: usedAtMs, role }) => {
+      const isWaiting = user && !inside.has(user) && isBuiltIn(role);
+      return isWaiting ? [{ user, role: role.name as BuiltIn, usedAtMs: usedAtMs ?? 0 }] : [];
+    });
+  }
+
+  /** Takes in who used an invitation, and hands them the hub's key. */
+  async admit(hub: string, user: string, role: BuiltIn): Promise<void> {
+    const { people, log } = await this.believe(hub);
+    const { line, session } = this.client;
+    const person = await line.ask<PersonSigchain>('GET', `/hubs/${hub}/sigchains/${user}`);
+    if (person.user !== user) {
+      throw new Failure('lie', 'The server gives the device list of somebody else.');
+    }
+    this.saw(person, people);
+    log.checkPeople(people);
+    const known = session.rosterSeqno(hub);
+    session.addMember(hub, user, BUILT_IN[role].number, people, Date.now());
+    const wrap = session.wrapHubKey(hub, user, people);
+    await this.extend(hub, known, { wraps: [toBlob(wrap)] });
+  }
+
+  /**
+   * Loads a hub and believes it if the roster and every device list verify, continue what was
+   * seen, and are what the key log tells everybody. Opens its keys.
+   */
+  private async believe(hub: string): Promise<Believed> {
+    const { line, session, seen } = this.client;
+    const log = await this.client.checkLog();
+    const people = new People();
+    for (const person of await this.sigchains(hub)) this.saw(person, people);
+    log.checkPeople(people);
+    const links = await this.links(hub);
+    session.forgetHub(hub);
+    session.followHubLinks(hub, links, seen.rosters[hub], people);
+    log.checkHub(session, hub);
+    seen.rosters[hub] = session.rosterHead(hub);
+    await this.client.keepSeen();
+    const { keys } = await line.ask<HubKeys>('GET', `/hubs/${hub}/keys`);
+    for (const { wrap } of keys) session.openHubKey(hub, fromBlob(wrap));
+    const newest = keys.at(-1);
+    if (newest) session.openSearchRoot(hub, fromBlob(newest.search_root));
+    return { people, log };
+  }
+
+  /** Verifies a device list and remembers how far it goes. */
+  private saw({ user, sigchain }: PersonSigchain, people: People): void {
+    const { seen } = this.client;
+    seen.people[user] = people.add(user, fromBlob(sigchain), seen.people[user]);
+  }
+
+  /** Sends the links after number `known`, with what they announce. */
+  private async extend(hub: string, known: number, announced: Announced): Promise<void> {
+    const { line, session, seen } = this.client;
+    const links = session.rosterLinksAfter(hub, known).map(toBlob);
+    const request: RosterExtension = { ...announced, links };
+    const head = await line.ask<RosterHead>('POST', `/hubs/${hub}/roster`, request);
+    if (head.seqno !== session.rosterSeqno(hub)) {
+      throw new Failure('lie', 'The server keeps another roster than the one it was sent.');
+    }
+    seen.rosters[hub] = session.rosterHead(hub);
+    await this.client.keepSeen();
+  }
+
+  private async links(hub: string): Promise<Uint8Array[]> {
+    const links: Uint8Array[] = [];
+    for (;;) {
+      const path = `/hubs/${hub}/roster?after=${links.length}`;
+      const page = await this.client.line.ask<RosterPage>('GET', path);
+      links.push(...page.links.map(fromBlob));
+      if (!page.more || page.links.length === 0) return links;
+    }
+  }
+
+  private async sigchains(hub: string): Promise<PersonSigchain[]> {
+    const all: PersonSigchain[] = [];
+    for (;;) {
+      const last = all.at(-1);
+      const path = `/hubs/${hub}/sigchains${last ? `?after=${last.user}` : ''}`;
+      const { people, more } = await this.client.line.ask<SigchainsPage>('GET', path);
+      all.push(...people);
+      if (!more || people.length === 0) return all;
+    }
+  }
+}
+
+type Announced = Pick<RosterExtension, 'wraps' | 'search_roots'>;

@@ -1,0 +1,22 @@
+// The roles that a hub begins with.
+import type { Role } from '$lib/api';
+
+/** The roles that rosters begin with, and what the server lets them do. */
+export const BUILT_IN = {
+  'hub-admin': { number: 1, admin: true, reviewer: false, permissions: 0xfffn },
+  volunteer: { number: 2, admin: false, reviewer: false, permissions: 0b101n },
+  reviewer: { number: 3, admin: false, reviewer: true, permissions: 0b101010n },
+  reporter: { number: 4, admin: false, reviewer: false, permissions: 0b1n },
+} as const;
+
+export type BuiltIn = keyof typeof BUILT_IN;
+export const ROLES = Object.keys(BUILT_IN) as BuiltIn[];
+
+/** Somebody who used an invitation and was not taken in yet. */
+export interface Waiting {
+  user: string;
+  role: BuiltIn;
+  usedAtMs: number;
+}
+
+export const isBuiltIn = (role: Role): boolean => role.name in BUILT_IN;

@@ -1,0 +1,85 @@
+// A hotline begins in the panel: its first admin, an invitation, and who uses it (AUTH-15, HUB-01).
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Box } from './box.mjs';
+import { Device, savePaper } from './browser.mjs';
+
+const PIN = '480213-Lerche';
+let box;
+let admin;
+let volunteer;
+
+before(async () => {
+  box = await Box.start();
+  [admin, volunteer] = [await Device.open(), await Device.open()];
+});
+after(async () => {
+  await admin?.close();
+  await volunteer?.close();
+  await box?.stop();
+});
+
+async function comesIn(device, name) {
+  await device.field('What others call you').fill(name);
+  await device.choosePin(PIN);
+  await device.button('Continue').click();
+  await savePaper(device);
+  await device.sees(`Hello, ${name}`);
+}
+
+test('the first admin begins a hotline', async () => {
+  const { page } = admin;
+  await page.goto(box.origin);
+  await admin.button('I have a code or an invitation').click();
+  await admin.field('Code or invitation link').fill(await box.code());
+  await comesIn(admin, 'Amsel');
+  await admin.button('Begin it, as its first admin').click();
+  await page.getByText('Mon, Tue, Wed, Thu, Fri, 20:00 to 23:30').waitFor();
+  await admin.button('Make an invitation').waitFor();
+  await admin.isAccessible('a hotline that has begun');
+});
+
+test('somebody comes in by a link, is nobody before the admin takes them in, and then is', async () => {
+  await admin.button('Make an invitation').click();
+  const link = await admin.page.getByTestId('link').innerText();
+  const { page } = volunteer;
+  await page.goto(link);
+  await volunteer.sees('You are invited');
+  await comesIn(volunteer, 'Dohle');
+  assert.equal(new URL(page.url()).hash, '', 'the code does not stay in the address');
+  await page.getByText('You belong to no hotline yet.').waitFor();
+  await admin.button('Look for who has come').click();
+  await admin.page.getByText(/^Somebody has used an invitation \(volunteer, /).waitFor();
+  await admin.button('Take them in').click();
+  await admin.button('Take them in').waitFor({ state: 'detached' });
+  await volunteer.button('Lock').click();
+  await volunteer.unlock(PIN);
+  await page.getByText('Mon, Tue, Wed, Thu, Fri, 20:00 to 23:30').waitFor();
+  assert.equal(await volunteer.button('Make an invitation').count(), 0, 'a volunteer invites nobody');
+});
+
+test('a link is good once', async () => {
+  const link = await admin.page.getByTestId('link').innerText();
+  const thief = await Device.open();
+  try {
+    await thief.page.goto(link);
+    await thief.field('What others call you').fill('Elster');
+    await thief.choosePin(PIN);
+    await thief.button('Continue').click();
+    await thief.page.getByText('This code was used, has expired, or never existed.').waitFor();
+  } finally {
+    await thief.close();
+  }
+});
+
+test('both are still believed after everything was closed', async () => {
+  for (const [device, name] of [[admin, 'Amsel'], [volunteer, 'Dohle']]) {
+    await device.restart();
+    await device.page.goto(box.origin);
+    await device.unlock(PIN);
+    await device.sees(`Hello, ${name}`);
+    assert.deepEqual(device.complaints, []);
+  }
+  await admin.button('Make an invitation').click();
+  await admin.page.getByTestId('link').waitFor();
+});
