@@ -27,7 +27,11 @@ export class Device {
     const { camera, locale, natural } = this.options;
     // Cameras are pretended in every browser here; without a film, this one has none.
     const film = camera
-      ? ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${camera}`]
+      ? [
+          '--use-fake-ui-for-media-stream',
+          '--use-fake-device-for-media-stream',
+          `--use-file-for-fake-video-capture=${camera}`,
+        ]
       : [];
     // The box signs its certificate itself; what a browser says to that is not tested here.
     const args = ['--no-sandbox', '--ignore-certificate-errors', ...film];
@@ -68,7 +72,10 @@ export class Device {
   async close() {
     if (this.process) {
       this.process.kill();
-      await eventually('the end of the browser', () => this.process.exitCode !== null || this.process.signalCode);
+      await eventually(
+        'the end of the browser',
+        () => this.process.exitCode !== null || this.process.signalCode,
+      );
     } else await this.context.close();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -59,7 +59,14 @@ const stored = (device) =>
     const taken = await crypto.subtle.exportKey('raw', key).catch((error) => error.name);
     const { extractable, type } = key;
     const bytes = Array.from(kept.vault);
-    return { names: Object.keys(kept).sort(), extractable, type, taken, vault: bytes, user: kept.user };
+    return {
+      names: Object.keys(kept).sort(),
+      extractable,
+      type,
+      taken,
+      vault: bytes,
+      user: kept.user,
+    };
   });
 
 before(async () => {
@@ -84,7 +91,10 @@ test('the browser keeps a share of the vault that no script gets out of it', asy
   const kept = await stored(first);
   const names = ['device', 'log', 'serverShare', 'shareKey', 'user', 'vault', 'witnesses'];
   assert.deepEqual(kept.names, names);
-  assert.deepEqual([kept.type, kept.extractable, kept.taken], ['secret', false, 'InvalidAccessError']);
+  assert.deepEqual(
+    [kept.type, kept.extractable, kept.taken],
+    ['secret', false, 'InvalidAccessError'],
+  );
   const everywhere = await first.page.evaluate(() =>
     JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]),
   );
@@ -180,11 +190,18 @@ test('what is on paper brings its person back, into an empty browser', async () 
   await page.goto(box.origin);
   await fresh.button('I have my recovery key').click();
   await fresh.isAccessible('the way back');
-  const file = (text) => ({ name: 'r.json', mimeType: 'application/json', buffer: Buffer.from(text) });
+  const file = (text) => ({
+    name: 'r.json',
+    mimeType: 'application/json',
+    buffer: Buffer.from(text),
+  });
   await fresh.field('Backup file').setInputFiles(file('{}'));
   await page.getByText('This is no backup file of a recovery key.').waitFor();
   await fresh.field('Backup file').setInputFiles(file(paper.text));
-  await eventually('the id from the file', async () => (await fresh.field('Your id').inputValue()) === user);
+  await eventually(
+    'the id from the file',
+    async () => (await fresh.field('Your id').inputValue()) === user,
+  );
   await fresh.choosePin(OTHER_PIN);
   const mistyped = paper.recoveryKey.replace(/.$/, (last) => (last === '2' ? '3' : '2'));
   await fresh.field('Recovery key').fill(mistyped);
@@ -193,7 +210,10 @@ test('what is on paper brings its person back, into an empty browser', async () 
   await fresh.field('Recovery key').fill(paper.recoveryKey.toLowerCase());
   await fresh.button('Continue').click();
   await fresh.sees('Hello, Amsel');
-  await page.getByText(/^Device [0-9a-f]{8}, last seen /).first().waitFor();
+  await page
+    .getByText(/^Device [0-9a-f]{8}, last seen /)
+    .first()
+    .waitFor();
 });
 
 test('whoever forgets the device leaves nothing behind in the browser', async () => {
@@ -201,7 +221,10 @@ test('whoever forgets the device leaves nothing behind in the browser', async ()
   const { page } = last;
   await last.button('Log out').click();
   await last.sees('This device is locked');
-  assert.equal(await page.getByRole('heading', { name: 'What you can see while it is locked' }).count(), 0);
+  assert.equal(
+    await page.getByRole('heading', { name: 'What you can see while it is locked' }).count(),
+    0,
+  );
   await last.button('Remove my keys from this browser').click();
   await last.button('Remove them').click();
   await last.sees('Welcome');

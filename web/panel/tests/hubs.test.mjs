@@ -55,7 +55,11 @@ test('somebody comes in by a link, is nobody before the admin takes them in, and
   await volunteer.button('Lock').click();
   await volunteer.unlock(PIN);
   await page.getByText('Mon, Tue, Wed, Thu, Fri, 20:00 to 23:30').waitFor();
-  assert.equal(await volunteer.button('Make an invitation').count(), 0, 'a volunteer invites nobody');
+  assert.equal(
+    await volunteer.button('Make an invitation').count(),
+    0,
+    'a volunteer invites nobody',
+  );
 });
 
 test('a link is good once', async () => {
@@ -73,7 +77,10 @@ test('a link is good once', async () => {
 });
 
 test('both are still believed after everything was closed', async () => {
-  for (const [device, name] of [[admin, 'Amsel'], [volunteer, 'Dohle']]) {
+  for (const [device, name] of [
+    [admin, 'Amsel'],
+    [volunteer, 'Dohle'],
+  ]) {
     await device.restart();
     await device.page.goto(box.origin);
     await device.unlock(PIN);

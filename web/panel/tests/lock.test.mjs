@@ -43,7 +43,11 @@ test('locked by hand: the keys are gone, shifts are still to be seen, notes are 
   await eventually('the end of the worker with the keys', () => withKeys().length === 0);
   await page.getByText('night', { exact: true }).waitFor();
   await page.getByText('Mon, Tue, Wed, Thu, Fri, 20:00 to 23:30').waitFor();
-  assert.equal(await page.getByText('Amsel').count(), 0, 'nothing that was sealed is on the screen');
+  assert.equal(
+    await page.getByText('Amsel').count(),
+    0,
+    'nothing that was sealed is on the screen',
+  );
   await device.isAccessible('the locked device');
 });
 
@@ -126,7 +130,11 @@ test('a browser that was closed opens with the PIN alone', async () => {
   await device.restart();
   await device.page.goto(box.origin);
   await device.sees('This device is locked');
-  assert.equal(await device.page.getByText('night', { exact: true }).count(), 0, 'nobody is logged in');
+  assert.equal(
+    await device.page.getByText('night', { exact: true }).count(),
+    0,
+    'nobody is logged in',
+  );
   await device.unlock(PIN);
   await device.sees('Hello, Amsel');
 });

@@ -22,7 +22,8 @@ async function plugIn(hasPrf) {
     automaticPresenceSimulation: true,
     hasPrf,
   };
-  return (await authenticators.send('WebAuthn.addVirtualAuthenticator', { options })).authenticatorId;
+  return (await authenticators.send('WebAuthn.addVirtualAuthenticator', { options }))
+    .authenticatorId;
 }
 
 const pullOut = (authenticatorId) =>

@@ -145,9 +145,7 @@ export class Panel {
     this.byPasskey = false;
   }
 
-  private async letIn(
-    how: (call: Hosted<VaultCalls>['call']) => Promise<Person>,
-  ): Promise<void> {
+  private async letIn(how: (call: Hosted<VaultCalls>['call']) => Promise<Person>): Promise<void> {
     const worker = this.worker;
     const person = await how(worker.call);
     // Without a promise of the browser, a full disk could cost somebody their device.

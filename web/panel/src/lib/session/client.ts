@@ -43,8 +43,7 @@ export interface Invitation {
 
 /** By which way a new person comes in. */
 export type Entry =
-  | { by: 'bootstrap'; code: string }
-  | { by: 'invitation'; invitation: Invitation };
+  { by: 'bootstrap'; code: string } | { by: 'invitation'; invitation: Invitation };
 
 /** What the browser shows of who is in. */
 export interface Person {
@@ -260,7 +259,11 @@ export class Client {
   }
 
   /** Seals the device a second time, for a passkey that gave `secret` for `input`. */
-  async openByPasskey(credential: Uint8Array, input: Uint8Array, secret: Uint8Array): Promise<void> {
+  async openByPasskey(
+    credential: Uint8Array,
+    input: Uint8Array,
+    secret: Uint8Array,
+  ): Promise<void> {
     const shareKey = await newShareKey();
     // The secret is 32 random bytes: nobody guesses it, so no server has to count tries.
     const { vault } = this.session.sealVault(toBlob(secret), await shareOf(shareKey), false);

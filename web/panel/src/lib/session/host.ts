@@ -36,7 +36,10 @@ export class Hosted<Calls> {
     };
     worker.onerror = (event) => this.fail(new Failure('internal', event.message));
     this.call = new Proxy({} as Calling<Calls>, {
-      get: (_, name) => (...given: unknown[]) => this.ask(String(name), given),
+      get:
+        (_, name) =>
+        (...given: unknown[]) =>
+          this.ask(String(name), given),
     });
   }
 

@@ -69,6 +69,4 @@ export interface Asked {
 }
 
 export type Said =
-  | { id: number; result: unknown }
-  | { id: number; failure: PlainFailure }
-  | { tokens: Tokens };
+  { id: number; result: unknown } | { id: number; failure: PlainFailure } | { tokens: Tokens };

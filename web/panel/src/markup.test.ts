@@ -1,0 +1,52 @@
+// Rules for all components that the compiler does not know.
+import { type AST, parse } from 'svelte/compiler';
+import { expect, test } from 'vitest';
+
+const sources = import.meta.glob<string>('./**/*.svelte', {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+});
+const styles = import.meta.glob<string>('./**/*.css', {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+});
+
+/** What people read that does not come from a catalogue. */
+function literals(source: string): string[] {
+  const found: string[] = [];
+  const seek = (node: unknown): void => {
+    if (Array.isArray(node)) return node.forEach(seek);
+    if (typeof node !== 'object' || node === null) return;
+    const { type, data, name, value } = node as Record<string, unknown>;
+    if (type === 'Text' && /\p{L}/u.test(String(data))) found.push(String(data).trim());
+    // Attributes are for machines, except those that are read out.
+    if (
+      type === 'Attribute' &&
+      !['aria-label', 'title', 'alt', 'placeholder', 'label'].includes(String(name))
+    )
+      return;
+    if (type === 'Attribute') return seek(value);
+    Object.values(node).forEach(seek);
+  };
+  const root: AST.Root = parse(source, { modern: true });
+  seek(root.fragment);
+  return found;
+}
+
+test.each(Object.entries(sources))('%s says nothing that cannot be translated', (_, source) =>
+  expect(literals(source)).toEqual([]),
+);
+
+test('a sentence in the markup is found', () => {
+  expect(literals('<p class="row">{x} or not</p><img alt="A cat" />')).toEqual(['or not', 'A cat']);
+});
+
+test.each(Object.entries({ ...sources, ...styles }))(
+  '%s can be read from right to left',
+  (_, source) =>
+    expect(source).not.toMatch(
+      /(margin|padding|border)-(left|right)|text-align: (left|right)|[^-](left|right):/,
+    ),
+);
