@@ -1,7 +1,7 @@
 // A hotline begins in the panel: its first admin, an invitation, and who uses it (AUTH-15, HUB-01).
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Box } from './box.mjs';
+import { Box, eventually } from './box.mjs';
 import { Device, savePaper } from './browser.mjs';
 
 const PIN = '480213-Lerche';
@@ -60,6 +60,28 @@ test('somebody comes in by a link, is nobody before the admin takes them in, and
     0,
     'a volunteer invites nobody',
   );
+});
+
+test('an admin reads who it is, a member does not, and whoever leaves is off the list', async () => {
+  const members = admin.page.getByTestId('members');
+  // The volunteer's browser seals the name for the admins once it has seen who they are.
+  await eventually('the name of the volunteer', async () => {
+    await admin.button('Look for who has come').click();
+    const named = members.getByText('Dohle (volunteer)');
+    return named.waitFor({ timeout: 2000 }).then(
+      () => true,
+      () => false,
+    );
+  });
+  await members.getByText('Amsel (admin)').waitFor();
+  await admin.isAccessible('the members');
+  assert.equal(await volunteer.page.getByText('Amsel').count(), 0);
+  await members.getByRole('button', { name: 'Take off the list' }).click();
+  await members.getByRole('button', { name: /^Really take off the list/ }).click();
+  await members.getByText('Dohle').waitFor({ state: 'detached' });
+  await volunteer.button('Lock').click();
+  await volunteer.unlock(PIN);
+  await volunteer.page.getByText('You belong to no hotline yet.').waitFor();
 });
 
 test('a link is good once', async () => {

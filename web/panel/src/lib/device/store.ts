@@ -31,11 +31,15 @@ export interface Seen {
   head?: Uint8Array;
   /** The last believed checkpoint of the key log. */
   checkpoint?: string;
+  /** For whom this device last sealed its person's name, by hub. */
+  named: Record<string, string>;
   /** The heads of other people's device lists. */
   people: Record<string, Uint8Array>;
   /** How far the rosters of hubs went; at first, when somebody invited this person. */
   rosters: Record<string, Uint8Array>;
 }
+
+export const nothingSeen = (): Seen => ({ named: {}, people: {}, rosters: {} });
 
 const DATABASE = 'centralita';
 const STORE = 'device';
@@ -79,7 +83,7 @@ export async function seen(): Promise<Seen> {
     'readonly',
     (store) => store.get('seen') as IDBRequest<Seen | undefined>,
   );
-  return kept ?? { people: {}, rosters: {} };
+  return kept ?? nothingSeen();
 }
 
 export async function keepSeen(what: Seen): Promise<void> {

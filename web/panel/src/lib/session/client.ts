@@ -111,7 +111,13 @@ export class Newcomer {
     if (welcome.user !== session.user) {
       throw new Failure('lie', 'The server welcomes another person than the one who came.');
     }
-    const client = await settle(session, this.vault, { people: {}, rosters }, pin, changed);
+    const client = await settle(
+      session,
+      this.vault,
+      { ...kept.nothingSeen(), rosters },
+      pin,
+      changed,
+    );
     await client.keepItemsKey();
     return client;
   }
@@ -211,7 +217,7 @@ export class Client {
     await line.ask('PUT', '/me/sigchain', update);
     await line.ask('POST', '/session/logout');
     paper.lock();
-    return settle(session, vault, { people: {}, rosters: {} }, pin, changed);
+    return settle(session, vault, kept.nothingSeen(), pin, changed);
   }
 
   /** Loads and verifies this person's own keys. */

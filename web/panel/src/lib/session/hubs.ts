@@ -2,10 +2,13 @@
 import { type LogFollower, People, Role as RosterRole } from '$crypto';
 import type {
   HubKeys,
+  HubSettings,
   InviteMade,
   Invites,
+  Me,
   MemberList,
   PersonSigchain,
+  ProfileList,
   RosterExtension,
   RosterHead,
   RosterPage,
@@ -15,7 +18,8 @@ import { fromBlob, toBlob } from '$lib/blob';
 import { Failure } from '$lib/failure';
 import { writeInvitation } from '$lib/invitation';
 import type { Client } from './client';
-import { BUILT_IN, type BuiltIn, isBuiltIn, type Waiting } from './roles';
+import { type Audience, openMember, sealForAdmins } from './profile';
+import { BUILT_IN, builtIn, type BuiltIn, isBuiltIn, type Member, type Waiting } from './roles';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** How long an invitation is good. */
@@ -40,10 +44,7 @@ export class Hubs {
     );
     session.forgetHub(hub);
     session.createHub(hub, roles, BUILT_IN['hub-admin'].number, Date.now());
-    const key = session.newHubKey(hub, undefined, new People(), Date.now());
-    const search_roots = [{ epoch: session.hubKeyEpoch(hub), sealed: toBlob(key.searchRoot) }];
-    const wraps = key.wraps().map(({ wrap }) => toBlob(wrap));
-    await this.extend(hub, 0, { wraps, search_roots });
+    await this.extend(hub, 0, this.announced(hub, undefined, new People()));
   }
 
   /** Invites somebody; gives the link to pass on. */
@@ -84,6 +85,48 @@ export class Hubs {
     await this.extend(hub, known, { wraps: [toBlob(wrap)] });
   }
 
+  /** Who belongs to a hub, by name where this admin can read it. */
+  async members(hub: string): Promise<Member[]> {
+    const { people } = await this.believe(hub);
+    const { line, session } = this.client;
+    const { profiles } = await line.ask<ProfileList>('GET', `/hubs/${hub}/profiles`);
+    const byUser = new Map(profiles.map(({ user, profile }) => [user, profile]));
+    return session.members(hub).map(({ user, role }) => {
+      const profile = byUser.get(user);
+      const name = profile ? openMember(session, profile, user, { hub, people }) : undefined;
+      return { user, name, role: builtIn(role) };
+    });
+  }
+
+  /** Takes somebody off the list. The hub gets a new key: they read nothing that comes later. */
+  async remove(hub: string, user: string): Promise<void> {
+    const { people } = await this.believe(hub);
+    const { line, session } = this.client;
+    const known = session.rosterSeqno(hub);
+    session.removeMember(hub, user, people, Date.now());
+    const { settings } = await line.ask<HubSettings>('GET', `/hubs/${hub}/settings`);
+    const old = settings ? fromBlob(settings) : undefined;
+    await this.extend(hub, known, this.announced(hub, old, people));
+  }
+
+  /** Seals this person's name for the admins of their hubs, where these have changed. */
+  async shareName(): Promise<void> {
+    const { line, session, seen } = this.client;
+    const me = await line.ask<Me>('GET', '/me');
+    const audiences: Audience[] = [];
+    const named: Record<string, string> = {};
+    for (const { hub } of me.hubs) {
+      const { people } = await this.believe(hub);
+      audiences.push({ hub, people });
+      named[hub] = session.readers(hub, 'case', session.user).sort().join();
+    }
+    if (JSON.stringify(named) === JSON.stringify(seen.named)) return;
+    const profile = sealForAdmins(session, me.profile, audiences);
+    await line.ask('PUT', '/me/profile', { profile });
+    seen.named = named;
+    await this.client.keepSeen();
+  }
+
   /**
    * Loads a hub and believes it if the roster and every device list verify, continue what was
    * seen, and are what the key log tells everybody. Opens its keys.
@@ -105,6 +148,17 @@ export class Hubs {
     const newest = keys.at(-1);
     if (newest) session.openSearchRoot(hub, fromBlob(newest.search_root));
     return { people, log };
+  }
+
+  /** Makes the next hub key, sealed to everybody; gives what goes to the server with the roster. */
+  private announced(hub: string, settings: Uint8Array | undefined, people: People): Announced {
+    const { session } = this.client;
+    const key = session.newHubKey(hub, settings, people, Date.now());
+    return {
+      wraps: key.wraps().map(({ wrap }) => toBlob(wrap)),
+      search_roots: [{ epoch: session.hubKeyEpoch(hub), sealed: toBlob(key.searchRoot) }],
+      settings: key.settings && toBlob(key.settings),
+    };
   }
 
   /** Verifies a device list and remembers how far it goes. */
@@ -148,4 +202,4 @@ export class Hubs {
   }
 }
 
-type Announced = Pick<RosterExtension, 'wraps' | 'search_roots'>;
+type Announced = Pick<RosterExtension, 'wraps' | 'search_roots' | 'settings'>;

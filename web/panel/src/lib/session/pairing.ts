@@ -2,6 +2,7 @@
 import { NewPairing, OldPairing, Session } from '$crypto';
 import type { RoomHeard } from '$lib/api';
 import { fromBlob, toBlob, toId } from '$lib/blob';
+import * as kept from '$lib/device/store';
 import { Failure } from '$lib/failure';
 import { firstVault, settle, type Client } from './client';
 import { open, type TokensChanged } from './line';
@@ -84,7 +85,7 @@ export class NewDevice {
   async enter(pin: string, changed: TokensChanged): Promise<Client> {
     const session = this.pairing.finish(await this.room.hear(PAYLOAD));
     const vault = await firstVault(session, pin);
-    return settle(session, vault, { people: {}, rosters: {} }, pin, changed);
+    return settle(session, vault, kept.nothingSeen(), pin, changed);
   }
 }
 

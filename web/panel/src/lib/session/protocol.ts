@@ -3,7 +3,7 @@
 import type { InviteOffer, PasskeyAttempt, Tokens } from '$lib/api';
 import type { PlainFailure } from '$lib/failure';
 import type { Entry, Invitation, Person } from './client';
-import type { BuiltIn, Waiting } from './roles';
+import type { BuiltIn, Member, Waiting } from './roles';
 
 /** What the worker with the keys can do. */
 export interface VaultCalls {
@@ -37,6 +37,11 @@ export interface VaultCalls {
   beginHub(hub: string): void;
   /** Gives the link to pass on. */
   invite(hub: string, role: BuiltIn): string;
+  members(hub: string): Member[];
+  /** Takes somebody off the list of a hub. */
+  removeMember(hub: string, user: string): void;
+  /** Lets the admins of this person's hubs read their name. */
+  shareName(): void;
   /** Who used an invitation and was not taken in yet. */
   waiting(hub: string): Waiting[];
   admit(hub: string, user: string, role: BuiltIn): void;

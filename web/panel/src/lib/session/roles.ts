@@ -19,4 +19,16 @@ export interface Waiting {
   usedAtMs: number;
 }
 
+/** A member of a hub, as an admin sees them. */
+export interface Member {
+  user: string;
+  /** Nothing while they have not been here since they were taken in. */
+  name: string | undefined;
+  /** Nothing for a role of the hub's own. */
+  role: BuiltIn | undefined;
+}
+
+export const builtIn = (number: number): BuiltIn | undefined =>
+  ROLES.find((name) => BUILT_IN[name].number === number);
+
 export const isBuiltIn = (role: Role): boolean => role.name in BUILT_IN;

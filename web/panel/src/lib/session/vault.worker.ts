@@ -18,7 +18,14 @@ function there<T>(thing: T | undefined): T {
   throw new Failure('out-of-turn', 'This is not the time for that. Start again.');
 }
 
-const hubs = () => new Hubs(there(client));
+/** One after the other: each loads a hub anew, and none may find another's half. */
+let lastOfHubs: Promise<unknown> = Promise.resolve();
+function inTurn<T>(what: (hubs: Hubs) => Promise<T>): Promise<T> {
+  const run = () => what(new Hubs(there(client)));
+  const turn = lastOfHubs.then(run, run);
+  lastOfHubs = turn;
+  return turn;
+}
 
 serve<VaultCalls>({
   offer: offerOf,
@@ -73,10 +80,13 @@ serve<VaultCalls>({
     there(client).openByPasskey(credential, input, secret),
   closeToPasskeys: () => there(client).closeToPasskeys(),
   nameViewKey: (key) => there(client).nameViewKey(key),
-  beginHub: (hub) => hubs().begin(hub),
-  invite: (hub, role) => hubs().invite(hub, role),
-  waiting: (hub) => hubs().waiting(hub),
-  admit: (hub, user, role) => hubs().admit(hub, user, role),
+  beginHub: (hub) => inTurn((hubs) => hubs.begin(hub)),
+  invite: (hub, role) => inTurn((hubs) => hubs.invite(hub, role)),
+  waiting: (hub) => inTurn((hubs) => hubs.waiting(hub)),
+  members: (hub) => inTurn((hubs) => hubs.members(hub)),
+  removeMember: (hub, user) => inTurn((hubs) => hubs.remove(hub, user)),
+  shareName: () => inTurn((hubs) => hubs.shareName()),
+  admit: (hub, user, role) => inTurn((hubs) => hubs.admit(hub, user, role)),
   get: (path) => there(client).line.ask('GET', path),
   remove: (path) => there(client).line.ask('DELETE', path),
   logout: () => there(client).line.ask('POST', '/session/logout'),
