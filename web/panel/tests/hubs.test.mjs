@@ -35,7 +35,7 @@ test('the first admin begins a hotline', async () => {
   await comesIn(admin, 'Amsel');
   await admin.button('Begin it, as its first admin').click();
   await page.getByText('Mon, Tue, Wed, Thu, Fri, 20:00 to 23:30').waitFor();
-  await admin.button('Make an invitation').waitFor();
+  await page.getByTestId('members').getByText('Amsel (admin)').waitFor();
   await admin.isAccessible('a hotline that has begun');
 });
 
