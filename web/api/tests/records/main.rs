@@ -3,6 +3,7 @@
 
 mod audit;
 mod calls;
+mod exports;
 mod files;
 mod notes;
 mod people;
