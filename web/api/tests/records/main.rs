@@ -7,5 +7,6 @@ mod exports;
 mod files;
 mod notes;
 mod people;
+mod readers;
 mod roster;
 mod town;
