@@ -158,8 +158,7 @@ kinds! {
     VoicemailHeard = 208, "voicemail-heard";
     /// A message was deleted.
     VoicemailDeleted = 209, "voicemail-deleted";
-    /// A message was sent.
-    /// Nothing writes it yet: there are no messages between people.
+    /// A person wrote a record of the kind message.
     MessageSent = 210, "message-sent";
     /// A hotline file was applied.
     HotlineApplied = 211, "hotline-applied";

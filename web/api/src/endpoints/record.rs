@@ -133,8 +133,9 @@ async fn add(call: Call, Json(request): Json<NewRecord>) -> Result<Json<RecordRe
         }),
         created_at: call.now,
     };
-    let told = match row.revision {
-        1 => AuditKind::NoteCreated,
+    let told = match (row.revision, kind) {
+        (1, RecordKind::Message) => AuditKind::MessageSent,
+        (1, _) => AuditKind::NoteCreated,
         _ => AuditKind::NoteEdited,
     };
     let answer = revision(&row)?;

@@ -73,6 +73,17 @@ async fn a_note_is_for_its_author_and_the_admin() {
 }
 
 #[tokio::test]
+async fn a_message_is_told_of_as_a_message() {
+    let norte = Norte::new().await;
+    let message = place(NORTE, RecordKind::Message, 1);
+    let sealed = norte.vera.seal(message, "Call me.", &[&norte.ada]);
+    let answer = norte.town.write(&norte.vera, NORTE, &sent(&sealed)).await;
+    answer.done();
+    let trail = norte.town.trail(&norte.ada, NORTE).await;
+    assert_eq!(trail.last().unwrap(), "message-sent");
+}
+
+#[tokio::test]
 async fn a_report_is_for_the_reviewers_too() {
     let norte = Norte::new().await;
     let report = place(NORTE, RecordKind::Report, 1);
