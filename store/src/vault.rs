@@ -458,15 +458,13 @@ pub enum Erasure {
         /// When.
         at: Timestamp,
     },
-    /// A person: profile, sessions, devices, passkeys, ways back in, memberships, wrapped keys and
-    /// shares, which volunteer of the hotline file they were, and their private records with
-    /// words and files, which nobody else could open. The sigchain stays, with the keys of the
-    /// devices that were, because what they signed for others rests on it; so does what they
-    /// wrote for others.
+    /// A person: profile, sessions, devices, passkeys, ways back in, wrapped keys and shares,
+    /// which volunteers of the hotline file they were, whose names leave all call records, and
+    /// their private records with words and files, which nobody else could open. The sigchain
+    /// stays, with the keys of the devices that were, because what they signed for others rests
+    /// on it; so does what they wrote for others. Refused while they are a member of a hub.
     User {
         /// Who.
         user: UserId,
-        /// Their name in the hotline file, which leaves all call records.
-        volunteer: Option<String>,
     },
 }

@@ -236,6 +236,7 @@ impl From<RecordError> for Refusal {
             E::Moved | E::OtherAuthor => Code::Moved,
             E::Rollback { .. } | E::NotSuccessor => Code::Rollback,
             E::ReaderNotAllowed(_) => Code::ReaderNotAllowed,
+            E::WrapReplaced(_) => Code::Altered,
             E::NotAReader => Code::NotForYou,
             E::OtherKeyNeeded { .. } => Code::KeyNeeded,
             _ => Code::Altered,

@@ -100,6 +100,9 @@ pub enum RecordError {
     /// Somebody can read this who must not, by the rule for its visibility.
     #[error("{0} is among the readers and may not be")]
     ReaderNotAllowed(UserId),
+    /// Somebody else's key was replaced, and their per-user key has no newer generation.
+    #[error("what opens this for {0} was replaced, and is not for a newer key of theirs")]
+    WrapReplaced(UserId),
     /// An erasure or an export is not signed by who it names.
     #[error("the person named did not sign this erasure")]
     ErasureForged,

@@ -10,6 +10,7 @@ use super::manifest::Manifest;
 use super::verified::{Expected, Opened, VerifiedFront};
 use super::wrap::OpeningKey;
 use crate::encoding::Cursor;
+use crate::id::UserId;
 use crate::primitive::hash;
 
 /// How far a record has come: the newest seen is to be remembered, and nothing
@@ -116,6 +117,26 @@ impl RecordFront {
             true => Ok(()),
             false => Err(RecordError::NotSuccessor),
         }
+    }
+
+    /// Checks that this list of readers, which `signer` has signed, leaves the others of
+    /// `previous` what they open the record with: unchanged, or for a newer generation of their
+    /// key. Nobody but its reader can tell whether a wrap opens, so another one for the same key
+    /// may take the record away from them. Who is left out is not looked at.
+    ///
+    /// # Errors
+    /// [`RecordError::WrapReplaced`] naming the first of whom it is not so.
+    pub fn check_wraps_kept(&self, previous: &Self, signer: UserId) -> Result<(), RecordError> {
+        for entry in self.manifest.entries() {
+            let user = entry.user();
+            let before = previous.manifest.entry(user);
+            let kept = before
+                .is_none_or(|before| entry == before || entry.generation() > before.generation());
+            if user != signer && !kept {
+                return Err(RecordError::WrapReplaced(user));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn context_hash(&self) -> [u8; 32] {

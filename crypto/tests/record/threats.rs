@@ -236,6 +236,41 @@ fn who_might_read_once_stays_on_old_lists_and_comes_on_no_new_one() {
     assert!(without.verify(&forgotten).is_ok());
 }
 
+/// Another wrap for the same key may open nothing, and nobody else would see it.
+#[test]
+fn nobody_replaces_what_another_opens_with_but_for_a_newer_key() {
+    let hotline = Hotline::new();
+    let note = hotline.note();
+    let expected = hotline.expected();
+    let front = note.front().verify(&expected).unwrap();
+    let (author, admin) = (&hotline.author, &hotline.admin);
+    let with = |reader| {
+        let (writer, key) = (author.writer(), author.key());
+        front
+            .add_reader(&writer, &key, &reader, &mut OsEntropy)
+            .unwrap()
+    };
+    let replaced = with(admin.reader());
+    let refused = replaced.check_wraps_kept(note.front(), author.user());
+    assert!(matches!(refused, Err(RecordError::WrapReplaced(user)) if user == admin.user()));
+    // Their own is theirs to replace.
+    replaced
+        .check_wraps_kept(note.front(), admin.user())
+        .unwrap();
+    let newer = with(Reader {
+        generation: 2,
+        ..admin.reader()
+    });
+    newer.check_wraps_kept(note.front(), author.user()).unwrap();
+    let refused = note.front().check_wraps_kept(&newer, author.user());
+    assert!(matches!(refused, Err(RecordError::WrapReplaced(_))));
+    let fewer = front.remove_reader(&author.writer(), admin.user()).unwrap();
+    fewer.check_wraps_kept(note.front(), author.user()).unwrap();
+    note.front()
+        .check_wraps_kept(&fewer, author.user())
+        .unwrap();
+}
+
 #[test]
 fn a_reader_who_may_not_be_is_refused_whoever_signed() {
     let hotline = Hotline::new();

@@ -173,10 +173,9 @@ async fn whom_the_roster_lets_is_sealed_to_beside_the_keys_in_the_file() {
     let rotated = hotline.readers().await;
     assert_eq!(rotated.call_back, [next.reader()]);
 
-    // Nothing is sealed to who was erased, though the roster still names them.
+    // Nothing is sealed to who was erased, whatever a roster says.
     let erasure = Erasure::User {
         user: store::UserId(*listener.as_bytes()),
-        volunteer: None,
     };
     let mut changes = Changes::new();
     changes.push(erasure);

@@ -93,9 +93,8 @@ kinds! {
     IvrAudioUploaded = 24, "ivr-audio-uploaded";
     /// A prompt of the hub's own was taken away; callers hear the built-in one.
     IvrAudioDeleted = 25, "ivr-audio-deleted";
-    /// The fields of notes were changed.
-    /// Nothing writes it yet: fields are among the hub's settings, whose contents the server
-    /// cannot see; [`HubSettingsChanged`](Self::HubSettingsChanged) tells of them all.
+    /// The fields of notes were changed, as the admin's device says: the server cannot see into
+    /// the settings. A [`HubSettingsChanged`](Self::HubSettingsChanged) comes before it.
     CustomFieldsUpdated = 26, "custom-fields-updated";
     /// The telephony provider was changed.
     TelephonyProviderChanged = 27, "telephony-provider-changed";
@@ -159,8 +158,7 @@ kinds! {
     VoicemailHeard = 208, "voicemail-heard";
     /// A message was deleted.
     VoicemailDeleted = 209, "voicemail-deleted";
-    /// A message was sent.
-    /// Nothing writes it yet: there are no messages between people.
+    /// A person wrote a record of the kind message.
     MessageSent = 210, "message-sent";
     /// A hotline file was applied.
     HotlineApplied = 211, "hotline-applied";
@@ -183,7 +181,8 @@ kinds! {
     CustodyRecorded = 219, "custody-recorded";
     /// A hub's key was sealed to a member who came later, or to a member's new key.
     HubKeyShared = 220, "hub-key-shared";
-    /// A hub's settings were changed: names, templates, questions.
+    /// A hub's settings were changed, or sealed again under a new key: names, templates,
+    /// questions.
     HubSettingsChanged = 221, "hub-settings-changed";
 }
 

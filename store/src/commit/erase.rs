@@ -41,7 +41,7 @@ pub(super) async fn apply(db: &mut Transaction, erasure: &Erasure) -> Result<(),
             .await?;
             Ok(())
         }
-        Erasure::User { user, volunteer } => person(db, *user, volunteer.as_deref()).await,
+        Erasure::User { user } => person(db, *user).await,
     }
 }
 
@@ -78,14 +78,19 @@ macro_rules! private_sql {
     };
 }
 
-async fn person(
-    db: &mut Transaction,
-    user: UserId,
-    volunteer: Option<&str>,
-) -> Result<(), Refused> {
-    let sql = "UPDATE person SET status = 'erased', profile = NULL, super_admin = 0 WHERE id = $1";
+/// The names that a person had in hotline files, of now and of before.
+macro_rules! names_sql {
+    () => {
+        "(SELECT account.volunteer FROM phone_account AS account WHERE account.person = $1)"
+    };
+}
+
+async fn person(db: &mut Transaction, user: UserId) -> Result<(), Refused> {
+    // Here and not only where it is asked for: a roster may list them in the meantime.
+    let sql = "UPDATE person SET status = 'erased', profile = NULL, super_admin = 0 WHERE id = $1 \
+               AND NOT EXISTS (SELECT 1 FROM membership WHERE membership.person = $1)";
     let erased = db.execute(sql, args![&user.0]).await?;
-    expect(erased, "a person who is not here")?;
+    expect(erased, "a person who is still a member, or is not here")?;
     for sql in [
         "DELETE FROM session WHERE person = $1",
         "DELETE FROM passkey WHERE person = $1",
@@ -107,8 +112,27 @@ async fn person(
         "DELETE FROM record WHERE visibility = 1 AND EXISTS (SELECT 1 FROM record AS begun \
          WHERE begun.hub = record.hub AND begun.id = record.id AND begun.revision = 1 \
          AND begun.author = $1)",
-        "UPDATE phone_account SET person = NULL WHERE person = $1",
-        "DELETE FROM membership WHERE person = $1",
+        concat!(
+            "UPDATE call SET answered_by = 'erased' WHERE answered_by IN ",
+            names_sql!()
+        ),
+        concat!(
+            "UPDATE call_rung SET volunteer = 'erased' WHERE volunteer IN ",
+            names_sql!()
+        ),
+        concat!(
+            "DELETE FROM volunteer_break WHERE volunteer IN ",
+            names_sql!()
+        ),
+        concat!(
+            "DELETE FROM shift_member WHERE kind = 'volunteer' AND name IN ",
+            names_sql!()
+        ),
+        concat!(
+            "DELETE FROM ring_group_member WHERE volunteer IN ",
+            names_sql!()
+        ),
+        "DELETE FROM phone_account WHERE person = $1",
         "DELETE FROM hub_key_wrap WHERE person = $1",
         "DELETE FROM vault_share WHERE person = $1",
         "DELETE FROM voicemail_reader WHERE person = $1",
@@ -116,18 +140,6 @@ async fn person(
         "DELETE FROM invite WHERE invited_by = $1 AND used_at IS NULL",
     ] {
         db.execute(sql, args![&user.0]).await?;
-    }
-    if let Some(volunteer) = volunteer {
-        for sql in [
-            "UPDATE call SET answered_by = 'erased' WHERE answered_by = $1",
-            "UPDATE call_rung SET volunteer = 'erased' WHERE volunteer = $1",
-            "DELETE FROM volunteer_break WHERE volunteer = $1",
-            "DELETE FROM shift_member WHERE kind = 'volunteer' AND name = $1",
-            "DELETE FROM ring_group_member WHERE volunteer = $1",
-            "DELETE FROM phone_account WHERE volunteer = $1",
-        ] {
-            db.execute(sql, args![volunteer]).await?;
-        }
     }
     Ok(())
 }

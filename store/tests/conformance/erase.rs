@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use store::{
-    BanRow, CallFilter, CallStart, Caller, CallerHash, Change, Changes, Erasure, HubKeyRow,
-    LoginChange, MemberRow, RecordId, RecordRow, Role, Sealed, StoreError, Token, UserId,
+    BanRow, CallFilter, CallStart, Caller, CallerHash, Change, Changes, Erasure, HotlinePlan,
+    HubKeyRow, LoginChange, MemberRow, RecordId, RecordRow, Role, Sealed, StoreError, Token,
     UserStatus, VaultChange, Visibility, VoicemailStart,
 };
 
@@ -12,7 +12,8 @@ use crate::attachment::{record, uploaded};
 use crate::database::Database;
 use crate::folder::{answered, at, start};
 use crate::vault::{
-    ADMIN, ALL, ANA, BEN, EVE, NORTE, SUR, added, keep, note, refused, sealed, session, settled,
+    ADMIN, ALL, ANA, BEN, EVE, NORTE, SUR, added, forgotten, keep, note, refused, sealed, session,
+    settled,
 };
 
 const CALLER: CallerHash = CallerHash([7; 32]);
@@ -201,12 +202,26 @@ pub async fn an_erased_person_cannot_come_back(database: Database) {
     let mut changes: Changes = Change::CallEnded(Box::new(answered(1))).into();
     changes.push(LoginChange::SessionOpened(session(ANA)));
     changes.push(added(note(NORTE, 1, 1, ANA), &[]));
-    store.commit(changes).await.unwrap();
-    let erasure = Change::Erased(Erasure::User {
-        user: ANA,
-        volunteer: Some("ana".to_owned()),
+    // Who has left the hotline file was in calls all the same.
+    let file = |volunteers: &[&str]| {
+        let volunteers = volunteers.iter().map(|name| (*name).to_owned());
+        Change::HotlinePlanned(Box::new(HotlinePlan {
+            hubs: Vec::new(),
+            volunteers: volunteers.collect(),
+        }))
+    };
+    changes.push(file(&["ana", "ben"]));
+    changes.push(Change::AccountLinked {
+        volunteer: "ana".to_owned(),
+        user: Some(ANA),
     });
-    store.commit(erasure.into()).await.unwrap();
+    changes.push(file(&["ben"]));
+    store.commit(changes).await.unwrap();
+    refused(&store, Erasure::User { user: ANA }).await;
+    assert!(store.scope(ANA, NORTE).await.is_ok());
+    store.commit(forgotten(ANA)).await.unwrap();
+    let accounts = store.unscoped().phone_accounts().await.unwrap();
+    assert_eq!(accounts.len(), 1);
     let reader = store.reader();
     let ana = reader.user(ANA).await.unwrap().unwrap();
     assert_eq!((ana.status, ana.profile), (UserStatus::Erased, None));
@@ -243,13 +258,6 @@ pub async fn an_erased_person_cannot_come_back(database: Database) {
     assert!(rows[0].sealed.is_some());
 }
 
-fn erased(user: UserId) -> Change {
-    Change::Erased(Erasure::User {
-        user,
-        volunteer: None,
-    })
-}
-
 fn private(record: RecordRow) -> RecordRow {
     RecordRow {
         visibility: Visibility::Private,
@@ -283,8 +291,8 @@ pub async fn what_only_an_erased_person_could_open_goes_with_them(database: Data
         link: b"link".to_vec(),
     };
     keep(&store, link).await.unwrap();
-    keep(&store, erased(ANA)).await.unwrap();
-    keep(&store, erased(ANA)).await.unwrap();
+    store.commit(forgotten(ANA)).await.unwrap();
+    store.commit(forgotten(ANA)).await.unwrap();
 
     let admin = store.scope(ADMIN, NORTE).await.unwrap();
     let seen = admin.records(&ALL).await.unwrap().into_iter();
@@ -309,7 +317,7 @@ pub async fn what_only_an_erased_person_could_open_goes_with_them(database: Data
 
 pub async fn an_erased_person_is_no_member_again(database: Database) {
     let store = settled(&database).await;
-    keep(&store, erased(ANA)).await.unwrap();
+    store.commit(forgotten(ANA)).await.unwrap();
     let member = VaultChange::MemberSet(MemberRow {
         hub: NORTE,
         user: ANA,

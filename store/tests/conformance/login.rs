@@ -1,14 +1,13 @@
 //! Sessions, passkeys, the ways back in, the first admin.
 
 use store::{
-    AuditChain, Change, DeviceId, Erasure, LoginChange, MAX_PASSKEYS_PER_PERSON,
-    MAX_SESSIONS_PER_DEVICE, PasskeyRow, Refreshed, SecretHash, SessionId, SessionRefresh,
-    SessionRow, UserId, VaultChange,
+    AuditChain, DeviceId, LoginChange, MAX_PASSKEYS_PER_PERSON, MAX_SESSIONS_PER_DEVICE,
+    PasskeyRow, Refreshed, SecretHash, SessionId, SessionRefresh, SessionRow, UserId, VaultChange,
 };
 
 use crate::database::Database;
 use crate::folder::at;
-use crate::vault::{ANA, BEN, EVE, keep, refused, sealed, session, settled};
+use crate::vault::{ANA, BEN, EVE, forgotten, keep, refused, sealed, session, settled};
 
 fn exchange(shown: SecretHash, next: u8, second: i64) -> SessionRefresh {
     SessionRefresh {
@@ -345,11 +344,7 @@ pub async fn the_ways_back_in_are_each_used_once(database: Database) {
     let keys = reader.items_keys(ANA).await.unwrap();
     assert_eq!(keys, [(1, sealed("a")), (2, sealed("b"))]);
 
-    let erased = Erasure::User {
-        user: ANA,
-        volunteer: None,
-    };
-    keep(&store, Change::from(erased)).await.unwrap();
+    store.commit(forgotten(ANA)).await.unwrap();
     assert_eq!(reader.recovery_escrow(ANA).await.unwrap(), None);
     assert_eq!(reader.backup_codes_left(ANA).await.unwrap(), 0);
     assert_eq!(reader.items_keys(ANA).await.unwrap(), []);

@@ -1,13 +1,13 @@
 //! What people look at of the hotline file, and a hub's own settings.
 
 use store::{
-    Change, Changes, Erasure, GroupKind, GroupRow, HotlineBody, HotlinePlan, HubPlan,
-    HubSettingRow, PhoneAccountRow, ShiftRow, Store, StoreError, UserId, VaultChange,
+    Change, Changes, GroupKind, GroupRow, HotlineBody, HotlinePlan, HubPlan, HubSettingRow,
+    PhoneAccountRow, ShiftRow, Store, StoreError, UserId, VaultChange,
 };
 
 use crate::database::Database;
 use crate::folder::at;
-use crate::vault::{ADMIN, ANA, BEN, EVE, NORTE, SUR, keep, refused, sealed, settled};
+use crate::vault::{ADMIN, ANA, BEN, EVE, NORTE, SUR, forgotten, keep, refused, sealed, settled};
 
 fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
@@ -143,11 +143,7 @@ pub async fn the_plan_is_for_those_who_work_with_it(database: Database) {
         [("ana", Some(ANA)), ("ben", None), ("cris", None)],
         "dora does nothing in this hub"
     );
-    let erased = Erasure::User {
-        user: ANA,
-        volunteer: Some("ana".to_owned()),
-    };
-    keep(&store, Change::from(erased)).await.unwrap();
+    store.commit(forgotten(ANA)).await.unwrap();
     assert!(!format!("{:?}", admin.shifts().await.unwrap()).contains("ana"));
     let accounts = admin.phone_accounts().await.unwrap();
     assert!(accounts.iter().all(|account| account.volunteer != "ana"));

@@ -1,7 +1,7 @@
 //! Identities, roles, records, logins: who sees what, and what contradicts what.
 
 use store::{
-    CallFilter, Change, Changes, DeviceId, DeviceRow, HubId, HubKeyRow, HubRow, InviteRow,
+    CallFilter, Change, Changes, DeviceId, DeviceRow, Erasure, HubId, HubKeyRow, HubRow, InviteRow,
     LoginChange, MemberRow, Permissions, RecordFilter, RecordId, RecordRow, Role, RoleId, RoleRow,
     Sealed, SealedRecord, SecretHash, SessionId, SessionRow, Store, StoreError, Token, UserId,
     UserRow, UserStatus, VaultChange, Visibility, VoicemailStart,
@@ -105,6 +105,14 @@ pub fn added(record: RecordRow, tokens: &[Token]) -> VaultChange {
 
 pub async fn keep(store: &Store, change: impl Into<Change>) -> Result<(), StoreError> {
     store.commit(change.into().into()).await
+}
+
+/// What it takes to erase somebody of the hub NORTE.
+pub fn forgotten(user: UserId) -> Changes {
+    let mut changes = Changes::new();
+    changes.push(VaultChange::MemberRemoved { hub: NORTE, user });
+    changes.push(Erasure::User { user });
+    changes
 }
 
 pub async fn refused(store: &Store, change: impl Into<Change>) {

@@ -284,5 +284,6 @@ fn announced(key: NewHubKey, epoch: u32) -> RosterExtension {
         wraps: key.wraps.into_iter().map(|(_, wrap)| Blob(wrap)).collect(),
         search_roots: vec![EpochSearchRoot { epoch, sealed }],
         settings: key.settings.map(Blob),
+        settings_parts: Vec::new(),
     }
 }

@@ -52,4 +52,14 @@ impl Client {
         self.tell("PUT", &path, &ActiveChange { active })?.bytes()?;
         Ok(())
     }
+
+    /// Has somebody forgotten who has left every hub.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn erase_person(&mut self, user: Id) -> Result<(), Failure> {
+        let path = format!("/users/{user}/erasure");
+        self.ask("POST", &path, &[])?.bytes()?;
+        Ok(())
+    }
 }

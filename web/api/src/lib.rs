@@ -13,6 +13,7 @@ mod call;
 mod chains;
 mod code;
 mod endpoints;
+mod exports;
 mod feed;
 mod gate;
 mod heads;

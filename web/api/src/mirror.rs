@@ -2,11 +2,10 @@
 //!
 //! The roster is the source: whoever is not in it is no member, and nobody may more than its
 //! bits say. Its 64 permission bits are those of [`Permissions`]; its roles 1 to 4 are the
-//! built-in ones and can be defined in no other way, the others are the hub's own. One thing the
-//! server knows better: whom it has erased. A roster lists them until an admin signs otherwise,
-//! and they are no members all the same.
+//! built-in ones and can be defined in no other way, the others are the hub's own. Nobody whom a
+//! roster lists is erased, and a roster that lists somebody who was erased is not taken.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crypto::hub::{RoleFlags, RosterState};
 use jiff::Timestamp;
@@ -46,35 +45,33 @@ impl Mirrored {
 pub(crate) struct Rows {
     pub(crate) members: Vec<MemberRow>,
     pub(crate) roles: Vec<RoleRow>,
-    /// Whom the roster lists and who was erased.
-    pub(crate) erased: BTreeSet<UserId>,
 }
 
 impl Rows {
-    /// The rows of the hub of `scope`, to be led to what the roster says `after`.
+    /// The rows of the hub of `scope`, to be led to what the roster says `after`; refused when
+    /// that lists somebody who was erased.
     pub(crate) async fn of(
         call: &Call,
         scope: &Scoped<'_>,
         after: &RosterState,
     ) -> Result<Self, Refusal> {
         let members = scope.members().await?;
-        let known: BTreeSet<UserId> = members.iter().map(|row| row.user).collect();
-        let mut erased = BTreeSet::new();
         for (user, _) in after.members() {
             let user = user_of(user);
             // Whoever is a member was not erased.
-            if known.contains(&user) {
+            if members.iter().any(|row| row.user == user) {
                 continue;
             }
             let row = call.shared.store.reader().user(user).await?;
             if row.is_some_and(|row| row.status == UserStatus::Erased) {
-                erased.insert(user);
+                return Err(Refusal::conflict(
+                    "the list names somebody who was erased: take them off",
+                ));
             }
         }
         Ok(Self {
             members,
             roles: scope.roles().await?,
-            erased,
         })
     }
 }
@@ -91,7 +88,6 @@ pub(crate) fn follow(
     define_roles(hub, rows, after, &mut mirrored)?;
     let roles: BTreeMap<UserId, Role> = after
         .members()
-        .filter(|(user, _)| !rows.erased.contains(&user_of(*user)))
         .map(|(user, member)| Ok((user_of(user), role_of(member.role)?)))
         .collect::<Result<_, Refusal>>()?;
     let known: BTreeMap<UserId, &MemberRow> =

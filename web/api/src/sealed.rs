@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use crypto::hub::ExistingReaders;
 use crypto::record::{
-    Expected, KnownDevice, Manifest, NOBODY, Position, RecordAuthor, RecordFront, RecordKind,
-    RecordPlace, WrapKind,
+    Expected, KnownDevice, Manifest, ManifestEntry, NOBODY, Position, RecordAuthor, RecordFront,
+    RecordKind, RecordPlace, WrapKind,
 };
 use crypto::{DeviceId, UserId};
+use protocol::Code;
 use store::{RecordId, RecordRow, Scoped, Visibility};
 
 use crate::call::Call;
@@ -172,6 +173,15 @@ pub(crate) async fn check_readers(
     next.verify(&expected).map_err(Refusal::not_verified)?;
     if !allowed.contains(&caller) {
         return Err(Refusal::not_allowed());
+    }
+    next.check_wraps_kept(previous, caller)
+        .map_err(|error| Refusal::new(Code::NotAllowed, error.to_string()))?;
+    let anew = |entry: &&ManifestEntry| previous.manifest().entry(entry.user()) != Some(*entry);
+    let mut anew = next.manifest().entries().iter().filter(anew);
+    if anew.any(|entry| !allowed.contains(&entry.user())) {
+        return Err(Refusal::not_verified(
+            "nothing is sealed anew to somebody who has left",
+        ));
     }
     check_keys(call, next.manifest(), Some(previous.manifest())).await?;
     let mut kept = previous.manifest().entries().iter();

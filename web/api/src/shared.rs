@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::activity::Activity;
 use crate::chains::Chains;
 use crate::code;
+use crate::exports::Exports;
 use crate::keylog::{KeyLog, KeyLogError};
 use crate::limit::Limits;
 use crate::passkeys::Passkeys;
@@ -96,6 +97,8 @@ pub struct Shared {
     pub(crate) challenges: GivenOut,
     /// Nonces of requests that were served.
     pub(crate) proofs: SeenOnce,
+    /// Exports that are under way.
+    pub(crate) exports: Exports,
     /// When sessions were last used.
     pub(crate) activity: Activity,
     /// What open feeds hear.
@@ -127,6 +130,7 @@ impl Shared {
             chains: Chains::default(),
             challenges: GivenOut::new(),
             proofs: SeenOnce::new(),
+            exports: Exports::new(),
             activity: Activity::new(),
             watch: Watch::new(),
             shares: Mutex::new(()),

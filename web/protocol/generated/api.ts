@@ -5304,6 +5304,12 @@ export interface components {
             search_roots?: components["schemas"]["EpochSearchRoot"][];
             settings?: components["schemas"]["Blob"] | null;
             /**
+             * @description What of the settings is changed, where the trail has a word of its own for it. The server
+             *     cannot see into them, so this is told as whoever sends it says; that there are new
+             *     settings is told in any case. None when they are only sealed again under a new key.
+             */
+            settings_parts?: components["schemas"]["SettingsPart"][];
+            /**
              * @description `HubKeyWrap`s: of an epoch that the links announce, one for each member who has a key;
              *     of older ones, for members whom the links take in.
              */
@@ -5393,6 +5399,11 @@ export interface components {
             /** @description The one used latest first. */
             sessions: components["schemas"]["SessionFacts"][];
         };
+        /**
+         * @description A part of a hub's settings.
+         * @enum {string}
+         */
+        SettingsPart: "custom-fields";
         /** @description What came of it. A wrong try counts before it is answered. */
         ShareAnswer: {
             /** @enum {string} */

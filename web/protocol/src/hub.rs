@@ -96,6 +96,19 @@ pub struct RosterExtension {
     /// `SealedSettings`, when the links announce some: the newest of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<Blob>,
+    /// What of the settings is changed, where the trail has a word of its own for it. The server
+    /// cannot see into them, so this is told as whoever sends it says; that there are new
+    /// settings is told in any case. None when they are only sealed again under a new key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings_parts: Vec<SettingsPart>,
+}
+
+/// A part of a hub's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SettingsPart {
+    /// The fields that notes have in this hub.
+    CustomFields,
 }
 
 /// The search root under one key of the hub.

@@ -43,7 +43,8 @@ pub use hub::{
     HubKey, HubKeyWraps, HubKeys, HubList, HubSettings, HubSummary, MAX_LINKS_PER_REQUEST, Member,
     MemberList, PersonSigchain, Profile, ProfileChange, ProfileList, ROSTER_ROLE_HUB_ADMIN,
     ROSTER_ROLE_REPORTER, ROSTER_ROLE_REVIEWER, ROSTER_ROLE_VOLUNTEER, RosterExtension, RosterHead,
-    RosterPage, RosterQuery, Shift, ShiftList, SigchainsPage, SigchainsQuery, SuperAdminChange,
+    RosterPage, RosterQuery, SettingsPart, Shift, ShiftList, SigchainsPage, SigchainsQuery,
+    SuperAdminChange,
 };
 pub use invite::{
     INVITE_LIFETIME_MAX_MS, InviteCode, InviteFacts, InviteMade, InviteOffer, InviteRedemption,

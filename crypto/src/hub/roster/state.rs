@@ -78,6 +78,11 @@ impl RosterState {
         self.members.get(&user)
     }
 
+    /// Whether somebody is a member or was one once.
+    pub fn was_member(&self, user: UserId) -> bool {
+        self.once.contains_key(&user)
+    }
+
     /// The roles, by number.
     pub fn roles(&self) -> impl Iterator<Item = (RoleId, &Role)> {
         self.roles.iter().map(|(id, role)| (*id, role))

@@ -82,8 +82,9 @@ fn a_whole_life_leaves_nothing_to_read() {
             .all(|revision| revision.record.is_none())
     );
 
-    who_leaves_leaves_what_they_wrote(&place, &mut admin, &mut carla, hub);
+    let left = who_leaves_leaves_what_they_wrote(&place, &mut admin, &mut carla, hub);
     out_at_once(&mut admin, &mut carla);
+    erased_after_leaving(&mut admin, &mut carla, &mut ben, hub, left);
     let plaintexts = [
         ADMIN,
         BEN,
@@ -319,7 +320,7 @@ fn who_leaves_leaves_what_they_wrote(
     admin: &mut Client,
     carla: &mut Client,
     hub: Id,
-) {
+) -> Id {
     let mut second = place.member(admin, hub, Role::HubAdmin, ROSTER_ROLE_HUB_ADMIN, SECOND);
     let note = carla.write(hub, Sort::Note, LEFT).unwrap();
     assert_eq!(second.read(hub, note).unwrap(), LEFT);
@@ -338,6 +339,7 @@ fn who_leaves_leaves_what_they_wrote(
         "who wrote has left"
     );
     assert_eq!(status(carla.read(hub, note)), 403);
+    note
 }
 
 /// Whoever logs out, or is deactivated, is out with the next request.
@@ -350,6 +352,23 @@ fn out_at_once(admin: &mut Client, carla: &mut Client) {
     admin.set_active(carla.user(), false).unwrap();
     assert_eq!(status(carla.me()), 401, "a person who was deactivated");
     assert_eq!(status(carla.login()), 401);
+}
+
+/// Not before: who is still on a hub's list would go on being sealed to. What Carla wrote for
+/// others stays.
+fn erased_after_leaving(
+    admin: &mut Client,
+    carla: &mut Client,
+    ben: &mut Client,
+    hub: Id,
+    left: Id,
+) {
+    assert_eq!(status(admin.erase_person(ben.user())), 409);
+    ben.me().unwrap();
+    admin.erase_person(carla.user()).unwrap();
+    assert_eq!(status(admin.erase_person(carla.user())), 404);
+    assert_eq!(status(carla.login()), 401);
+    assert_eq!(admin.read(hub, left).unwrap(), EDITED_LATER);
 }
 
 /// Otherwise that nothing was found would say nothing.

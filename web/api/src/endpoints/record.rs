@@ -133,8 +133,9 @@ async fn add(call: Call, Json(request): Json<NewRecord>) -> Result<Json<RecordRe
         }),
         created_at: call.now,
     };
-    let told = match row.revision {
-        1 => AuditKind::NoteCreated,
+    let told = match (row.revision, kind) {
+        (1, RecordKind::Message) => AuditKind::MessageSent,
+        (1, _) => AuditKind::NoteCreated,
         _ => AuditKind::NoteEdited,
     };
     let answer = revision(&row)?;
@@ -368,9 +369,12 @@ async fn erase(call: Call, Json(request): Json<RecordErasure>) -> Result<Nothing
 
 async fn export(call: Call, Query(query): Query<ExportQuery>) -> Result<Json<RecordPage>, Refusal> {
     let scope = call.scope().await?;
-    let caller = call.caller()?.user;
-    // The pages after the first belong to the same export.
-    if query.after.is_none() {
+    let (caller, session) = (call.caller()?.user, call.caller()?.session);
+    let export = (session, scope.hub().id);
+    let after = query.after.map(|after| RecordId(after.0));
+    let exports = &call.shared.exports;
+    // The pages after the first belong to the same export, and to no other.
+    if !after.is_some_and(|after| exports.goes_on(export, after, call.now_ms())) {
         let told = call.noted_in_hub(AuditKind::Exported, AuditSubject::User(caller))?;
         call.shared
             .store
@@ -378,12 +382,15 @@ async fn export(call: Call, Query(query): Query<ExportQuery>) -> Result<Json<Rec
             .await?;
     }
     let filter = RecordFilter {
-        after: query.after.map(|after| RecordId(after.0)),
+        after,
         limit: MAX_RECORDS_PER_PAGE,
         ..RecordFilter::default()
     };
     let newest = scope.records(&filter).await?;
     let next = next_page(&newest, filter.limit);
+    if let Some(next) = next {
+        exports.turn(export, RecordId(next.0), call.now_ms());
+    }
     let mut records = Vec::new();
     for row in newest.iter().filter(|row| row.author == Some(caller)) {
         for row in scope.record(row.id).await? {

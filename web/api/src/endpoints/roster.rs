@@ -8,7 +8,8 @@ use crypto::hub::{HubKeyWrap, RosterState, SealedSettings};
 use crypto::transparency::{Leaf, Subject};
 use protocol::{
     Blob, EpochSearchRoot, HubKey, HubKeyWraps, HubKeys, Id, MAX_LINKS_PER_REQUEST, PersonSigchain,
-    RosterExtension, RosterHead, RosterPage, RosterQuery, SigchainsPage, SigchainsQuery, Topic,
+    RosterExtension, RosterHead, RosterPage, RosterQuery, SettingsPart, SigchainsPage,
+    SigchainsQuery, Topic,
 };
 use sha2::{Digest, Sha256};
 use store::{
@@ -194,7 +195,8 @@ async fn extend(
     let announced =
         announce_keys(&call, before, after, request.wraps, request.search_roots).await?;
     step.keys(announced);
-    step.settings(announced_settings(&call, before, after, request.settings)?);
+    let settings = announced_settings(&call, before, after, request.settings)?;
+    step.settings(settings, &request.settings_parts)?;
     scope.require(step.needed)?;
     let topics = std::mem::take(&mut step.topics);
     let head = after.head();
@@ -260,14 +262,29 @@ impl Step {
         }
     }
 
-    fn settings(&mut self, settings: Option<HubSettingRow>) {
-        let Some(settings) = settings else { return };
+    /// The new settings, of which whoever sends them says that `parts` have changed.
+    fn settings(
+        &mut self,
+        settings: Option<HubSettingRow>,
+        parts: &[SettingsPart],
+    ) -> Result<(), Refusal> {
+        let Some(settings) = settings else {
+            return match parts {
+                [] => Ok(()),
+                _ => Err(Refusal::malformed("parts of settings come with settings")),
+            };
+        };
         self.changes
             .push(VaultChange::HubSettingChanged(settings).into());
         let event = (AuditKind::HubSettingsChanged, AuditSubject::Whole);
         self.events.push(event);
+        if parts.contains(&SettingsPart::CustomFields) {
+            let event = (AuditKind::CustomFieldsUpdated, AuditSubject::Whole);
+            self.events.push(event);
+        }
         self.needed = self.needed | Permissions::MANAGE_HUB;
         self.topics.push(Topic::Settings);
+        Ok(())
     }
 
     /// All of it, the links first, with what the trail tells.

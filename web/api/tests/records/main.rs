@@ -3,8 +3,10 @@
 
 mod audit;
 mod calls;
+mod exports;
 mod files;
 mod notes;
 mod people;
+mod readers;
 mod roster;
 mod town;

@@ -23,7 +23,12 @@ async fn listed(norte: &Norte, person: &Person, query: &str) -> Vec<u8> {
 }
 
 /// The next revision of `sealed`, by its author.
-fn revised(author: &Person, sealed: &SealedRecord, text: &str, others: &[&Person]) -> SealedRecord {
+pub fn revised(
+    author: &Person,
+    sealed: &SealedRecord,
+    text: &str,
+    others: &[&Person],
+) -> SealedRecord {
     let mut readers = vec![author.reader()];
     readers.extend(others.iter().map(|other| other.reader()));
     let allowed: BTreeSet<_> = readers.iter().map(|reader| reader.user).collect();
@@ -65,6 +70,17 @@ async fn a_note_is_for_its_author_and_the_admin() {
     norte.town.get(&norte.vera, &other_hub).await.refused(403);
     let trail = norte.town.trail(&norte.ada, NORTE).await;
     assert_eq!(trail.last().unwrap(), "note-created");
+}
+
+#[tokio::test]
+async fn a_message_is_told_of_as_a_message() {
+    let norte = Norte::new().await;
+    let message = place(NORTE, RecordKind::Message, 1);
+    let sealed = norte.vera.seal(message, "Call me.", &[&norte.ada]);
+    let answer = norte.town.write(&norte.vera, NORTE, &sent(&sealed)).await;
+    answer.done();
+    let trail = norte.town.trail(&norte.ada, NORTE).await;
+    assert_eq!(trail.last().unwrap(), "message-sent");
 }
 
 #[tokio::test]
@@ -445,33 +461,6 @@ async fn an_admin_erases_what_others_wrote() {
     let path = format!("/hubs/{NORTE}/records/{}/erasure", named(1));
     norte.town.post(&norte.ada, &path, &order).await.done();
     assert!(listed(&norte, &norte.vera, "").await.is_empty());
-}
-
-#[tokio::test]
-async fn an_export_has_ones_own_and_is_told() {
-    let norte = Norte::new().await;
-    let first = norte.vera_writes(1, "first").await;
-    let second = revised(&norte.vera, &first, "second", &[&norte.ada]);
-    norte
-        .town
-        .write(&norte.vera, NORTE, &sent(&second))
-        .await
-        .done();
-    let other = norte.vito.seal(note(2), "other", &[&norte.ada]);
-    norte
-        .town
-        .write(&norte.vito, NORTE, &sent(&other))
-        .await
-        .done();
-    let path = format!("/hubs/{NORTE}/export");
-    let page: RecordPage = norte.town.get(&norte.vera, &path).await.read();
-    let revisions = page.records.iter().map(|row| (row.id.0[0], row.revision));
-    assert_eq!(revisions.collect::<Vec<_>>(), [(1, 1), (1, 2)]);
-    assert!(page.next.is_none());
-    let page: RecordPage = norte.town.get(&norte.ada, &path).await.read();
-    assert!(page.records.is_empty());
-    let trail = norte.town.trail(&norte.ada, NORTE).await;
-    assert_eq!(trail.iter().filter(|kind| *kind == "exported").count(), 2);
 }
 
 #[tokio::test]

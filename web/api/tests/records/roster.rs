@@ -7,7 +7,7 @@ use crypto::hub::{
 use crypto::transparency::{Leaf, Subject};
 use protocol::{
     Blob, EpochSearchRoot, HubKeyWraps, HubKeys, HubList, HubSettings, LeavesPage, MemberList,
-    PersonSigchain, ProfileList, RosterExtension, RosterPage, SigchainsPage,
+    PersonSigchain, ProfileList, RosterExtension, RosterPage, SettingsPart, SigchainsPage,
 };
 
 use crate::town::{
@@ -413,6 +413,7 @@ async fn settings_come_with_the_link_that_announces_them() {
         .unwrap();
     let with = |settings: Option<&SealedSettings>| RosterExtension {
         settings: settings.map(|settings| Blob(settings.encode())),
+        settings_parts: vec![SettingsPart::CustomFields],
         ..extension(&norte.roster, 1)
     };
     for wrong in [None, Some(&other)] {
@@ -431,8 +432,43 @@ async fn settings_come_with_the_link_that_announces_them() {
     let answer: HubSettings = norte.town.get(&norte.rolf, &kept).await.read();
     assert_eq!(answer.settings.unwrap().0, settings.encode());
     norte.town.get(&norte.otto, &kept).await.refused(403);
+    let told = norte.town.trail(&norte.ada, NORTE).await;
+    let both = ["hub-settings-changed", "custom-fields-updated"];
+    assert_eq!(told[told.len() - 2..], both);
+
+    // Of what is not named, only that there is something new.
+    let next = SealedSettings::seal(&key, 2, b"texts", &mut OsEntropy).unwrap();
+    let chains = norte.chains();
+    norte
+        .roster
+        .change(&norte.ada.keys, vec![next.change()], &chains, 8)
+        .unwrap();
+    let request = RosterExtension {
+        settings: Some(Blob(next.encode())),
+        ..extension(&norte.roster, 1)
+    };
+    norte.town.post(&norte.ada, &path, &request).await.done();
     let trail = norte.town.trail(&norte.ada, NORTE).await;
-    assert_eq!(trail.last().unwrap(), "hub-settings-changed");
+    assert_eq!(trail[told.len()..], ["hub-settings-changed"]);
+
+    // Without settings, no part of them has changed.
+    let chains = norte.chains();
+    norte
+        .roster
+        .change(
+            &norte.ada.keys,
+            vec![joins(&norte.otto, VOLUNTEER)],
+            &chains,
+            9,
+        )
+        .unwrap();
+    let request = RosterExtension {
+        settings_parts: vec![SettingsPart::CustomFields],
+        ..extension(&norte.roster, 1)
+    };
+    let answer = norte.town.post(&norte.ada, &path, &request).await;
+    answer.refused(400);
+    assert!(answer.text().contains("parts"), "{}", answer.text());
 }
 
 #[tokio::test]
