@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use centralita::control::{self, Request, Response, Status};
 use centralita::hotline::{DemoPorts, demo_hotline};
 use crypto::ReaderSecretKey;
+use e2e::net::Net;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+const WEB_PORT: u16 = 8443;
 
 /// A folder that is gone afterwards, and a box in it.
 struct Installed {
@@ -21,20 +23,26 @@ struct Installed {
 }
 
 impl Installed {
-    fn new(name: &str, web: SocketAddr) -> Self {
+    fn new(name: &str) -> Self {
+        let net = Net::new();
+        let web = SocketAddr::new(net.server(), WEB_PORT);
         let folder = format!("centralita-test-panel-{}-{name}", std::process::id());
         let folder = std::env::temp_dir().join(folder);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
         let ports = DemoPorts {
-            sip: free().port(),
+            sip: net.sip().port(),
             rtp_first: 43_000,
             rtp_last: 43_199,
             metrics: None,
         };
         let key = ReaderSecretKey::generate().unwrap();
         let demo = demo_hotline(key.public_key(), ports).unwrap();
-        let text = format!("{}\n[web]\nlisten = \"{web}\"\n", demo.text.reveal());
+        let demo = demo
+            .text
+            .reveal()
+            .replace("127.0.0.1", &web.ip().to_string());
+        let text = format!("{demo}\n[web]\nlisten = \"{web}\"\n");
         let file = folder.join("hotline.toml");
         std::fs::write(&file, text).unwrap();
         let installed = Self { folder, web };
@@ -104,14 +112,9 @@ impl Drop for Server {
     }
 }
 
-fn free() -> SocketAddr {
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    free.local_addr().unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_admin_is_given_a_code_and_the_servers_authority() {
-    let installed = Installed::new("code", free());
+    let installed = Installed::new("code");
     let mut codes = Vec::new();
     for _ in 0..2 {
         let server = installed.serve();
@@ -140,8 +143,8 @@ async fn the_first_admin_is_given_a_code_and_the_servers_authority() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_do_without_a_panel_whose_port_is_taken() {
-    let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let installed = Installed::new("taken", other.local_addr().unwrap());
+    let installed = Installed::new("taken");
+    let _other = TcpListener::bind(installed.web).unwrap();
     let server = installed.serve();
     let status = server.status(&installed.data()).await;
     let problem = status.panel_problem.unwrap();
