@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use centralita::control::{self, Request, Response, Status};
 use centralita::hotline::{DemoPorts, demo_hotline};
 use crypto::ReaderSecretKey;
 use e2e::net::Net;
+use web_api::{Tls, TlsSource};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const WEB_PORT: u16 = 8443;
@@ -65,8 +67,21 @@ impl Installed {
     }
 
     fn serve(&self) -> Server {
-        let child = self.command(&["serve"]).stderr(Stdio::null()).spawn();
+        let log = File::create(self.log()).unwrap();
+        let child = self.command(&["serve"]).stderr(log).spawn();
         Server(child.unwrap())
+    }
+
+    /// What the last one that was started has logged.
+    fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    /// What a command that succeeds prints.
+    fn said(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
     }
 }
 
@@ -160,4 +175,48 @@ async fn calls_do_without_a_panel_whose_port_is_taken() {
     assert!(told.unwrap().starts_with("FAIL"), "{said}");
     let printed = server.stop();
     assert!(!printed.iter().any(|line| line.contains("no admin yet")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_that_has_ended_stops_no_panel_and_is_renewed_by_a_command() {
+    let installed = Installed::new("ended");
+    let refused = installed.command(&["authority", "--renew"]);
+    let refused = { refused }.stderr(Stdio::piped()).output().unwrap();
+    let sentence = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && sentence.contains("there is no authority in"));
+
+    let source = TlsSource::Local {
+        folder: installed.data().join("tls"),
+        names: vec![installed.web.ip().to_string()],
+    };
+    let made = Tls::open(source, "2010-03-01T12:00:00Z".parse().unwrap()).unwrap();
+    let server = installed.serve();
+    let status = server.status(&installed.data()).await;
+    assert_eq!(status.panel_problem, None);
+    assert!(TcpStream::connect(installed.web).is_ok());
+    let logged = std::fs::read_to_string(installed.log()).unwrap();
+    let warned = logged.lines().find(|line| line.contains("2020-03-01"));
+    assert!(
+        warned.unwrap().contains("centralita authority --renew"),
+        "{logged}"
+    );
+    let doctor = installed.command(&["doctor"]).output().unwrap();
+    let doctor = String::from_utf8(doctor.stdout).unwrap();
+    let warned = doctor.lines().find(|line| line.contains("2020-03-01"));
+    assert!(warned.unwrap().starts_with("warn"), "{doctor}");
+    assert!(installed.said(&["authority"]).contains(&made.fingerprint()));
+
+    let renewed = installed.said(&["authority", "--renew"]);
+    let old = renewed.find(&made.fingerprint()).unwrap();
+    assert!(renewed[..old].contains("Install the next one on every device"));
+    let shown = installed.said(&["authority"]);
+    let next = shown.lines().nth(2).unwrap();
+    assert!(!shown.contains(&made.fingerprint()) && renewed.contains(next));
+    assert!(!shown.contains("--renew"), "{shown}");
+    server.stop();
+    let server = installed.serve();
+    server.status(&installed.data()).await;
+    server.stop();
+    let logged = std::fs::read_to_string(installed.log()).unwrap();
+    assert!(!logged.contains("authority"), "{logged}");
 }

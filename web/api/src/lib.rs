@@ -39,7 +39,7 @@ pub use listen::{ListenError, Serving, WebServer};
 pub use refusal::Refusal;
 pub use route::{Access, RouteFacts};
 pub use shared::{BootstrapError, Shared, WebOptions};
-pub use tls::{Tls, TlsError, TlsSource};
+pub use tls::{LocalAuthority, Tls, TlsError, TlsSource};
 pub use watch::News;
 
 /// The API as one service, to be put behind a listener. Every request must carry its peer's

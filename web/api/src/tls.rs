@@ -2,8 +2,9 @@
 //! one.
 //!
 //! Who has no name on the Internet cannot get a certificate from anybody: the server then is its
-//! own authority. The authority is made once and installed on the devices of the hotline; what
-//! the server shows is signed by it, short-lived, made anew at each start, and never on a disk.
+//! own authority. The authority is made for ten years and installed on the devices of the hotline;
+//! what the server shows is signed by it, short-lived, made anew at each start, and never on a
+//! disk.
 
 mod authority;
 
@@ -24,7 +25,7 @@ use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use authority::Authority;
+use authority::{Authority, Files};
 
 /// When a running server makes the next one, in days.
 const LEAF_RENEWED_AFTER_DAYS: i32 = 10;
@@ -75,6 +76,9 @@ pub enum TlsError {
         /// What is there.
         present: PathBuf,
     },
+    /// There is no authority to renew.
+    #[error("there is no authority in {}: `centralita serve` makes one at its first start, unless the hotline file names a certificate", .0.display())]
+    NoAuthority(PathBuf),
     /// A name is neither a host name nor an address.
     #[error("no certificate can be made for these names ({0})")]
     Names(rcgen::Error),
@@ -165,6 +169,15 @@ impl Tls {
         }
     }
 
+    /// When the authority ends, after which devices refuse what it signs; `None` with given files.
+    #[must_use]
+    pub fn authority_ends(&self) -> Option<Timestamp> {
+        match &self.source {
+            Source::Local { authority, .. } => Some(authority.ends),
+            Source::Files { .. } => None,
+        }
+    }
+
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
     }
@@ -213,6 +226,58 @@ impl Source {
             Self::Files { certificate, key } => (read_chain(certificate)?, read_key(key)?),
         };
         Ok(Arc::new(CertifiedKey::from_der(chain, key, provider)?))
+    }
+}
+
+/// The authority in a folder, as devices are to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalAuthority {
+    /// Its certificate, for the devices.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// SHA-256, as devices show it.
+    pub fingerprint: String,
+    /// When it ends, after which devices refuse what it signs.
+    pub ends: Timestamp,
+}
+
+impl LocalAuthority {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// See [`TlsError`]; [`TlsError::NoAuthority`] where the server has not made it yet.
+    pub fn read(folder: &Path) -> Result<Self, TlsError> {
+        let authority = Self::existing(folder)?;
+        Ok(Self::of(&authority, Files::current(folder)))
+    }
+
+    /// Makes the next one, good for ten years from `now` on; gives it and the old one, which is
+    /// kept under another name. A running server goes on with the old one until it is started
+    /// again, so that devices can learn of the next one before.
+    ///
+    /// # Errors
+    /// As of [`LocalAuthority::read`].
+    pub fn renew(folder: &Path, now: Timestamp) -> Result<(Self, Self), TlsError> {
+        let old = Self::existing(folder)?;
+        let (next, kept) = old.renew(folder, day_of(now))?;
+        let next = Self::of(&next, Files::current(folder));
+        Ok((next, Self::of(&old, kept)))
+    }
+
+    fn existing(folder: &Path) -> Result<Authority, TlsError> {
+        let missing = || TlsError::NoAuthority(folder.to_owned());
+        Authority::existing(folder)?.ok_or_else(missing)
+    }
+
+    fn of(authority: &Authority, files: Files) -> Self {
+        let Files { certificate, key } = files;
+        Self {
+            certificate,
+            key,
+            fingerprint: fingerprint(&authority.certificate),
+            ends: authority.ends,
+        }
     }
 }
 
