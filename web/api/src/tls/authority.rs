@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
@@ -215,8 +215,18 @@ fn write_new(path: &Path, text: &str) -> Result<(), TlsError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
     let mut file = options.open(path).map_err(failed(path))?;
+    give_to_owner_of_folder(&file, path).map_err(failed(path))?;
     file.write_all(text.as_bytes()).map_err(failed(path))?;
     file.sync_all().map_err(failed(path))
+}
+
+/// Who renews as root must not leave a key that the server cannot read.
+fn give_to_owner_of_folder(file: &File, path: &Path) -> io::Result<()> {
+    let folder = fs::metadata(path.parent().unwrap_or(Path::new(".")))?;
+    if file.metadata()?.uid() == folder.uid() {
+        return Ok(());
+    }
+    fchown(file, Some(folder.uid()), Some(folder.gid()))
 }
 
 /// On the disk when it returns, so that two of them are there in this order.

@@ -1,7 +1,7 @@
 //! What is under HTTP: TLS 1.3, certificates, limits, headers.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -141,6 +141,23 @@ async fn an_authority_is_followed_by_the_next_one_and_ended_it_stops_nothing() {
     std::fs::rename(&kept.certificate, &next.certificate).unwrap();
     std::fs::rename(&kept.key, &next.key).unwrap();
     assert_eq!(local(&folder, end).fingerprint(), kept.fingerprint);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_renewal_by_root_is_for_the_user_that_runs_the_server() {
+    let folder = new_folder();
+    local(&folder, Timestamp::now());
+    const SOMEBODY: u32 = 65_534;
+    let expected = match std::os::unix::fs::chown(&folder, Some(SOMEBODY), Some(SOMEBODY)) {
+        Ok(()) => SOMEBODY,
+        // Not root: there is nobody else to be.
+        Err(_) => std::fs::metadata(&folder).unwrap().uid(),
+    };
+    let (next, old) = LocalAuthority::renew(&folder, Timestamp::now()).unwrap();
+    for path in [next.certificate, next.key, old.certificate, old.key] {
+        assert_eq!(std::fs::metadata(path).unwrap().uid(), expected);
+    }
     std::fs::remove_dir_all(folder).unwrap();
 }
 
