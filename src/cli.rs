@@ -1,6 +1,7 @@
 //! The command line: what can be asked of the box, and in which words.
 
 mod audit;
+mod authority;
 mod backup;
 mod export;
 mod listing;
@@ -87,6 +88,8 @@ enum Command {
     },
     /// Print the public keys of this box: for witnesses, and to compare with what devices know.
     Keys,
+    /// Show the authority that devices trust the panel by, or make the next one.
+    Authority(authority::Arguments),
     /// Ban a number at a hub, at once.
     Ban {
         /// The hub.
@@ -187,6 +190,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
         Command::Voicemail { action } => message::run(&folder()?, action).await?,
         Command::Keygen { file } => message::keygen(&file)?,
         Command::Keys => manage::public_keys(data)?,
+        Command::Authority(arguments) => authority::run(data, &arguments)?,
         Command::Ban { hub, number } => manage::ban(&folder()?, hub, number, true).await?,
         Command::Unban { hub, number } => manage::ban(&folder()?, hub, number, false).await?,
         Command::Break { volunteer, switch } => {

@@ -3,6 +3,7 @@
 //! The binary is a thin shell around this library so that tests can look inside.
 
 mod applied;
+mod authority;
 pub mod backup;
 pub mod cli;
 pub mod control;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use crypto::record::{
     Expected, NOBODY, OpeningKey, Position, RecordAuthor, RecordKind, RecordPlace, SealedRecord,
 };
 use crypto::{DeviceId, OsEntropy, ReaderSecretKey, RecordId, UserId, VoicemailReader};
+use e2e::net::Net;
 use jiff::Timestamp;
 use media::tone::tone_level;
 use phone::{Phone, PhoneConfig, PhoneEvent};
@@ -222,9 +223,7 @@ async fn an_admin_opens_a_message_and_its_callers_number() {
 
 /// Applies the demonstration hotline, for whose phones nobody has registered; where it listens.
 fn apply(folder: &Path, data: &Path) -> SocketAddr {
-    let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let sip = free.local_addr().unwrap();
-    drop(free);
+    let sip = Net::new().sip();
     let ports = DemoPorts {
         sip: sip.port(),
         rtp_first: 42_000,
@@ -234,7 +233,11 @@ fn apply(folder: &Path, data: &Path) -> SocketAddr {
     let key = ReaderSecretKey::generate().unwrap();
     let demo = demo_hotline(key.public_key(), ports).unwrap();
     let file = folder.join("hotline.toml");
-    let text = format!("{}\n[web]\nlisten = \"off\"\n", demo.text.reveal());
+    let demo = demo
+        .text
+        .reveal()
+        .replace("127.0.0.1", &sip.ip().to_string());
+    let text = format!("{demo}\n[web]\nlisten = \"off\"\n");
     std::fs::write(&file, text).unwrap();
     let applied = program(data).arg("apply").arg(&file).output().unwrap();
     assert!(applied.status.success(), "{applied:?}");
@@ -243,7 +246,8 @@ fn apply(folder: &Path, data: &Path) -> SocketAddr {
 
 async fn leave_a_message(data: &Path, sip: SocketAddr) {
     let caller = Phone::start(PhoneConfig {
-        local: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        // As the trunk, which is at the box's own address.
+        local: SocketAddr::new(sip.ip(), 0),
         server: sip,
         account: None,
         caller_id: NUMBER.into(),

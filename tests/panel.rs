@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,8 +12,11 @@ use std::time::{Duration, Instant};
 use centralita::control::{self, Request, Response, Status};
 use centralita::hotline::{DemoPorts, demo_hotline};
 use crypto::ReaderSecretKey;
+use e2e::net::Net;
+use web_api::{Tls, TlsSource};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+const WEB_PORT: u16 = 8443;
 
 /// A folder that is gone afterwards, and a box in it.
 struct Installed {
@@ -21,20 +25,26 @@ struct Installed {
 }
 
 impl Installed {
-    fn new(name: &str, web: SocketAddr) -> Self {
+    fn new(name: &str) -> Self {
+        let net = Net::new();
+        let web = SocketAddr::new(net.server(), WEB_PORT);
         let folder = format!("centralita-test-panel-{}-{name}", std::process::id());
         let folder = std::env::temp_dir().join(folder);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
         let ports = DemoPorts {
-            sip: free().port(),
+            sip: net.sip().port(),
             rtp_first: 43_000,
             rtp_last: 43_199,
             metrics: None,
         };
         let key = ReaderSecretKey::generate().unwrap();
         let demo = demo_hotline(key.public_key(), ports).unwrap();
-        let text = format!("{}\n[web]\nlisten = \"{web}\"\n", demo.text.reveal());
+        let demo = demo
+            .text
+            .reveal()
+            .replace("127.0.0.1", &web.ip().to_string());
+        let text = format!("{demo}\n[web]\nlisten = \"{web}\"\n");
         let file = folder.join("hotline.toml");
         std::fs::write(&file, text).unwrap();
         let installed = Self { folder, web };
@@ -57,8 +67,21 @@ impl Installed {
     }
 
     fn serve(&self) -> Server {
-        let child = self.command(&["serve"]).stderr(Stdio::null()).spawn();
+        let log = File::create(self.log()).unwrap();
+        let child = self.command(&["serve"]).stderr(log).spawn();
         Server(child.unwrap())
+    }
+
+    /// What the last one that was started has logged.
+    fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    /// What a command that succeeds prints.
+    fn said(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
     }
 }
 
@@ -104,14 +127,9 @@ impl Drop for Server {
     }
 }
 
-fn free() -> SocketAddr {
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    free.local_addr().unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_admin_is_given_a_code_and_the_servers_authority() {
-    let installed = Installed::new("code", free());
+    let installed = Installed::new("code");
     let mut codes = Vec::new();
     for _ in 0..2 {
         let server = installed.serve();
@@ -140,8 +158,8 @@ async fn the_first_admin_is_given_a_code_and_the_servers_authority() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_do_without_a_panel_whose_port_is_taken() {
-    let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let installed = Installed::new("taken", other.local_addr().unwrap());
+    let installed = Installed::new("taken");
+    let _other = TcpListener::bind(installed.web).unwrap();
     let server = installed.serve();
     let status = server.status(&installed.data()).await;
     let problem = status.panel_problem.unwrap();
@@ -157,4 +175,48 @@ async fn calls_do_without_a_panel_whose_port_is_taken() {
     assert!(told.unwrap().starts_with("FAIL"), "{said}");
     let printed = server.stop();
     assert!(!printed.iter().any(|line| line.contains("no admin yet")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_that_has_ended_stops_no_panel_and_is_renewed_by_a_command() {
+    let installed = Installed::new("ended");
+    let refused = installed.command(&["authority", "--renew"]);
+    let refused = { refused }.stderr(Stdio::piped()).output().unwrap();
+    let sentence = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && sentence.contains("there is no authority in"));
+
+    let source = TlsSource::Local {
+        folder: installed.data().join("tls"),
+        names: vec![installed.web.ip().to_string()],
+    };
+    let made = Tls::open(source, "2010-03-01T12:00:00Z".parse().unwrap()).unwrap();
+    let server = installed.serve();
+    let status = server.status(&installed.data()).await;
+    assert_eq!(status.panel_problem, None);
+    assert!(TcpStream::connect(installed.web).is_ok());
+    let logged = std::fs::read_to_string(installed.log()).unwrap();
+    let warned = logged.lines().find(|line| line.contains("2020-03-01"));
+    assert!(
+        warned.unwrap().contains("centralita authority --renew"),
+        "{logged}"
+    );
+    let doctor = installed.command(&["doctor"]).output().unwrap();
+    let doctor = String::from_utf8(doctor.stdout).unwrap();
+    let warned = doctor.lines().find(|line| line.contains("2020-03-01"));
+    assert!(warned.unwrap().starts_with("warn"), "{doctor}");
+    assert!(installed.said(&["authority"]).contains(&made.fingerprint()));
+
+    let renewed = installed.said(&["authority", "--renew"]);
+    let old = renewed.find(&made.fingerprint()).unwrap();
+    assert!(renewed[..old].contains("Install the next one on every device"));
+    let shown = installed.said(&["authority"]);
+    let next = shown.lines().nth(2).unwrap();
+    assert!(!shown.contains(&made.fingerprint()) && renewed.contains(next));
+    assert!(!shown.contains("--renew"), "{shown}");
+    server.stop();
+    let server = installed.serve();
+    server.status(&installed.data()).await;
+    server.stop();
+    let logged = std::fs::read_to_string(installed.log()).unwrap();
+    assert!(!logged.contains("authority"), "{logged}");
 }

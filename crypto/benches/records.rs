@@ -21,6 +21,7 @@ use crypto::{DeviceId, HubId, OsEntropy, RecordId, UserId};
 const NOTE_BYTES: usize = 2_048;
 const NOTES: u32 = 10_000;
 const ROUNDS: u32 = 300;
+const BATCHES: u32 = 5;
 const READERS: usize = 8;
 const PLACE: RecordPlace = RecordPlace {
     kind: RecordKind::Note,
@@ -49,13 +50,18 @@ fn spent() -> Duration {
     scheduled.unwrap_or_else(|| START.elapsed())
 }
 
-/// Microseconds of CPU for one round, on average.
+/// Microseconds of CPU for one round, in the best of the batches: what else runs
+/// on the machine takes the caches away.
 fn measured<T>(rounds: u32, mut work: impl FnMut() -> T) -> f64 {
-    let start = spent();
-    (0..rounds).for_each(|_| {
-        black_box(work());
-    });
-    (spent() - start).as_secs_f64() * 1e6 / f64::from(rounds)
+    let each = rounds / BATCHES;
+    let batch = |_| {
+        let start = spent();
+        (0..each).for_each(|_| {
+            black_box(work());
+        });
+        (spent() - start).as_secs_f64() * 1e6 / f64::from(each)
+    };
+    (0..BATCHES).map(batch).fold(f64::INFINITY, f64::min)
 }
 
 /// One line that a person reads and `bench.mjs` too.
@@ -144,5 +150,5 @@ fn unlocking(keys: &DeviceKeys) {
             .attempt(&Passcode::entered("493027"), Some(&share), None);
         attempt.unwrap().unlock(None).unwrap()
     };
-    figure("unlock a vault", measured(5, unlock));
+    figure("unlock a vault", measured(BATCHES, unlock));
 }

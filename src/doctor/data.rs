@@ -7,9 +7,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use store::{Reader, StoreError};
+use web_api::{LocalAuthority, TlsError};
 
 use super::Finding;
+use crate::authority;
 use crate::database::{DataFolder, DatabaseError};
 use crate::hotline::Hotline;
 use crate::keys;
@@ -113,7 +116,26 @@ pub(super) fn folder(data: &Path) -> Vec<Finding> {
             data.display()
         ))];
     }
-    vec![key(data), space(data), write_speed(data)]
+    let mut findings = vec![key(data), space(data), write_speed(data)];
+    findings.extend(panel_authority(data));
+    findings
+}
+
+/// Nothing where there is none: the panel is off, not yet started, or has a given certificate.
+fn panel_authority(data: &Path) -> Option<Finding> {
+    let found = match LocalAuthority::read(&authority::folder(data)) {
+        Ok(found) => found,
+        Err(TlsError::NoAuthority(_)) => return None,
+        Err(error) => return Some(Finding::fail(error.to_string())),
+    };
+    let warning = authority::warning(data, found.ends, Timestamp::now());
+    Some(warning.map_or_else(
+        || {
+            let day = authority::day(found.ends);
+            Finding::ok(format!("the panel's authority is good until {day}"))
+        },
+        Finding::warn,
+    ))
 }
 
 fn key(data: &Path) -> Finding {

@@ -19,6 +19,7 @@ use web_api::{
 
 use super::admin::FromPanel;
 use super::records::{Kept, KeptHere};
+use crate::authority;
 use crate::hotline::{Certificate, Hotline, Web};
 use crate::keys::{self, KeyFileError};
 use crate::witness::publish::{KeyLog, Publisher, PublisherError, SYSTEM_ROOTS};
@@ -91,6 +92,12 @@ impl Panel {
         let shared = Arc::new(Shared::open(Arc::clone(store), options, signer).await?);
         let router = web_api::service(Arc::clone(&shared));
         let authority = tls.authority_pem().map(|_| tls.fingerprint());
+        let ending = tls
+            .authority_ends()
+            .and_then(|ends| authority::warning(data, ends, Timestamp::now()));
+        if let Some(sentence) = ending {
+            tracing::warn!("{sentence}");
+        }
         let server = WebServer::bind(listen, tls, router).await?;
         if let Some(code) = shared.bootstrap_code().await? {
             invite_first_admin(data, &origin, authority.as_deref(), &code);
@@ -205,7 +212,7 @@ fn tls_source(
             key: key.clone(),
         },
         None => TlsSource::Local {
-            folder: data.join("tls"),
+            folder: authority::folder(data),
             names: names(listen, origin),
         },
     }

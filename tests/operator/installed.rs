@@ -1,7 +1,7 @@
 //! A box of the test's own, and calls to it.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 use centralita::control::{self, Request, Response, Status};
 use centralita::hotline::{DEMO_NUMBER, DemoPorts, demo_hotline};
 use crypto::ReaderSecretKey;
+use e2e::net::Net;
 use phone::{Phone, PhoneConfig, PhoneEvent};
 
 pub const CALLER_HZ: u32 = 440;
+const WEB_PORT: u16 = 8443;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A folder that is gone afterwards, with a hotline file in it.
@@ -29,9 +31,8 @@ impl Installed {
         let folder = std::env::temp_dir().join(folder);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        let here = (Ipv4Addr::LOCALHOST, 0);
-        let sip = UdpSocket::bind(here).unwrap().local_addr().unwrap();
-        let web = TcpListener::bind(here).unwrap().local_addr().unwrap();
+        let net = Net::new();
+        let (sip, web) = (net.sip(), SocketAddr::new(net.server(), WEB_PORT));
         let installed = Self { folder, sip, web };
         let reader = installed.reader_key();
         let keygen = installed.command(Path::new("/nowhere"), &["keygen", &text(&reader)]);
@@ -45,7 +46,11 @@ impl Installed {
             metrics: None,
         };
         let demo = demo_hotline(secret.public_key(), ports).unwrap();
-        let file = format!("{}\n[web]\nlisten = \"{web}\"\n", demo.text.reveal());
+        let demo = demo
+            .text
+            .reveal()
+            .replace("127.0.0.1", &sip.ip().to_string());
+        let file = format!("{demo}\n[web]\nlisten = \"{web}\"\n");
         std::fs::write(installed.hotline_file(), file).unwrap();
         installed
     }
@@ -177,7 +182,8 @@ impl Server {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let caller = Phone::start(PhoneConfig {
-            local: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            // As the trunk, which is at the box's own address.
+            local: SocketAddr::new(self.sip.ip(), 0),
             server: self.sip,
             account: None,
             caller_id: format!("+34911{number:06}"),

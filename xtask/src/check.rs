@@ -11,7 +11,12 @@ use serde_json::Value;
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("routing", &[]),
     ("crypto", &[]),
-    ("crypto-ffi", &["crypto", "crypto-session"]),
+    (
+        "crypto-ffi",
+        &["crypto", "crypto-keystore", "crypto-session"],
+    ),
+    // Never in the server or in browsers, which have no key store that it could reach.
+    ("crypto-keystore", &["crypto"]),
     ("crypto-mls", &["crypto"]),
     ("crypto-session", &["crypto"]),
     ("crypto-wasm", &["crypto", "crypto-session"]),

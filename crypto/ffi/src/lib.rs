@@ -10,6 +10,8 @@
 //!
 //! Every object may be used by several threads; each does one thing at a time.
 
+#[cfg(feature = "keystore")]
+mod device_store;
 mod expectation;
 mod files;
 mod held;
@@ -21,6 +23,8 @@ mod refusal;
 mod session;
 mod vault;
 
+#[cfg(feature = "keystore")]
+pub use device_store::{DeviceShare, DeviceStore};
 pub use expectation::{Expectation, OpenedNote, People, Place, SealedNote, ServerKey};
 pub use files::{OpeningFile, SealedFile, SealingFile, Voicemail};
 pub use hotline::{Member, MemberWrap, NewHubKey, Role};

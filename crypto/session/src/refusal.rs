@@ -62,6 +62,14 @@ pub enum Code {
     ForeignKeys,
     /// The key log and this device disagree about the person's newest change.
     Withheld,
+    /// The device has no key store, or it is not running (apps only, as the next three).
+    NoKeyStore,
+    /// The device's key store is locked: ask the person to unlock it.
+    KeyStoreLocked,
+    /// The device's key store did not let the app.
+    KeyStoreRefused,
+    /// The device's key store has no share for this vault: recovery key or another device.
+    ShareMissing,
 }
 
 impl Code {
@@ -93,6 +101,10 @@ impl Code {
             Self::Unlogged => "unlogged",
             Self::ForeignKeys => "foreign-keys",
             Self::Withheld => "withheld",
+            Self::NoKeyStore => "no-key-store",
+            Self::KeyStoreLocked => "key-store-locked",
+            Self::KeyStoreRefused => "key-store-refused",
+            Self::ShareMissing => "share-missing",
         }
     }
 }

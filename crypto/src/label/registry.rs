@@ -136,6 +136,8 @@ pub enum Label {
     BackupKeyWrap,
     /// cobblestone: the rows and files of a backup.
     BackupBody,
+    /// hash: header of a vault -> under what a key store keeps its share.
+    VaultShareName,
 }
 
 impl Label {
@@ -208,6 +210,7 @@ impl Label {
             Self::MlsCallSecret => "hl/v1/realtime/mls-call-secret",
             Self::BackupKeyWrap => "hl/v1/backup/backup-key-wrap",
             Self::BackupBody => "hl/v1/backup/backup-body",
+            Self::VaultShareName => "hl/v1/vault/share-name",
         }
     }
 }

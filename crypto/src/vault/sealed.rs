@@ -12,7 +12,7 @@ use super::stored::begin;
 use super::stretch::{Kdf, SALT_BYTES, STRETCHED_BYTES};
 use crate::entropy::Entropy;
 use crate::label::Label;
-use crate::primitive::{BOX_OVERHEAD_BYTES, derive, open_box, seal_box};
+use crate::primitive::{BOX_OVERHEAD_BYTES, derive, hash, open_box, seal_box};
 
 const SEED_BYTES: usize = 32;
 const KEY_BYTES: usize = 32;
@@ -141,6 +141,13 @@ impl Vault {
     /// Whether a passkey is needed.
     pub fn needs_prf(&self) -> bool {
         self.header.needs(PRF)
+    }
+
+    /// Under what a key store keeps the device's share of this very sealing:
+    /// while a vault is replaced, the shares of both are there. The id does not
+    /// show in it, for whoever knows that may try codes at the server.
+    pub fn share_name(&self) -> [u8; 32] {
+        hash(&Label::VaultShareName.bind(&self.header.encode()))
     }
 
     /// To store.

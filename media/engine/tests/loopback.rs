@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use e2e::net::Net;
 use engine::{Busy, Engine, EngineConfig, EngineHandle};
 use media::codec::{Codec, Decoder, Encoder, Rate, decoder, encoder};
 use media::control::{
@@ -47,20 +48,9 @@ fn start(max_ports: usize, max_orders: usize) -> (EngineHandle, Receiver<MediaEv
     (engine.unwrap(), events)
 }
 
-/// An even UDP port that is free together with the next.
-fn free_pair() -> SocketAddr {
-    loop {
-        let probe = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let mut address = probe.local_addr().unwrap();
-        drop(probe);
-        let even = address.port() & !1;
-        address.set_port(even);
-        let both = UdpSocket::bind(address)
-            .and_then(|rtp| UdpSocket::bind(("127.0.0.1", even + 1)).map(|rtcp| (rtp, rtcp)));
-        if both.is_ok() {
-            return address;
-        }
-    }
+/// An even UDP port that nobody else has, nor the next: at an address of its own.
+fn own_pair() -> SocketAddr {
+    SocketAddr::new(Net::new().server(), 20_000)
 }
 
 /// Makes an open port speak to a phone at `remote`, or wherever it is found.
@@ -102,7 +92,7 @@ impl Phone {
     fn new(engine: &EngineHandle, id: u64, codec: Codec, hz: f32) -> Phone {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
-        let port = free_pair();
+        let port = own_pair();
         let rate = codec.best_rate().min(Rate::Hz16000);
         engine
             .send(MediaCommand::Open {
@@ -267,14 +257,14 @@ fn ports_that_cannot_be_opened_are_told() {
         events.recv_timeout(wait),
         Ok(MediaEvent::OpenFailed { port: PortId(1) })
     );
-    local = free_pair();
+    local = own_pair();
     engine
         .send(MediaCommand::Open {
             port: PortId(2),
             local,
         })
         .unwrap();
-    let second = free_pair();
+    let second = own_pair();
     engine
         .send(MediaCommand::Open {
             port: PortId(3),
@@ -399,7 +389,7 @@ fn a_full_queue_says_so() {
         realtime: false,
     };
     let engine = Engine::start(config).unwrap();
-    let local = free_pair();
+    let local = own_pair();
     let order = || {
         engine.send(MediaCommand::Open {
             port: PortId(1),

@@ -14,6 +14,7 @@ mod login;
 mod plan;
 #[path = "../postgres/mod.rs"]
 mod postgres;
+mod record;
 mod upgrade;
 mod vault;
 
@@ -53,15 +54,15 @@ on_both_engines! {
     backup::the_copied_tables_are_all_there_are,
     vault::people_and_hubs_are_read_back,
     vault::who_is_not_a_member_sees_nothing,
-    vault::a_role_decides_which_records_are_seen,
-    vault::a_private_record_is_for_its_author,
     vault::chains_take_only_their_next_link,
-    vault::a_record_takes_only_its_next_revision,
     vault::who_is_shut_out_is_logged_out,
     vault::an_invitation_is_used_once,
     vault::a_removed_member_gets_no_keys,
-    vault::words_find_records_of_their_hub_only,
-    vault::a_message_is_for_its_readers,
+    record::a_role_decides_which_records_are_seen,
+    record::a_private_record_is_for_its_author,
+    record::a_record_takes_only_its_next_revision,
+    record::words_find_records_of_their_hub_only,
+    record::a_message_is_for_its_readers,
     login::a_session_goes_on_with_new_tokens,
     login::a_token_shown_twice_ends_its_session,
     login::looking_at_a_locked_device_is_no_use,

@@ -41,7 +41,7 @@ pub use listen::{ListenError, Serving, WebServer};
 pub use refusal::Refusal;
 pub use route::{Access, RouteFacts};
 pub use shared::{BootstrapError, Shared, WebOptions};
-pub use tls::{Tls, TlsError, TlsSource};
+pub use tls::{LocalAuthority, Tls, TlsError, TlsSource};
 pub use watch::News;
 
 /// The API and the panel as one service, to be put behind a listener. Every request must carry its peer's

@@ -2,22 +2,20 @@
 //! one.
 //!
 //! Who has no name on the Internet cannot get a certificate from anybody: the server then is its
-//! own authority. The authority is made once and installed on the devices of the hotline; what
-//! the server shows is signed by it, short-lived, made anew at each start, and never on a disk.
+//! own authority. The authority is made for ten years and installed on the devices of the hotline;
+//! what the server shows is signed by it, short-lived, made anew at each start, and never on a
+//! disk.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+mod authority;
+
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
-};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -27,16 +25,10 @@ use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// How long the authority is good, in years.
-const AUTHORITY_YEARS: i64 = 10;
-/// How long what it signs is good, in days.
-const LEAF_DAYS: i64 = 30;
+use authority::{Authority, Files};
+
 /// When a running server makes the next one, in days.
 const LEAF_RENEWED_AFTER_DAYS: i32 = 10;
-/// Clocks of devices may be behind by so much, in days.
-const CLOCK_SLACK_DAYS: i64 = 1;
-const AUTHORITY_FILE: &str = "authority.pem";
-const AUTHORITY_KEY_FILE: &str = "authority.key";
 
 /// Where the certificate comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +76,9 @@ pub enum TlsError {
         /// What is there.
         present: PathBuf,
     },
+    /// There is no authority to renew.
+    #[error("there is no authority in {}: `centralita serve` makes one at its first start, unless the hotline file names a certificate", .0.display())]
+    NoAuthority(PathBuf),
     /// A name is neither a host name nor an address.
     #[error("no certificate can be made for these names ({0})")]
     Names(rcgen::Error),
@@ -174,6 +169,15 @@ impl Tls {
         }
     }
 
+    /// When the authority ends, after which devices refuse what it signs; `None` with given files.
+    #[must_use]
+    pub fn authority_ends(&self) -> Option<Timestamp> {
+        match &self.source {
+            Source::Local { authority, .. } => Some(authority.ends),
+            Source::Files { .. } => None,
+        }
+    }
+
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
     }
@@ -225,6 +229,58 @@ impl Source {
     }
 }
 
+/// The authority in a folder, as devices are to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalAuthority {
+    /// Its certificate, for the devices.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// SHA-256, as devices show it.
+    pub fingerprint: String,
+    /// When it ends, after which devices refuse what it signs.
+    pub ends: Timestamp,
+}
+
+impl LocalAuthority {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// See [`TlsError`]; [`TlsError::NoAuthority`] where the server has not made it yet.
+    pub fn read(folder: &Path) -> Result<Self, TlsError> {
+        let authority = Self::existing(folder)?;
+        Ok(Self::of(&authority, Files::current(folder)))
+    }
+
+    /// Makes the next one, good for ten years from `now` on; gives it and the old one, which is
+    /// kept under another name. A running server goes on with the old one until it is started
+    /// again, so that devices can learn of the next one before.
+    ///
+    /// # Errors
+    /// As of [`LocalAuthority::read`].
+    pub fn renew(folder: &Path, now: Timestamp) -> Result<(Self, Self), TlsError> {
+        let old = Self::existing(folder)?;
+        let (next, kept) = old.renew(folder, day_of(now))?;
+        let next = Self::of(&next, Files::current(folder));
+        Ok((next, Self::of(&old, kept)))
+    }
+
+    fn existing(folder: &Path) -> Result<Authority, TlsError> {
+        let missing = || TlsError::NoAuthority(folder.to_owned());
+        Authority::existing(folder)?.ok_or_else(missing)
+    }
+
+    fn of(authority: &Authority, files: Files) -> Self {
+        let Files { certificate, key } = files;
+        Self {
+            certificate,
+            key,
+            fingerprint: fingerprint(&authority.certificate),
+            ends: authority.ends,
+        }
+    }
+}
+
 /// What is shown now.
 #[derive(Debug)]
 struct Current(RwLock<Shown>);
@@ -241,112 +297,6 @@ impl ResolvesServerCert for Current {
         let current = self.0.read().unwrap_or_else(PoisonError::into_inner);
         Some(Arc::clone(&current.shown))
     }
-}
-
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    certificate: CertificateDer<'static>,
-    pem: String,
-}
-
-impl Authority {
-    fn open(folder: &Path, today: Date) -> Result<Self, TlsError> {
-        let (path, key_path) = (folder.join(AUTHORITY_FILE), folder.join(AUTHORITY_KEY_FILE));
-        let half = |missing: &Path, present: &Path| TlsError::HalfAuthority {
-            missing: missing.to_owned(),
-            present: present.to_owned(),
-        };
-        match (path.exists(), key_path.exists()) {
-            (true, true) => {}
-            (true, false) => return Err(half(&key_path, &path)),
-            (false, true) => return Err(half(&path, &key_path)),
-            (false, false) => make_authority(folder, &path, &key_path, today)?,
-        }
-        let pem = read(&path)?;
-        let key_pem = Zeroizing::new(read(&key_path)?);
-        let unreadable = |path: &Path, what| TlsError::Unreadable {
-            path: path.to_owned(),
-            what,
-        };
-        let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
-            .map_err(|_| unreadable(&path, "a certificate"))?;
-        let key = KeyPair::from_pem(&key_pem).map_err(|_| unreadable(&key_path, "a key"))?;
-        let issuer = Issuer::from_ca_cert_der(&certificate, key)
-            .map_err(|_| unreadable(&path, "the certificate of an authority"))?;
-        Ok(Self {
-            issuer,
-            certificate,
-            pem,
-        })
-    }
-
-    /// A new key and a certificate for it.
-    fn sign(
-        &self,
-        names: &[String],
-        today: Date,
-    ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-        let mut params = CertificateParams::new(names).map_err(TlsError::Names)?;
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "Centralita");
-        set_validity(
-            &mut params,
-            today.saturating_sub(CLOCK_SLACK_DAYS.days()),
-            today.saturating_add(LEAF_DAYS.days()),
-        );
-        params.use_authority_key_identifier_extension = true;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let key = KeyPair::generate()?;
-        let leaf = params.signed_by(&key, &self.issuer)?;
-        let chain = vec![leaf.der().clone(), self.certificate.clone()];
-        let key = PrivateKeyDer::try_from(key.serialize_der())
-            .map_err(|_| TlsError::Making(rcgen::Error::CouldNotParseKeyPair))?;
-        Ok((chain, key))
-    }
-}
-
-fn make_authority(
-    folder: &Path,
-    path: &Path,
-    key_path: &Path,
-    today: Date,
-) -> Result<(), TlsError> {
-    let mut params = CertificateParams::new(Vec::new())?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "Centralita of this hotline");
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    set_validity(
-        &mut params,
-        today.saturating_sub(CLOCK_SLACK_DAYS.days()),
-        today.saturating_add(AUTHORITY_YEARS.years()),
-    );
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let key = KeyPair::generate()?;
-    let certificate = params.self_signed(&key)?;
-    let failed = |error| TlsError::File {
-        path: folder.to_owned(),
-        error,
-    };
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true).mode(0o700);
-    builder.create(folder).map_err(failed)?;
-    write_new(key_path, &Zeroizing::new(key.serialize_pem()))?;
-    write_new(path, &certificate.pem())
-}
-
-fn write_new(path: &Path, text: &str) -> Result<(), TlsError> {
-    let failed = |error| TlsError::File {
-        path: path.to_owned(),
-        error,
-    };
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    let mut file = options.open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.sync_all().map_err(failed)
 }
 
 fn read(path: &Path) -> Result<String, TlsError> {
@@ -384,15 +334,4 @@ fn fingerprint(certificate: &CertificateDer<'_>) -> String {
 
 fn day_of(now: Timestamp) -> Date {
     now.to_zoned(TimeZone::UTC).date()
-}
-
-/// Good from midnight to midnight, in UTC.
-fn set_validity(params: &mut CertificateParams, from: Date, until: Date) {
-    // Months and days of a date are small and not negative.
-    let midnight = |day: Date| {
-        let (month, day_of_month) = (day.month().unsigned_abs(), day.day().unsigned_abs());
-        date_time_ymd(i32::from(day.year()), month, day_of_month)
-    };
-    params.not_before = midnight(from);
-    params.not_after = midnight(until);
 }

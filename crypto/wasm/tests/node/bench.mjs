@@ -1,7 +1,9 @@
 // What the panel waits for, beside the native build and beside another
 // implementation (npm @hpke/core), all in one run:
 // `node crypto/wasm/tests/node/bench.mjs` after scripts/build-wasm.
-// CPU time of the whole process; nothing here can fail for being slow.
+// CPU time of the whole process, the best of some batches: what else runs on
+// the machine, and V8 while it still compiles, would be measured with the rest.
+// Nothing here can fail for being slow.
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -10,11 +12,18 @@ import { bytes, knowing, load, person } from './load.mjs';
 const NOTES = 10_000;
 const DISTINCT = 500;
 const ROUNDS = 300;
+const BATCHES = 5;
 const READERS = 8;
 const note = bytes('n'.repeat(2048));
 
-// Microseconds of CPU for one round, on average.
+// Microseconds of CPU for one round, in the best of the batches.
 async function measured(rounds, work) {
+  let best = Infinity;
+  for (let batch = 0; batch < BATCHES; batch++) best = Math.min(best, await spent(rounds / BATCHES, work));
+  return best;
+}
+
+async function spent(rounds, work) {
   const start = process.cpuUsage();
   for (let round = 0; round < rounds; round++) await work(round);
   const { user, system } = process.cpuUsage(start);
@@ -30,6 +39,10 @@ async function panel() {
   const { crypto, memory } = await load('web');
   const people = Array.from({ length: READERS }, () => person(crypto));
   const [ana, ben] = people;
+  const share = new Uint8Array(32).fill(7);
+  // Nothing of it has run before: this is what somebody waits for who has just loaded the page.
+  let vault;
+  const first = await spent(1, () => ({ vault } = ana.sealVault('493027', share, false)));
   const known = knowing(crypto, ...people);
   const seal = (readers) => {
     const place = new crypto.Place('note', crypto.newHubId(), crypto.newRecordId());
@@ -50,11 +63,9 @@ async function panel() {
   };
   figures['verify and open a note of somebody else'] = await measured(NOTES, open(ben));
   figures["verify and open a note of one's own"] = await measured(NOTES, open(ana));
-  const share = new Uint8Array(32).fill(7);
-  const { vault } = ana.sealVault('493027', share, false);
-  figures['unlock a vault'] = await measured(5, () =>
+  figures['unlock a vault'] = await measured(BATCHES, () =>
     new crypto.Unlocking(vault, '493027', share).finish(undefined, ana.user, ana.device).lock());
-  return { figures, memory: memory.buffer.byteLength };
+  return { figures, first, memory: memory.buffer.byteLength };
 }
 
 // One wrap of a key: what each further reader costs, and part of each opening.
@@ -74,7 +85,7 @@ async function other() {
   };
 }
 
-const [here, there, { figures, memory }] = [await other(), native(), await panel()];
+const [here, there, { figures, first, memory }] = [await other(), native(), await panel()];
 const row = (...cells) => console.log(`| ${cells.join(' | ')} |`);
 row('CPU time', 'native', 'WebAssembly', 'ratio');
 row('---', '---', '---', '---');
@@ -87,4 +98,5 @@ row(`${NOTES} notes of others`, all(there[opened]), all(figures[opened]), (figur
 const further = 'seal it for one reader more';
 console.log(`\n@hpke/core: one wrap ${here.seal.toFixed(0)} us, opened ${here.open.toFixed(0)} us.`);
 console.log(`A reader more, to one of its wraps: native ${(there[further] / here.seal).toFixed(2)}, WebAssembly ${(figures[further] / here.seal).toFixed(2)}.`);
+console.log(`The first derivation of a vault's key after loading: ${(first / 1000).toFixed(0)} ms.`);
 console.log(`Memory of the module after the run: ${(memory / 2 ** 20).toFixed(0)} MiB.`);

@@ -1,16 +1,17 @@
 //! What is under HTTP: TLS 1.3, certificates, limits, headers.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
 use protocol::{Blob, Id, RoomEntry, RoomReading};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use web_api::{ListenError, Tls, TlsError, TlsSource, WebServer};
+use web_api::{ListenError, LocalAuthority, Tls, TlsError, TlsSource, WebServer};
 
-use crate::client::{NAME, Server};
+use crate::client::{NAME, Server, new_folder};
 
 /// A client's first message in TLS 1.2 (RFC 5246 section 7.4.1.2), with the extensions of its
 /// time: two suites that TLS 1.2 servers take, the server's name, curves and signatures.
@@ -93,6 +94,122 @@ async fn a_certificate_is_renewed_with_the_clock() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(server.ask("GET", "/", &[], Vec::new()).await.status, 404);
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+fn local(folder: &Path, now: Timestamp) -> Tls {
+    let source = TlsSource::Local {
+        folder: folder.to_owned(),
+        names: vec![NAME.to_owned()],
+    };
+    Tls::open(source, now).unwrap()
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    let files = std::fs::read_dir(folder).unwrap();
+    files
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn an_authority_is_followed_by_the_next_one_and_ended_it_stops_nothing() {
+    let folder = new_folder();
+    let made: Timestamp = "2026-11-28T12:00:00Z".parse().unwrap();
+    let old = local(&folder, made);
+    let end: Timestamp = "2036-11-28T00:00:00Z".parse().unwrap();
+    assert_eq!(old.authority_ends(), Some(end));
+    // Past its end, the panel starts with it all the same.
+    let late = local(&folder, end + 24.hours());
+    assert_eq!(late.fingerprint(), old.fingerprint());
+
+    let (next, kept) = LocalAuthority::renew(&folder, end - (24 * 30).hours()).unwrap();
+    assert_eq!(kept.fingerprint, old.fingerprint());
+    assert_eq!(next.ends.to_string(), "2046-10-29T00:00:00Z");
+    assert_ne!(next.fingerprint, kept.fingerprint);
+    let text = |path: &Path| std::fs::read_to_string(path).unwrap();
+    assert_eq!(Some(&*text(&kept.certificate)), old.authority_pem());
+    let mode = std::fs::metadata(&kept.key).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(names(&folder).len(), 4);
+    assert_eq!(LocalAuthority::read(&folder).unwrap(), next);
+    // What was running goes on; what starts takes the next one.
+    assert_eq!(old.fingerprint(), kept.fingerprint);
+    old.authority_pem().unwrap();
+    assert_eq!(local(&folder, end).fingerprint(), next.fingerprint);
+
+    // Back again.
+    std::fs::rename(&kept.certificate, &next.certificate).unwrap();
+    std::fs::rename(&kept.key, &next.key).unwrap();
+    assert_eq!(local(&folder, end).fingerprint(), kept.fingerprint);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_renewal_by_root_is_for_the_user_that_runs_the_server() {
+    let folder = new_folder();
+    local(&folder, Timestamp::now());
+    const SOMEBODY: u32 = 65_534;
+    let expected = match std::os::unix::fs::chown(&folder, Some(SOMEBODY), Some(SOMEBODY)) {
+        Ok(()) => SOMEBODY,
+        // Not root: there is nobody else to be.
+        Err(_) => std::fs::metadata(&folder).unwrap().uid(),
+    };
+    let (next, old) = LocalAuthority::renew(&folder, Timestamp::now()).unwrap();
+    for path in [next.certificate, next.key, old.certificate, old.key] {
+        assert_eq!(std::fs::metadata(path).unwrap().uid(), expected);
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn the_next_authority_signs_what_the_server_shows() {
+    let folder = new_folder();
+    let tls = folder.join("tls");
+    local(&tls, Timestamp::now());
+    LocalAuthority::renew(&tls, Timestamp::now()).unwrap();
+    // The client trusts the authority that is in the folder.
+    let server = Server::start_with(local(&tls, Timestamp::now())).await;
+    assert_eq!(server.ask("GET", "/", &[], Vec::new()).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_renewal_that_was_interrupted_leaves_one_whole_authority() {
+    let folder = new_folder();
+    let now = Timestamp::now();
+    let first = local(&folder, now).fingerprint();
+    let file = |name: &str| folder.join(name);
+    // Before the key has moved, it is the old one, whatever lies about.
+    std::fs::write(file("authority.next.key"), "half a k").unwrap();
+    std::fs::write(file("authority.next.pem"), "").unwrap();
+    assert_eq!(local(&folder, now).fingerprint(), first);
+    let (next, kept) = LocalAuthority::renew(&folder, now).unwrap();
+    assert_eq!(kept.fingerprint, first);
+    // After it, it is the next one.
+    std::fs::rename(&next.certificate, file("authority.next.pem")).unwrap();
+    std::fs::copy(&kept.certificate, &next.certificate).unwrap();
+    assert_eq!(
+        LocalAuthority::read(&folder).unwrap().fingerprint,
+        next.fingerprint
+    );
+    assert!(
+        file("authority.next.pem").exists(),
+        "looking changes nothing"
+    );
+    assert_eq!(local(&folder, now).fingerprint(), next.fingerprint);
+    assert!(!file("authority.next.pem").exists());
+    assert_eq!(LocalAuthority::read(&folder).unwrap(), next);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn without_an_authority_there_is_none_to_renew() {
+    let folder = new_folder();
+    for refused in [
+        LocalAuthority::read(&folder).unwrap_err(),
+        LocalAuthority::renew(&folder, Timestamp::now()).unwrap_err(),
+    ] {
+        assert!(matches!(refused, TlsError::NoAuthority(_)), "{refused}");
+    }
 }
 
 #[tokio::test]
