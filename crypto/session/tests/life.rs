@@ -414,7 +414,7 @@ fn a_new_device_learns_whose_it_is_and_a_lie_about_it_brings_nobody_in() {
                 session.follow_sigchain(&chain, None).unwrap();
             }
             Err(refused) => {
-                assert_eq!((refused.code(), told), (Code::Moved, other.user()));
+                assert_eq!((refused.code(), told), (Code::Altered, other.user()));
                 assert_eq!(old.sigchain().unwrap(), before);
             }
         }
