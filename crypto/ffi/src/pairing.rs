@@ -149,13 +149,21 @@ impl OldPairing {
     }
 
     /// Enters the new device in the sigchain, which goes to the server before
-    /// the message that this gives.
+    /// the message that this gives. `pinned` is what this device knows the
+    /// server by: the key of its log, and those of the witnesses, a line each.
     ///
     /// # Errors
-    /// `locked`, `key-needed`, `out-of-turn`, `altered`, `limit`.
-    pub fn admit(&self, session: &Session, now_ms: u64) -> Result<Vec<u8>, Refusal> {
+    /// `locked`, `key-needed`, `out-of-turn`, `altered`, `limit`, `malformed`.
+    pub fn admit(
+        &self,
+        session: &Session,
+        pinned: Option<String>,
+        now_ms: u64,
+    ) -> Result<Vec<u8>, Refusal> {
+        let pinned = pinned.map(|text| text.parse()).transpose()?;
         let pairing = self.pairing.take()?;
-        session.held.with(|session| pairing.admit(session, now_ms))
+        let admit = |session: &mut _| pairing.admit(session, pinned.as_ref(), now_ms);
+        session.held.with(admit)
     }
 }
 

@@ -72,6 +72,15 @@ impl Session {
         self.device.to_string()
     }
 
+    /// What the device that has just let this one in knows the server by: the
+    /// key of its log, and those of the witnesses, a line each.
+    pub fn pinned(&self) -> Option<String> {
+        let pinned = self
+            .held
+            .with(|it| Ok::<_, Refusal>(it.pinned().map(ToString::to_string)));
+        pinned.unwrap_or_default()
+    }
+
     /// Whether the keys are gone.
     pub fn is_locked(&self) -> bool {
         let locked = self.held.with(|it| Ok::<_, Refusal>(it.is_locked()));

@@ -18,6 +18,7 @@ mod notes;
 mod own_data;
 mod pairing;
 mod people;
+mod pinned;
 mod recovery;
 mod refusal;
 mod session;
@@ -36,6 +37,7 @@ pub use names::{
 pub use notes::{Author, Expectation, OpenedNote, Rewrap, SealedNote};
 pub use pairing::{NewPairing, OldPairing};
 pub use people::People;
+pub use pinned::Pinned;
 pub use recovery::{BackupSheet, RecoverySheet};
 pub use refusal::{Code, Refusal};
 pub use session::Session;

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crypto::UserId;
-use crypto::identity::DeviceCard;
+use crypto::identity::{ChainHead, DeviceCard};
 use crypto::provisioning::{
     Invitation, InvitationKind, NewDevice, NewDeviceAgreed, NewDeviceWaiting, OldDevice,
     OldDeviceComparing, OldDeviceConfirmed, OldDeviceRevealed, RoomId,
@@ -15,6 +15,7 @@ use crypto::provisioning::{
 use zeroize::Zeroizing;
 
 use crate::people;
+use crate::pinned::Pinned;
 use crate::refusal::{Code, Refusal};
 use crate::session::{Session, no_chain};
 
@@ -114,9 +115,17 @@ impl NewPairing {
             return Err(out_of_turn());
         };
         let payload = waiting.receive_payload(message)?;
+        let malformed = || Refusal::new(Code::Malformed, "what the other device sent is malformed");
+        let (head, pinned) = payload
+            .split_at_checked(ChainHead::BYTES)
+            .ok_or_else(malformed)?;
+        let pinned = std::str::from_utf8(pinned).map_err(|_| malformed())?;
         let mut session = self.session;
+        if !pinned.is_empty() {
+            session.pinned = Some(pinned.parse()?);
+        }
         let (open, _) = session.parts()?;
-        open.promised = Some(people::head(&payload)?);
+        open.promised = Some(people::head(head)?);
         Ok(session)
     }
 }
@@ -208,12 +217,18 @@ impl OldPairing {
     }
 
     /// Enters the new device in the person's list and gives the last message.
-    /// The changed [`Session::sigchain`] goes to the server first.
+    /// The changed [`Session::sigchain`] goes to the server first. `pinned` is what this device
+    /// knows the server by: the new one believes no other.
     ///
     /// # Errors
     /// [`Code::Locked`], [`Code::KeyNeeded`], [`Code::OutOfTurn`], or why the
     /// list does not take the device.
-    pub fn admit(mut self, session: &mut Session, now_ms: u64) -> Result<Vec<u8>, Refusal> {
+    pub fn admit(
+        mut self,
+        session: &mut Session,
+        pinned: Option<&Pinned>,
+        now_ms: u64,
+    ) -> Result<Vec<u8>, Refusal> {
         let OldStep::Confirmed(confirmed) = self.take() else {
             return Err(out_of_turn());
         };
@@ -223,7 +238,11 @@ impl OldPairing {
         let newest = Some(person.ring.current());
         let chain = &mut person.chain;
         chain.add_device(&open.keys, &card, newest, now_ms, entropy)?;
-        Ok(confirmed.send(&chain.head().encode(), entropy)?)
+        let mut payload = chain.head().encode().to_vec();
+        if let Some(pinned) = pinned {
+            payload.extend(pinned.to_string().into_bytes());
+        }
+        Ok(confirmed.send(&payload, entropy)?)
     }
 
     fn take(&mut self) -> OldStep {

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::SharedEntropy;
 use crate::hotline::Hotline;
 use crate::people;
+use crate::pinned::Pinned;
 use crate::refusal::{Code, Refusal};
 
 /// One device of one person, from unlocking to locking.
@@ -25,6 +26,8 @@ pub struct Session {
     /// In a place of its own, all of which is given back: a move copies unused
     /// bytes as well, and these can hold what lay on the stack before.
     open: Option<Box<Open>>,
+    /// What the device that let this one in has pinned of the server.
+    pub(crate) pinned: Option<Pinned>,
     entropy: SharedEntropy,
 }
 
@@ -95,6 +98,7 @@ impl Session {
             user,
             device,
             open: Some(Box::new(open)),
+            pinned: None,
             entropy,
         }
     }
@@ -116,6 +120,12 @@ impl Session {
     /// Which device this is.
     pub fn device(&self) -> DeviceId {
         self.device
+    }
+
+    /// What the device that has just let this one in has pinned of the server: to be kept in place
+    /// of what the server says of itself.
+    pub fn pinned(&self) -> Option<&Pinned> {
+        self.pinned.as_ref()
     }
 
     /// Whether the keys are gone.

@@ -9,10 +9,11 @@ use std::process::Command;
 
 use crypto::provisioning::InvitationKind;
 use crypto::record::{RecordKind, RecordPlace};
+use crypto::transparency::{LogSigner, NoteName, WitnessSigner};
 use crypto::vault::{AuthSecret, BackupSet};
-use crypto::{HubId, OsEntropy, RecordId, UserId};
+use crypto::{HubId, OsEntropy, RecordId, SigningKey, UserId};
 use crypto_session::{
-    Code, Expectation, NewPairing, OldPairing, People, Refusal, Rewrap, Session, Unlocking,
+    Code, Expectation, NewPairing, OldPairing, People, Pinned, Refusal, Rewrap, Session, Unlocking,
     VaultFacts, VaultShares,
 };
 use people::{NOW_MS, code, knowing, person};
@@ -342,6 +343,30 @@ fn what_a_reader_s_lost_device_had_moved_still_opens() {
     }
 }
 
+fn pinned() -> Pinned {
+    let key = |byte| SigningKey::from_seed(&[byte; 32]);
+    let name = |text| NoteName::new(text).unwrap();
+    let log = LogSigner::new(name("hotline.example/log"), key(1));
+    let witness = WitnessSigner::new(name("partner.example"), key(2));
+    Pinned::new(log.key().to_string(), vec![witness.key().to_string()]).unwrap()
+}
+
+#[test]
+fn what_is_pinned_goes_to_the_next_device_as_it_is_or_not_at_all() {
+    let pinned = pinned();
+    let text = pinned.to_string();
+    assert_eq!(text.parse::<Pinned>().unwrap(), pinned);
+    let turned = format!("{}\n{}", pinned.witnesses()[0], pinned.log());
+    for wrong in ["", "\n", &text[1..], &turned, &format!("{text}\n")] {
+        assert_eq!(code(wrong.parse::<Pinned>()), Code::Malformed, "{wrong:?}");
+    }
+    let many = vec![pinned.witnesses()[0].clone(); 33];
+    let refused = Pinned::new(pinned.log().to_owned(), many.clone());
+    assert_eq!(code(refused), Code::Limit);
+    let text = format!("{}\n{}", pinned.log(), many.join("\n"));
+    assert_eq!(code(text.parse::<Pinned>()), Code::Limit);
+}
+
 fn pair(old: &mut Session, kind: InvitationKind, mistype: bool) -> Result<Session, Refusal> {
     let mut new = NewPairing::invite(Session::create(Some(old.user()))?, kind)?;
     let (mut helping, commit) = OldPairing::join(old, kind, new.invitation())?;
@@ -353,7 +378,7 @@ fn pair(old: &mut Session, kind: InvitationKind, mistype: bool) -> Result<Sessio
     let shown = new.digits().unwrap();
     let typed = if mistype { "000 00x" } else { &shown };
     helping.confirm(typed)?;
-    let payload = helping.admit(old, NOW_MS)?;
+    let payload = helping.admit(old, Some(&pinned()), NOW_MS)?;
     new.finish(&payload)
 }
 
@@ -366,6 +391,7 @@ fn a_second_device_reads_what_the_first_has_sealed() {
         let note = old.seal_note(place, b"mine", &[], &people).unwrap();
         let before = old.sigchain().unwrap();
         let mut new = pair(&mut old, kind, false).unwrap();
+        assert_eq!(new.pinned(), Some(&pinned()));
         assert_eq!(code(new.follow_sigchain(&before, None)), Code::Rollback);
         new.follow_sigchain(&old.sigchain().unwrap(), None).unwrap();
         let expectation = expected(place, &old, &[&old]);
@@ -405,11 +431,12 @@ fn a_new_device_learns_whose_it_is_and_a_lie_about_it_brings_nobody_in() {
         helping.receive_hello(&hello).unwrap();
         helping.confirm(&new.digits().unwrap()).unwrap();
         let before = old.sigchain().unwrap();
-        match helping.admit(&mut old, NOW_MS) {
+        match helping.admit(&mut old, None, NOW_MS) {
             Ok(payload) => {
                 assert_eq!(told, old.user());
                 let mut session = new.finish(&payload).unwrap();
                 assert_eq!(session.user(), old.user());
+                assert_eq!(session.pinned(), None);
                 let chain = old.sigchain().unwrap();
                 session.follow_sigchain(&chain, None).unwrap();
             }

@@ -125,13 +125,22 @@ impl OldPairing {
     }
 
     /// Enters the new device in the sigchain, which goes to the server before
-    /// the message that this gives.
+    /// the message that this gives. `pinned` is what this device knows the
+    /// server by: the key of its log, and those of the witnesses, a line each.
     ///
     /// # Errors
-    /// `locked`, `key-needed`, `out-of-turn`, `altered`, `limit`.
-    pub fn admit(self, session: &mut Session, now: f64) -> Result<Vec<u8>, Thrown> {
+    /// `locked`, `key-needed`, `out-of-turn`, `altered`, `limit`, `malformed`.
+    pub fn admit(
+        self,
+        session: &mut Session,
+        pinned: Option<String>,
+        now: f64,
+    ) -> Result<Vec<u8>, Thrown> {
         let now_ms = milliseconds(now);
-        Ok(self.pairing.admit(&mut session.0, now_ms)?)
+        let pinned = pinned.map(|text| text.parse()).transpose()?;
+        Ok(self
+            .pairing
+            .admit(&mut session.0, pinned.as_ref(), now_ms)?)
     }
 }
 

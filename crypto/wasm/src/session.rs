@@ -57,6 +57,13 @@ impl Session {
         self.0.device().to_string()
     }
 
+    /// What the device that has just let this one in knows the server by: the
+    /// key of its log, and those of the witnesses, a line each.
+    #[wasm_bindgen(getter)]
+    pub fn pinned(&self) -> Option<String> {
+        self.0.pinned().map(ToString::to_string)
+    }
+
     /// Whether the keys are gone.
     #[wasm_bindgen(getter, js_name = isLocked)]
     pub fn is_locked(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use crypto::provisioning::{InvitationKind, RoomPass};
 use crypto::{DeviceId, OsEntropy, UserId};
-use crypto_session::{NewPairing, OldPairing, Refusal, Session};
+use crypto_session::{NewPairing, OldPairing, Pinned, Refusal, Session};
 use protocol::{
     Blob, EscrowAnswer, EscrowRequest, Id, PersonSigchain, RoomEntry, RoomHeard, RoomMessage,
     RoomReading, SigchainUpdate,
@@ -117,9 +117,17 @@ impl NewDevice {
     /// [`Failure`].
     pub fn finish(self, pin: &str) -> Result<Client, Failure> {
         let payload = self.room.hear(PAYLOAD)?;
+        let session = self.pairing.finish(&payload)?;
+        let Server {
+            log_key, witnesses, ..
+        } = self.server.clone();
+        if session.pinned() != Some(&Pinned::new(log_key, witnesses)?) {
+            let lie = "the other device knows the server by other keys";
+            return Err(Failure::Contradiction(lie.to_owned()));
+        }
         let fresh = Fresh {
             paper: None,
-            line: Line::new(self.room.wire, self.pairing.finish(&payload)?),
+            line: Line::new(self.room.wire, session),
             folder: self.folder,
             server: self.server,
         };
@@ -146,7 +154,11 @@ impl Client {
         pairing.receive_hello(&room.hear(HELLO)?)?;
         pairing.confirm(&compare())?;
         let now = self.line.now_ms();
-        let payload = pairing.admit(&mut self.line.session, now)?;
+        let Server {
+            log_key, witnesses, ..
+        } = self.server().clone();
+        let pinned = Pinned::new(log_key, witnesses)?;
+        let payload = pairing.admit(&mut self.line.session, Some(&pinned), now)?;
         self.send_sigchain(None, None)?;
         room.say(payload)
     }

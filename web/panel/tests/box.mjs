@@ -157,7 +157,9 @@ volunteers = ["ana"]
   /** An invitation as the link that the admin passes on. */
   invite(hub) {
     const { code, roster_head } = JSON.parse(this.person('admin', 'invite', hub, 'volunteer'));
-    return `${this.origin}/#join=${code}~${hub}~${roster_head}`;
+    const { log_key, witnesses } = JSON.parse(readFileSync(this.path('server.json'), 'utf8'));
+    const pinned = encodeURIComponent([log_key, ...witnesses].join('\n'));
+    return `${this.origin}/#join=${code}~${hub}~${roster_head}~${pinned}`;
   }
 
   async stop() {

@@ -53,12 +53,16 @@ export class Device {
   /** One that knows when it is out of sight; test tools have others believe that they never are. */
   async launchNatural(args) {
     const all = ['--headless=new', '--remote-debugging-port=0', `--user-data-dir=${this.folder}`];
+    rmSync(join(this.folder, 'DevToolsActivePort'), { force: true });
     this.process = spawn(executablePath, [...args, ...all, '--lang=en-GB'], { stdio: 'ignore' });
     const said = join(this.folder, 'DevToolsActivePort');
-    const port = await eventually('the browser', () =>
-      existsSync(said) ? readFileSync(said, 'utf8').split('\n')[0] : undefined,
-    );
-    const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true });
+    const [port, path] = await eventually('the browser', () => {
+      if (this.process.exitCode !== null) throw new Error('the browser ended at its start');
+      const lines = existsSync(said) ? readFileSync(said, 'utf8').split('\n') : [];
+      return lines.length === 2 && lines;
+    });
+    const address = `ws://127.0.0.1:${port}${path}`;
+    const browser = await chromium.connectOverCDP(address, { noDefaults: true });
     return browser.contexts()[0];
   }
 

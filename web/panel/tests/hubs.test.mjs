@@ -8,6 +8,7 @@ const PIN = '480213-Lerche';
 let box;
 let admin;
 let volunteer;
+let used;
 
 before(async () => {
   box = await Box.start();
@@ -41,9 +42,9 @@ test('the first admin begins a hotline', async () => {
 
 test('somebody comes in by a link, is nobody before the admin takes them in, and then is', async () => {
   await admin.button('Make an invitation').click();
-  const link = await admin.page.getByTestId('link').innerText();
+  used = await admin.page.getByTestId('link').innerText();
   const { page } = volunteer;
-  await page.goto(link);
+  await page.goto(used);
   await volunteer.sees('You are invited');
   await comesIn(volunteer, 'Dohle');
   assert.equal(new URL(page.url()).hash, '', 'the code does not stay in the address');
@@ -84,11 +85,28 @@ test('an admin reads who it is, a member does not, and whoever leaves is off the
   await volunteer.page.getByText('You belong to no hotline yet.').waitFor();
 });
 
+test('whoever is invited to another server than this one is told before a code is used', async () => {
+  await admin.button('Make an invitation').click();
+  const made = admin.page.getByTestId('link');
+  await eventually('the link', async () => (await made.count()) === 1);
+  const stranger = await Device.open();
+  try {
+    const [front, key] = (await made.innerText()).split(/~(?=[^~]*$)/);
+    const other = key.replace(/.{6}$/, (end) => (end === 'AAAAAA' ? 'BBBBBB' : 'AAAAAA'));
+    await stranger.page.goto(`${front}~${other}`);
+    await stranger.field('What others call you').fill('Elster');
+    await stranger.choosePin(PIN);
+    await stranger.button('Continue').click();
+    await stranger.page.getByText('This is not the server that your inviter knows').waitFor();
+  } finally {
+    await stranger.close();
+  }
+});
+
 test('a link is good once', async () => {
-  const link = await admin.page.getByTestId('link').innerText();
   const thief = await Device.open();
   try {
-    await thief.page.goto(link);
+    await thief.page.goto(used);
     await thief.field('What others call you').fill('Elster');
     await thief.choosePin(PIN);
     await thief.button('Continue').click();

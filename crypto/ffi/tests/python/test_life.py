@@ -93,6 +93,7 @@ class Life(Refusals, unittest.TestCase):
         self.assertEqual(ben.open_note(revised.record, expected, people).plaintext(), b"two")
 
     def test_a_second_device_comes_in_by_digits(self):
+        server = json.loads(native_peer("server", person().sigchain().hex()))
         for typed in (False, True):
             old, nobody, here = person(), crypto.People(), place()
             record = old.seal_note(here, b"mine", [], nobody).record
@@ -108,9 +109,12 @@ class Life(Refusals, unittest.TestCase):
             helping.receive_hello(coming.receive(reveal))
             self.assertRegex(coming.digits(), r"^\d{3} \d{3}$")
             helping.confirm(coming.digits())
-            session = coming.finish(helping.admit(old, now_ms()))
+            self.refused("malformed", helping.admit, old, "no key", now_ms())
+            pinned = None if typed else "%s\n%s" % (server["log"], server["witness"])
+            session = coming.finish(helping.admit(old, pinned, now_ms()))
+            self.assertEqual(session.pinned(), pinned)
             self.refused("out-of-turn", coming.invitation)
-            self.refused("out-of-turn", helping.admit, old, now_ms())
+            self.refused("out-of-turn", helping.admit, old, None, now_ms())
             self.assertEqual(session.device(), fresh.device())
             session.follow_sigchain(old.sigchain(), None)
             session.open_items_key(old.sealed_items_key())

@@ -15,8 +15,8 @@ use crypto::{
     VoicemailWriter,
 };
 use crypto_session::{
-    Expectation, LogFollower, NewPairing, OldPairing, People, ServerKey, Session, SignedRecording,
-    Unlocking,
+    Expectation, LogFollower, NewPairing, OldPairing, People, Pinned, ServerKey, Session,
+    SignedRecording, Unlocking,
 };
 
 const ANA: UserId = UserId::from_bytes([1; 16]);
@@ -393,6 +393,10 @@ fn texts(world: &mut World, text: &str) -> usize {
     taken += ok(LogFollower::new(text, std::slice::from_ref(&witness), 1));
     let log_key = str::from_utf8(&world.genuine["log key"]).unwrap();
     taken += ok(LogFollower::new(log_key, &[text.to_owned()], 1));
+    if let Ok(pinned) = text.parse::<Pinned>() {
+        assert_eq!(pinned.to_string(), text);
+        taken += 1;
+    }
     taken += ok(world.follower.resume(text));
     taken += ok(world.follower.accept(text, &[], NOW_S, 60));
     let escrow = &world.genuine["escrow"];

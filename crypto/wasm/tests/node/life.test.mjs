@@ -14,6 +14,10 @@ const OLD_VAULT = Buffer.from(
   '76fee7273a663a13241b43fe599d32ccc09e15fb4a0511603d559f357e17fabea153f69740cb3fe0e8716a',
   'hex',
 );
+const native = (...given) =>
+  execFileSync('cargo', ['run', '-q', '--locked', '-p', 'crypto-session', '--example', 'native_peer', ...given])
+    .toString().trim();
+const hex = (bytes) => Buffer.from(bytes).toString('hex');
 const place = () => new crypto.Place('note', crypto.newHubId(), crypto.newRecordId());
 const refused = (code) => (error) => {
   assert.ok(error instanceof Error);
@@ -128,7 +132,9 @@ test('a new PIN is a new key, and what was read moves to it once', () => {
 });
 
 test('a second device comes in by digits, and reads what the first has sealed', () => {
+  const { log, witness } = JSON.parse(native('server', hex(person(crypto).sigchain())));
   for (const typed of [false, true]) {
+    const pinned = typed ? undefined : `${log}\n${witness}`;
     const old = person(crypto);
     const here = place();
     const nobody = new crypto.People();
@@ -141,7 +147,8 @@ test('a second device comes in by digits, and reads what the first has sealed', 
     helping.receiveHello(coming.receive(reveal));
     assert.match(coming.digits(), /^\d{3} \d{3}$/);
     helping.confirm(coming.digits());
-    const session = coming.finish(helping.admit(old, Date.now()));
+    const session = coming.finish(helping.admit(old, pinned, Date.now()));
+    assert.equal(session.pinned, pinned);
     session.followSigchain(old.sigchain());
     session.openItemsKey(old.sealedItemsKey());
     const expected = new crypto.Expectation(here, old.user, [old.user]);
@@ -172,10 +179,6 @@ test('what is no challenge, chain or id is refused with a sentence', () => {
 });
 
 test('notes go between this and the native build, both ways', () => {
-  const native = (...given) =>
-    execFileSync('cargo', ['run', '-q', '--locked', '-p', 'crypto-session', '--example', 'native_peer', ...given])
-      .toString().trim();
-  const hex = (bytes) => Buffer.from(bytes).toString('hex');
   const ana = person(crypto);
   const peer = '09'.repeat(16);
   const people = new crypto.People();

@@ -84,7 +84,7 @@ async fn a_new_device_is_paired_through_the_server() {
     say(&new_pass, hello).await;
     pairing.receive_hello(&hear(&old_pass, 3).await).unwrap();
     pairing.confirm(&new.digits().unwrap()).unwrap();
-    let payload = pairing.admit(&mut old.session, now_ms()).unwrap();
+    let payload = pairing.admit(&mut old.session, None, now_ms()).unwrap();
     let sent = update(&old.session);
     old.put("/me/sigchain", &sent).await.done();
     say(&old_pass, payload).await;

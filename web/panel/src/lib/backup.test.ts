@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest';
 import { readBackup, writeBackup } from './backup';
 
-const backup = { user: 'ab'.repeat(16), escrow: 'SExFUw-_' };
+const backup = {
+  user: 'ab'.repeat(16),
+  escrow: 'SExFUw-_',
+  pinned: 'hotline.example/log+0123abcd+AbCd',
+};
 const written = writeBackup('https://panel.example', backup);
 
 test('what was written is read', () => expect(readBackup(written)).toEqual(backup));

@@ -3,12 +3,14 @@
 export interface Backup {
   user: string;
   escrow: string;
+  /** What the person knows the server by. */
+  pinned: string;
 }
 
 export const BACKUP_KIND = 'centralita-recovery';
 
-export function writeBackup(origin: string, { user, escrow }: Backup): string {
-  const file = { kind: BACKUP_KIND, version: 1, origin, user, escrow };
+export function writeBackup(origin: string, { user, escrow, pinned }: Backup): string {
+  const file = { kind: BACKUP_KIND, version: 1, origin, user, escrow, pinned };
   return `${JSON.stringify(file, null, 2)}\n`;
 }
 
@@ -21,9 +23,10 @@ export function readBackup(text: string): Backup | undefined {
     return undefined;
   }
   if (typeof file !== 'object' || file === null) return undefined;
-  const { kind, version, user, escrow } = file as Record<string, unknown>;
+  const { kind, version, user, escrow, pinned } = file as Record<string, unknown>;
   if (kind !== BACKUP_KIND || version !== 1) return undefined;
   if (typeof user !== 'string' || !/^[0-9a-f]{32}$/.test(user)) return undefined;
   if (typeof escrow !== 'string' || !/^[\w-]+$/.test(escrow)) return undefined;
-  return { user, escrow };
+  if (typeof pinned !== 'string' || pinned === '') return undefined;
+  return { user, escrow, pinned };
 }

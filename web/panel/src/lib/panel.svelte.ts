@@ -1,5 +1,6 @@
 // The one owner of what the panel shows: whether this browser is a device, and whether it is open.
 import type { Passkeys, Tokens } from './api';
+import type { Backup } from './backup';
 import * as kept from './device/store';
 import { Failure, failureOf } from './failure';
 import type { Ahead, LockReason } from './lock/auto_lock';
@@ -69,8 +70,8 @@ export class Panel {
     await this.letIn((call) => call.unlockByPasskey(secret, this.tokens && { ...this.tokens }));
   };
 
-  recover = (user: string, key: string, escrow: string | undefined, pin: string): Promise<void> =>
-    this.letIn((call) => call.recover(user, key, escrow, pin));
+  recover = (user: string, key: string, backup: Backup | undefined, pin: string): Promise<void> =>
+    this.letIn((call) => call.recover(user, key, backup, pin));
 
   enterRoom = (pin: string): Promise<void> => this.letIn((call) => call.enterRoom(pin));
 

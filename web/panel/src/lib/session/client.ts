@@ -23,11 +23,12 @@ import type {
   Tokens,
   Welcome,
 } from '$lib/api';
-import { writeBackup } from '$lib/backup';
+import { type Backup, writeBackup } from '$lib/backup';
 import { fromBlob, toBlob } from '$lib/blob';
 import { newShareKey, shareOf } from '$lib/device/share';
 import * as kept from '$lib/device/store';
 import { Failure } from '$lib/failure';
+import { readPinned, writePinned } from '$lib/pinned';
 import { Line, open, type TokensChanged } from './line';
 import { checkLog } from './log';
 import { openProfile, sealProfile } from './profile';
@@ -39,6 +40,8 @@ export interface Invitation {
   hub: string;
   /** How far the hub's roster goes: the server can show no other. */
   rosterHead: string;
+  /** What the inviter knows the server by. */
+  pinned: string;
 }
 
 /** By which way a new person comes in. */
@@ -60,15 +63,17 @@ export class Newcomer {
     private readonly session: Session,
     private readonly sheet: RecoverySheet,
     private readonly vault: FirstVault,
-    private readonly origin: string,
+    private readonly pinned: string,
   ) {}
 
-  static async create(origin: string, pin: string): Promise<Newcomer> {
+  /** `pinned` is what the inviter knows the server by; the first admin has only its own word. */
+  static async create(pin: string, pinned: string | undefined): Promise<Newcomer> {
     const session = Session.create();
     // First: a PIN that is too weak is told of before anybody writes down a recovery key.
     const vault = await firstVault(session, pin);
     session.beginSigchain(Date.now());
-    return new Newcomer(session, session.makeRecoveryKey(Date.now()), vault, origin);
+    const sheet = session.makeRecoveryKey(Date.now());
+    return new Newcomer(session, sheet, vault, pinned ?? (await serverItself()));
   }
 
   get user(): string {
@@ -83,7 +88,8 @@ export class Newcomer {
   /** What goes with the recovery key, to be saved where the person likes: sealed. */
   get backup(): string {
     const { user } = this.session;
-    return writeBackup(this.origin, { user, escrow: toBlob(this.sheet.escrow) });
+    const backup = { user, escrow: toBlob(this.sheet.escrow), pinned: this.pinned };
+    return writeBackup(self.location.origin, backup);
   }
 
   /** Asks to be let in. Only then is anything kept. */
@@ -94,7 +100,7 @@ export class Newcomer {
       recovery_escrow: toBlob(this.sheet.escrow),
       profile: sealProfile(session, name),
     };
-    const proof = (code: string) => toBlob(session.redeemInvite(code, this.origin));
+    const proof = (code: string) => toBlob(session.redeemInvite(code, self.location.origin));
     const rosters: kept.Seen['rosters'] = {};
     let welcome: Welcome;
     if (entry.by === 'bootstrap') {
@@ -111,20 +117,19 @@ export class Newcomer {
     if (welcome.user !== session.user) {
       throw new Failure('lie', 'The server welcomes another person than the one who came.');
     }
-    const client = await settle(
-      session,
-      this.vault,
-      { ...kept.nothingSeen(), rosters },
-      pin,
-      changed,
-    );
+    const client = await settle(session, this.vault, this.pinned, pin, changed, rosters);
     await client.keepItemsKey();
     return client;
   }
 }
 
 /** What an invitation is good for. */
-export async function offerOf({ code, hub }: Invitation): Promise<InviteOffer> {
+export async function offerOf({ code, hub, pinned }: Invitation): Promise<InviteOffer> {
+  // One that lies here as well is found out by the log itself; by then the code is used up.
+  const itself = readPinned(await serverItself());
+  if (itself.log !== readPinned(pinned).log) {
+    throw new Failure('other-server', 'The inviter knows this server by another key.');
+  }
   const offer: InviteOffer = await open('POST', '/invites/offer', { code });
   if (offer.hub === hub) return offer;
   throw new Failure('lie', 'The invitation is good for another hotline than its link says.');
@@ -197,11 +202,12 @@ export class Client {
   static async recover(
     user: string,
     recoveryKey: string,
-    escrow: string | undefined,
+    backup: Backup | undefined,
     pin: string,
     changed: TokensChanged,
   ): Promise<Client> {
-    const asked = escrow ?? (await open<EscrowAnswer>('POST', '/recovery/escrow', { user })).escrow;
+    const asked =
+      backup?.escrow ?? (await open<EscrowAnswer>('POST', '/recovery/escrow', { user })).escrow;
     const paper = Session.recover(user, fromBlob(asked), recoveryKey);
     const session = Session.create(user);
     const vault = await firstVault(session, pin);
@@ -217,7 +223,7 @@ export class Client {
     await line.ask('PUT', '/me/sigchain', update);
     await line.ask('POST', '/session/logout');
     paper.lock();
-    return settle(session, vault, kept.nothingSeen(), pin, changed);
+    return settle(session, vault, backup?.pinned, pin, changed);
   }
 
   /** Loads and verifies this person's own keys. */
@@ -248,6 +254,11 @@ export class Client {
     const me = await this.line.ask<Me>('GET', '/me');
     const name = openProfile(this.session, me.profile);
     return { me, name, witnessed: this.witnessed };
+  }
+
+  /** What this device knows the server by. */
+  get pinned(): string {
+    return writePinned(this.record);
   }
 
   /** Seals the device under another PIN, and changes this person's keys with it. */
@@ -353,14 +364,15 @@ export async function firstVault(session: Session, pin: string): Promise<FirstVa
 export async function settle(
   session: Session,
   first: FirstVault,
-  seen: kept.Seen,
+  pinned: string | undefined,
   pin: string,
   changed: TokensChanged,
+  rosters: kept.Seen['rosters'] = {},
 ): Promise<Client> {
-  const facts = await open<ServerFacts>('GET', '/server');
-  const { log, witnesses } = facts;
   const { user, device } = session;
-  const record = { user, device, ...first, serverShare: false, log, witnesses };
+  const known = readPinned(pinned ?? (await serverItself()));
+  const record = { user, device, ...first, serverShare: false, ...known };
+  const seen = { ...kept.nothingSeen(), rosters };
   await kept.keepDevice(record);
   await kept.keepSeen(seen);
   const line = new Line(session, await login(session, changed), changed);
@@ -368,6 +380,11 @@ export async function settle(
   await client.resume();
   await client.shareWithServer(pin);
   return client;
+}
+
+/** What a server says of itself, for who has nobody else to ask. */
+async function serverItself(): Promise<string> {
+  return writePinned(await open<ServerFacts>('GET', '/server'));
 }
 
 async function login(session: Session, changed: TokensChanged): Promise<Tokens> {

@@ -54,7 +54,8 @@ export class Hubs {
     const request = { role: { name: role }, expires_at_ms: Date.now() + INVITATION_MS };
     const { code } = await line.ask<InviteMade>('POST', `/hubs/${hub}/invites`, request);
     const rosterHead = toBlob(session.rosterHead(hub));
-    return writeInvitation(self.location.origin, { code, hub, rosterHead });
+    const { pinned } = this.client;
+    return writeInvitation(self.location.origin, { code, hub, rosterHead, pinned });
   }
 
   /** Who used an invitation and was not taken in yet; the newest first. */

@@ -8,6 +8,7 @@ import {
 } from '$lib/api';
 import { fromBlob } from '$lib/blob';
 import { Failure, failureOf } from '$lib/failure';
+import type { Pinned } from '$lib/pinned';
 import type { Line } from './line';
 
 /** How old the confirmation of a witness may be, in seconds. */
@@ -15,12 +16,6 @@ const MAX_AGE_S = 24 * 60 * 60;
 /** How long witnesses may take to confirm what has just changed. */
 const CONFIRMED_WITHIN_MS = 20_000;
 const LOOK_EVERY_MS = 250;
-
-/** The log and its witnesses, as the device was first told. */
-export interface Pinned {
-  log: string;
-  witnesses: string[];
-}
 
 /** Downloads the log and believes it as far as all witnesses confirm it. */
 export async function checkLog(

@@ -2,7 +2,6 @@
 import { NewPairing, OldPairing, Session } from '$crypto';
 import type { RoomHeard } from '$lib/api';
 import { fromBlob, toBlob, toId } from '$lib/blob';
-import * as kept from '$lib/device/store';
 import { Failure } from '$lib/failure';
 import { firstVault, settle, type Client } from './client';
 import { open, type TokensChanged } from './line';
@@ -85,7 +84,7 @@ export class NewDevice {
   async enter(pin: string, changed: TokensChanged): Promise<Client> {
     const session = this.pairing.finish(await this.room.hear(PAYLOAD));
     const vault = await firstVault(session, pin);
-    return settle(session, vault, kept.nothingSeen(), pin, changed);
+    return settle(session, vault, session.pinned, pin, changed);
   }
 }
 
@@ -111,7 +110,8 @@ export class Helping {
   /** Takes the digits that the person read on the new device, and lets it in. There is one try. */
   async letIn(digits: string): Promise<void> {
     this.pairing.confirm(digits);
-    const payload = this.pairing.admit(this.client.session, Date.now());
+    const { session, pinned } = this.client;
+    const payload = this.pairing.admit(session, pinned, Date.now());
     // The new device believes the list only when the server has it.
     await this.client.sendSigchain();
     await this.room.say(payload);

@@ -1,6 +1,7 @@
 // What the page and its workers say to each other. Data only: no key crosses here, except the PIN
 // as it was typed and a recovery key as it is shown.
 import type { InviteOffer, PasskeyAttempt, Tokens } from '$lib/api';
+import type { Backup } from '$lib/backup';
 import type { PlainFailure } from '$lib/failure';
 import type { Entry, Invitation, Person } from './client';
 import type { BuiltIn, Member, Waiting } from './roles';
@@ -9,12 +10,15 @@ import type { BuiltIn, Member, Waiting } from './roles';
 export interface VaultCalls {
   offer(invitation: Invitation): InviteOffer;
   /** Makes a new person's keys; gives what they must keep before they go on. */
-  prepare(pin: string): { recoveryKey: string; backup: string; user: string };
+  prepare(
+    pin: string,
+    invitation: Invitation | undefined,
+  ): { recoveryKey: string; backup: string; user: string };
   /** Asks to be let in with these keys. */
   enter(entry: Entry, name: string, pin: string): Person;
   unlock(pin: string, tokens?: Tokens): Person;
   unlockByPasskey(secret: Uint8Array, tokens?: Tokens): Person;
-  recover(user: string, recoveryKey: string, escrow: string | undefined, pin: string): Person;
+  recover(user: string, recoveryKey: string, backup: Backup | undefined, pin: string): Person;
   /** Opens a room as a new device; gives what the other device reads. */
   openRoom(typed: boolean): string;
   /** Waits for the other device; gives the digits to be typed there. */

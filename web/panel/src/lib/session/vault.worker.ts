@@ -29,8 +29,8 @@ function inTurn<T>(what: (hubs: Hubs) => Promise<T>): Promise<T> {
 
 serve<VaultCalls>({
   offer: offerOf,
-  async prepare(pin) {
-    newcomer = await Newcomer.create(self.location.origin, pin);
+  async prepare(pin, invitation) {
+    newcomer = await Newcomer.create(pin, invitation?.pinned);
     const { recoveryKey, backup, user } = newcomer;
     return { recoveryKey, backup, user };
   },
@@ -46,8 +46,8 @@ serve<VaultCalls>({
     client = await Client.unlockByPasskey(secret, tokens, tellTokens);
     return client.person();
   },
-  async recover(user, recoveryKey, escrow, pin) {
-    client = await Client.recover(user, recoveryKey, escrow, pin, tellTokens);
+  async recover(user, recoveryKey, backup, pin) {
+    client = await Client.recover(user, recoveryKey, backup, pin, tellTokens);
     return client.person();
   },
   async openRoom(typed) {
