@@ -28,7 +28,7 @@ from people import (
 )
 
 # Of a locked session these still say something.
-NEVER_LOCKED = {"user", "device", "is_locked", "lock"}
+NEVER_LOCKED = {"user", "device", "pinned", "is_locked", "lock"}
 CLASSES = [
     kind
     for name, kind in inspect.getmembers(crypto, inspect.isclass)
