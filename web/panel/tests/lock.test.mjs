@@ -67,6 +67,23 @@ test('a wrong PIN says how many tries are left, the right one opens', async () =
   await page.getByText('night', { exact: true }).waitFor();
 });
 
+test('where unlocking stops half-way, no keys are left open', async () => {
+  const { page, context } = device;
+  await device.button('Lock').click();
+  await page.route('**/api/v1/me/items-keys', (route) => route.abort());
+  await device.unlock(PIN);
+  await page.getByText('The server does not answer.').waitFor();
+  assert.deepEqual(withKeys(), []);
+  await page.unroute('**/api/v1/me/items-keys');
+  await context.setOffline(true);
+  await device.unlock(PIN);
+  await page.getByText('The server does not answer.').waitFor();
+  await context.setOffline(false);
+  assert.deepEqual(withKeys(), []);
+  await device.unlock(PIN);
+  await device.sees('Hello, Amsel');
+});
+
 test('who is away is asked, stays by one key, and is locked out when nobody answers', async () => {
   const { page } = device;
   await page.clock.fastForward(4 * MINUTE_MS + 1000);

@@ -59,7 +59,7 @@ export class Panel {
     this.letIn((call) => call.enter(entry, name, pin));
 
   unlock = (pin: string): Promise<void> =>
-    this.letIn((call) => call.unlock(pin, this.tokens && { ...this.tokens }));
+    this.open((call) => call.unlock(pin, this.tokens && { ...this.tokens }));
 
   /** Asks the passkey that opens this device. */
   unlockByPasskey = async (): Promise<void> => {
@@ -67,11 +67,11 @@ export class Panel {
     if (!passkey) throw new Failure('no-passkey', 'No passkey opens this device.');
     const { secret } = await passkeys.use([passkey.credential], passkey.input);
     if (!secret) throw new Failure('no-secret', 'The passkey has no secret.');
-    await this.letIn((call) => call.unlockByPasskey(secret, this.tokens && { ...this.tokens }));
+    await this.open((call) => call.unlockByPasskey(secret, this.tokens && { ...this.tokens }));
   };
 
   recover = (user: string, key: string, backup: Backup | undefined, pin: string): Promise<void> =>
-    this.letIn((call) => call.recover(user, key, backup, pin));
+    this.open((call) => call.recover(user, key, backup, pin));
 
   enterRoom = (pin: string): Promise<void> => this.letIn((call) => call.enterRoom(pin));
 
@@ -144,6 +144,16 @@ export class Panel {
   async closeToPasskeys(): Promise<void> {
     await this.act((call) => call.closeToPasskeys());
     this.byPasskey = false;
+  }
+
+  /** As `letIn`; where it fails, nothing that was unlocked on the way stays behind. */
+  private async open(how: (call: Hosted<VaultCalls>['call']) => Promise<Person>): Promise<void> {
+    try {
+      await this.letIn(how);
+    } catch (failure) {
+      this.giveUp();
+      throw failure;
+    }
   }
 
   private async letIn(how: (call: Hosted<VaultCalls>['call']) => Promise<Person>): Promise<void> {

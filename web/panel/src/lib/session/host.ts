@@ -34,7 +34,9 @@ export class Hosted<Calls> {
         waiting?.failed(new Failure(code, message, facts));
       } else waiting?.done(data.result);
     };
-    worker.onerror = (event) => this.fail(new Failure('internal', event.message));
+    // One that could not be loaded says nothing.
+    worker.onerror = ({ message }) =>
+      this.fail(message ? new Failure('internal', message) : unreachable());
     this.call = new Proxy({} as Calling<Calls>, {
       get:
         (_, name) =>
@@ -61,6 +63,8 @@ export class Hosted<Calls> {
     });
   }
 }
+
+const unreachable = () => new Failure('offline', 'The server does not answer.');
 
 export function vaultWorker(changed: (tokens: Tokens) => void): Hosted<VaultCalls> {
   const worker = new Worker(new URL('./vault.worker.ts', import.meta.url), { type: 'module' });

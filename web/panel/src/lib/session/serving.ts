@@ -2,7 +2,7 @@
 import init from '$crypto';
 import wasm from '../../../.crypto/crypto_wasm_bg.wasm?url';
 import type { Tokens } from '$lib/api';
-import { failureOf } from '$lib/failure';
+import { Failure, failureOf } from '$lib/failure';
 import type { Answering, Asked, Said } from './protocol';
 
 const say = (what: Said) => self.postMessage(what);
@@ -16,7 +16,9 @@ export function serve<Calls>(calls: Answering<Calls>): void {
   self.onmessage = async ({ data }: MessageEvent<Asked>) => {
     const { id, name, given } = data;
     try {
-      await ready;
+      await ready.catch(() => {
+        throw new Failure('offline', 'The cryptography could not be loaded.');
+      });
       const call = calls[name as keyof Calls] as (...given: unknown[]) => unknown;
       say({ id, result: await call(...given) });
     } catch (thrown) {
