@@ -9,14 +9,12 @@ use std::process::Command;
 
 use crypto::provisioning::InvitationKind;
 use crypto::record::{RecordKind, RecordPlace};
-use crypto::transparency::{LogSigner, NoteName, WitnessSigner};
 use crypto::vault::{AuthSecret, BackupSet};
-use crypto::{HubId, OsEntropy, RecordId, SigningKey, UserId};
+use crypto::{RecordId, UserId};
 use crypto_session::{
-    Code, Expectation, NewPairing, OldPairing, People, Pinned, Refusal, Rewrap, Session, Unlocking,
-    VaultFacts, VaultShares,
+    Code, Expectation, People, Rewrap, Session, Unlocking, VaultFacts, VaultShares,
 };
-use people::{NOW_MS, code, knowing, person};
+use people::{NOW_MS, code, expected, knowing, pair, person, place};
 
 const PIN: &str = "493027";
 const SHARE: [u8; 32] = [7; 32];
@@ -41,19 +39,6 @@ fn unhex(text: &str) -> Vec<u8> {
     let pairs = pairs.iter().map(|pair| str::from_utf8(pair).unwrap());
     let bytes = pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap());
     bytes.collect()
-}
-
-fn place() -> RecordPlace {
-    RecordPlace {
-        kind: RecordKind::Note,
-        hub: HubId::generate(&mut OsEntropy).unwrap(),
-        record: RecordId::generate(&mut OsEntropy).unwrap(),
-    }
-}
-
-fn expected(place: RecordPlace, author: &Session, readers: &[&Session]) -> Expectation {
-    let readers: BTreeSet<UserId> = readers.iter().map(|session| session.user()).collect();
-    Expectation::new(place, author.user().into(), readers)
 }
 
 #[test]
@@ -341,131 +326,6 @@ fn what_a_reader_s_lost_device_had_moved_still_opens() {
         assert_eq!(*opened.plaintext, b"ours");
         assert!(!opened.author_revoked);
     }
-}
-
-fn pinned() -> Pinned {
-    let key = |byte| SigningKey::from_seed(&[byte; 32]);
-    let name = |text| NoteName::new(text).unwrap();
-    let log = LogSigner::new(name("hotline.example/log"), key(1));
-    let witness = WitnessSigner::new(name("partner.example"), key(2));
-    Pinned::new(log.key().to_string(), vec![witness.key().to_string()]).unwrap()
-}
-
-#[test]
-fn what_is_pinned_goes_to_the_next_device_as_it_is_or_not_at_all() {
-    let pinned = pinned();
-    let text = pinned.to_string();
-    assert_eq!(text.parse::<Pinned>().unwrap(), pinned);
-    let turned = format!("{}\n{}", pinned.witnesses()[0], pinned.log());
-    for wrong in ["", "\n", &text[1..], &turned, &format!("{text}\n")] {
-        assert_eq!(code(wrong.parse::<Pinned>()), Code::Malformed, "{wrong:?}");
-    }
-    let many = vec![pinned.witnesses()[0].clone(); 33];
-    let refused = Pinned::new(pinned.log().to_owned(), many.clone());
-    assert_eq!(code(refused), Code::Limit);
-    let text = format!("{}\n{}", pinned.log(), many.join("\n"));
-    assert_eq!(code(text.parse::<Pinned>()), Code::Limit);
-}
-
-fn pair(old: &mut Session, kind: InvitationKind, mistype: bool) -> Result<Session, Refusal> {
-    let mut new = NewPairing::invite(Session::create(Some(old.user()))?, kind)?;
-    let (mut helping, commit) = OldPairing::join(old, kind, new.invitation())?;
-    assert_eq!(helping.room(), new.room());
-    let share = new.receive(&commit)?;
-    let reveal = helping.receive_share(&share)?;
-    let hello = new.receive(&reveal)?;
-    helping.receive_hello(&hello)?;
-    let shown = new.digits().unwrap();
-    let typed = if mistype { "000 00x" } else { &shown };
-    helping.confirm(typed)?;
-    let payload = helping.admit(old, Some(&pinned()), NOW_MS)?;
-    new.finish(&payload)
-}
-
-#[test]
-fn a_second_device_reads_what_the_first_has_sealed() {
-    for kind in [InvitationKind::Scanned, InvitationKind::Typed] {
-        let mut old = person();
-        let people = People::default();
-        let place = place();
-        let note = old.seal_note(place, b"mine", &[], &people).unwrap();
-        let before = old.sigchain().unwrap();
-        let mut new = pair(&mut old, kind, false).unwrap();
-        assert_eq!(new.pinned(), Some(&pinned()));
-        assert_eq!(code(new.follow_sigchain(&before, None)), Code::Rollback);
-        new.follow_sigchain(&old.sigchain().unwrap(), None).unwrap();
-        let expectation = expected(place, &old, &[&old]);
-        assert_eq!(
-            code(new.open_note(&note.record, &expectation, &people)),
-            Code::KeyNeeded
-        );
-        new.open_items_key(&old.sealed_items_key().unwrap())
-            .unwrap();
-        let opened = new.open_note(&note.record, &expectation, &people).unwrap();
-        assert_eq!(*opened.plaintext, b"mine");
-    }
-}
-
-#[test]
-fn nobody_comes_in_by_wrong_digits() {
-    let mut old = person();
-    let before = old.sigchain().unwrap();
-    let refused = pair(&mut old, InvitationKind::Typed, true);
-    assert_eq!(code(refused), Code::Interference);
-    assert_eq!(old.sigchain().unwrap(), before);
-}
-
-#[test]
-fn a_new_device_learns_whose_it_is_and_a_lie_about_it_brings_nobody_in() {
-    let (mut old, other) = (person(), person());
-    for told in [old.user(), other.user()] {
-        let kind = InvitationKind::Scanned;
-        let mut new = NewPairing::invite(Session::create(None).unwrap(), kind).unwrap();
-        let (mut helping, commit) = OldPairing::join(&mut old, kind, new.invitation()).unwrap();
-        let share = new.receive(&commit).unwrap();
-        new.name_person(told).unwrap();
-        let hello = new
-            .receive(&helping.receive_share(&share).unwrap())
-            .unwrap();
-        assert_eq!(code(new.name_person(old.user())), Code::OutOfTurn);
-        helping.receive_hello(&hello).unwrap();
-        helping.confirm(&new.digits().unwrap()).unwrap();
-        let before = old.sigchain().unwrap();
-        match helping.admit(&mut old, None, NOW_MS) {
-            Ok(payload) => {
-                assert_eq!(told, old.user());
-                let mut session = new.finish(&payload).unwrap();
-                assert_eq!(session.user(), old.user());
-                assert_eq!(session.pinned(), None);
-                let chain = old.sigchain().unwrap();
-                session.follow_sigchain(&chain, None).unwrap();
-            }
-            Err(refused) => {
-                assert_eq!((refused.code(), told), (Code::Altered, other.user()));
-                assert_eq!(old.sigchain().unwrap(), before);
-            }
-        }
-    }
-}
-
-#[test]
-fn a_revoked_device_opens_nothing_new_and_its_notes_are_marked() {
-    let mut old = person();
-    let mut new = pair(&mut old, InvitationKind::Scanned, false).unwrap();
-    new.follow_sigchain(&old.sigchain().unwrap(), None).unwrap();
-    let people = People::default();
-    let place = place();
-    let note = new.seal_note(place, b"before", &[], &people).unwrap();
-    old.revoke_device(new.device(), NOW_MS).unwrap();
-    old.rotate_key(NOW_MS).unwrap();
-    let expectation = expected(place, &old, &[&old]);
-    let opened = old.open_note(&note.record, &expectation, &people).unwrap();
-    assert_eq!(
-        (&**opened.plaintext, opened.author_revoked),
-        (&b"before"[..], true)
-    );
-    let chain = old.sigchain().unwrap();
-    assert_eq!(code(new.follow_sigchain(&chain, None)), Code::NotForYou);
 }
 
 #[test]

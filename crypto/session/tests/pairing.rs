@@ -1,0 +1,111 @@
+//! A second device of a person, from its invitation until it is put out.
+
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+mod people;
+
+use crypto::provisioning::InvitationKind;
+use crypto_session::{Code, NewPairing, OldPairing, People, Pinned, Session};
+use people::{NOW_MS, code, expected, pair, person, pinned, place};
+
+#[test]
+fn what_is_pinned_goes_to_the_next_device_as_it_is_or_not_at_all() {
+    let pinned = pinned();
+    let text = pinned.to_string();
+    assert_eq!(text.parse::<Pinned>().unwrap(), pinned);
+    let turned = format!("{}\n{}", pinned.witnesses()[0], pinned.log());
+    for wrong in ["", "\n", &text[1..], &turned, &format!("{text}\n")] {
+        assert_eq!(code(wrong.parse::<Pinned>()), Code::Malformed, "{wrong:?}");
+    }
+    let many = vec![pinned.witnesses()[0].clone(); 33];
+    let refused = Pinned::new(pinned.log().to_owned(), many.clone());
+    assert_eq!(code(refused), Code::Limit);
+    let text = format!("{}\n{}", pinned.log(), many.join("\n"));
+    assert_eq!(code(text.parse::<Pinned>()), Code::Limit);
+}
+
+#[test]
+fn a_second_device_reads_what_the_first_has_sealed() {
+    for kind in [InvitationKind::Scanned, InvitationKind::Typed] {
+        let mut old = person();
+        let people = People::default();
+        let place = place();
+        let note = old.seal_note(place, b"mine", &[], &people).unwrap();
+        let before = old.sigchain().unwrap();
+        let mut new = pair(&mut old, kind, false).unwrap();
+        assert_eq!(new.pinned(), Some(&pinned()));
+        assert_eq!(code(new.follow_sigchain(&before, None)), Code::Rollback);
+        new.follow_sigchain(&old.sigchain().unwrap(), None).unwrap();
+        let expectation = expected(place, &old, &[&old]);
+        assert_eq!(
+            code(new.open_note(&note.record, &expectation, &people)),
+            Code::KeyNeeded
+        );
+        new.open_items_key(&old.sealed_items_key().unwrap())
+            .unwrap();
+        let opened = new.open_note(&note.record, &expectation, &people).unwrap();
+        assert_eq!(*opened.plaintext, b"mine");
+    }
+}
+
+#[test]
+fn nobody_comes_in_by_wrong_digits() {
+    let mut old = person();
+    let before = old.sigchain().unwrap();
+    let refused = pair(&mut old, InvitationKind::Typed, true);
+    assert_eq!(code(refused), Code::Interference);
+    assert_eq!(old.sigchain().unwrap(), before);
+}
+
+#[test]
+fn a_new_device_learns_whose_it_is_and_a_lie_about_it_brings_nobody_in() {
+    let (mut old, other) = (person(), person());
+    for told in [old.user(), other.user()] {
+        let kind = InvitationKind::Scanned;
+        let mut new = NewPairing::invite(Session::create(None).unwrap(), kind).unwrap();
+        let (mut helping, commit) = OldPairing::join(&mut old, kind, new.invitation()).unwrap();
+        let share = new.receive(&commit).unwrap();
+        new.name_person(told).unwrap();
+        let hello = new
+            .receive(&helping.receive_share(&share).unwrap())
+            .unwrap();
+        assert_eq!(code(new.name_person(old.user())), Code::OutOfTurn);
+        helping.receive_hello(&hello).unwrap();
+        helping.confirm(&new.digits().unwrap()).unwrap();
+        let before = old.sigchain().unwrap();
+        match helping.admit(&mut old, None, NOW_MS) {
+            Ok(payload) => {
+                assert_eq!(told, old.user());
+                let mut session = new.finish(&payload).unwrap();
+                assert_eq!(session.user(), old.user());
+                assert_eq!(session.pinned(), None);
+                let chain = old.sigchain().unwrap();
+                session.follow_sigchain(&chain, None).unwrap();
+            }
+            Err(refused) => {
+                assert_eq!((refused.code(), told), (Code::Altered, other.user()));
+                assert_eq!(old.sigchain().unwrap(), before);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_revoked_device_opens_nothing_new_and_its_notes_are_marked() {
+    let mut old = person();
+    let mut new = pair(&mut old, InvitationKind::Scanned, false).unwrap();
+    new.follow_sigchain(&old.sigchain().unwrap(), None).unwrap();
+    let people = People::default();
+    let place = place();
+    let note = new.seal_note(place, b"before", &[], &people).unwrap();
+    old.revoke_device(new.device(), NOW_MS).unwrap();
+    old.rotate_key(NOW_MS).unwrap();
+    let expectation = expected(place, &old, &[&old]);
+    let opened = old.open_note(&note.record, &expectation, &people).unwrap();
+    assert_eq!(
+        (&**opened.plaintext, opened.author_revoked),
+        (&b"before"[..], true)
+    );
+    let chain = old.sigchain().unwrap();
+    assert_eq!(code(new.follow_sigchain(&chain, None)), Code::NotForYou);
+}
