@@ -116,6 +116,37 @@ test('a link is good once', async () => {
   }
 });
 
+test('who is cut off in the moment of coming in finds their way', async () => {
+  const cut = await Device.open();
+  const { page } = cut;
+  try {
+    await admin.button('Make an invitation').click();
+    const link = admin.page.getByTestId('link');
+    const before = used;
+    await eventually('a new link', async () => {
+      used = await link.innerText();
+      return used !== before;
+    });
+    await page.goto(used);
+    await page.route('**/api/v1/me/items-keys', (route) => route.abort());
+    await cut.field('What others call you').fill('Elster');
+    await cut.choosePin(PIN);
+    await cut.button('Continue').click();
+    await savePaper(cut);
+    await page.getByText('The server does not answer.').waitFor();
+    await page.unroute('**/api/v1/me/items-keys');
+    await page.goto('about:blank');
+    await page.goto(box.origin);
+    await cut.unlock(PIN);
+    await cut.sees('Hello');
+    await cut.button('Lock').click();
+    await cut.unlock(PIN);
+    await cut.sees('Hello');
+  } finally {
+    await cut.close();
+  }
+});
+
 test('both are still believed after everything was closed', async () => {
   for (const [device, name] of [
     [admin, 'Amsel'],

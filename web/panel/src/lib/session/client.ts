@@ -51,8 +51,8 @@ export type Entry =
 /** What the browser shows of who is in. */
 export interface Person {
   me: Me;
-  /** What they call themselves. */
-  name: string;
+  /** What they call themselves; nothing where that does not open. */
+  name: string | undefined;
   /** Whether somebody beside the server confirms the key log. */
   witnessed: boolean;
 }
@@ -117,9 +117,7 @@ export class Newcomer {
     if (welcome.user !== session.user) {
       throw new Failure('lie', 'The server welcomes another person than the one who came.');
     }
-    const client = await settle(session, this.vault, this.pinned, pin, changed, rosters);
-    await client.keepItemsKey();
-    return client;
+    return settle(session, this.vault, this.pinned, pin, changed, { rosters });
   }
 }
 
@@ -236,7 +234,18 @@ export class Client {
     await this.keepHead();
     const sealedKeys = await this.line.ask<ItemsKeys>('GET', '/me/items-keys');
     for (const key of sealedKeys.keys) this.session.openItemsKey(fromBlob(key));
+    // A browser that ended in the very moment of coming in has left none.
+    if (sealedKeys.keys.length === 0) await this.renewKey();
     await this.checkLog();
+  }
+
+  /** The next generation of this person's keys, with an items key that the server keeps. */
+  private async renewKey(): Promise<void> {
+    this.session.rotateKey(Date.now());
+    const items_key = toBlob(this.session.sealedItemsKey());
+    const update: SigchainUpdate = { sigchain: toBlob(this.session.sigchain()), items_key };
+    await this.line.ask('PUT', '/me/sigchain', update);
+    await this.keepHead();
   }
 
   /** Follows the key log to its newest state, and believes it as far as this device can. */
@@ -252,7 +261,12 @@ export class Client {
   /** Who this is. */
   async person(): Promise<Person> {
     const me = await this.line.ask<Me>('GET', '/me');
-    const name = openProfile(this.session, me.profile);
+    let name: string | undefined;
+    try {
+      name = openProfile(this.session, me.profile);
+    } catch {
+      // A name is no reason to keep its person out.
+    }
     return { me, name, witnessed: this.witnessed };
   }
 
@@ -367,16 +381,18 @@ export async function settle(
   pinned: string | undefined,
   pin: string,
   changed: TokensChanged,
-  rosters: kept.Seen['rosters'] = {},
+  newcomer?: Pick<kept.Seen, 'rosters'>,
 ): Promise<Client> {
   const { user, device } = session;
   const known = readPinned(pinned ?? (await serverItself()));
   const record = { user, device, ...first, serverShare: false, ...known };
-  const seen = { ...kept.nothingSeen(), rosters };
+  const seen = { ...kept.nothingSeen(), ...newcomer };
   await kept.keepDevice(record);
   await kept.keepSeen(seen);
   const line = new Line(session, await login(session, changed), changed);
   const client = new Client(session, line, record, seen);
+  // Until then, only this worker's memory has it.
+  if (newcomer) await client.keepItemsKey();
   await client.resume();
   await client.shareWithServer(pin);
   return client;

@@ -5,7 +5,6 @@ import type {
   HubSettings,
   InviteMade,
   Invites,
-  Me,
   MemberList,
   PersonSigchain,
   ProfileList,
@@ -113,7 +112,8 @@ export class Hubs {
   /** Seals this person's name for the admins of their hubs, where these have changed. */
   async shareName(): Promise<void> {
     const { line, session, seen } = this.client;
-    const me = await line.ask<Me>('GET', '/me');
+    const { me, name } = await this.client.person();
+    if (name === undefined) return;
     const audiences: Audience[] = [];
     const named: Record<string, string> = {};
     for (const { hub } of me.hubs) {
@@ -122,7 +122,7 @@ export class Hubs {
       named[hub] = session.readers(hub, 'case', session.user).sort().join();
     }
     if (JSON.stringify(named) === JSON.stringify(seen.named)) return;
-    const profile = sealForAdmins(session, me.profile, audiences);
+    const profile = sealForAdmins(session, me.profile, name, audiences);
     await line.ask('PUT', '/me/profile', { profile });
     seen.named = named;
     await this.client.keepSeen();

@@ -43,13 +43,17 @@ export interface Audience {
 }
 
 /** Seals the name for the admins of these hubs, as their rosters are now. */
-export function sealForAdmins(session: Session, profile: string, audiences: Audience[]): string {
-  const name = fromText(openProfile(session, profile));
+export function sealForAdmins(
+  session: Session,
+  profile: string,
+  name: string,
+  audiences: Audience[],
+): string {
   const hubs: Profile['hubs'] = {};
   for (const { hub, people } of audiences) {
     const readers = session.readers(hub, 'case', session.user);
     const place = new Place(KIND, hub, session.user);
-    hubs[hub] = toBlob(session.sealNote(place, name, readers, people).record);
+    hubs[hub] = toBlob(session.sealNote(place, fromText(name), readers, people).record);
   }
   return encoded({ ...decoded(profile), hubs });
 }
