@@ -135,13 +135,20 @@ test('who is cut off in the moment of coming in finds their way', async () => {
     await savePaper(cut);
     await page.getByText('The server does not answer.').waitFor();
     await page.unroute('**/api/v1/me/items-keys');
+    const renewals = [];
+    page.on('request', (request) => {
+      const renews = request.method() === 'PUT' && request.url().endsWith('/me/sigchain');
+      if (renews) renewals.push(request);
+    });
     await page.goto('about:blank');
     await page.goto(box.origin);
     await cut.unlock(PIN);
     await cut.sees('Hello');
+    assert.equal(renewals.length, 1, 'what was lost is made anew');
     await cut.button('Lock').click();
     await cut.unlock(PIN);
     await cut.sees('Hello');
+    assert.equal(renewals.length, 1, 'and once');
   } finally {
     await cut.close();
   }
