@@ -53,17 +53,32 @@ export class Device {
   /** One that knows when it is out of sight; test tools have others believe that they never are. */
   async launchNatural(args) {
     const all = ['--headless=new', '--remote-debugging-port=0', `--user-data-dir=${this.folder}`];
-    rmSync(join(this.folder, 'DevToolsActivePort'), { force: true });
-    this.process = spawn(executablePath, [...args, ...all, '--lang=en-GB'], { stdio: 'ignore' });
     const said = join(this.folder, 'DevToolsActivePort');
-    const [port, path] = await eventually('the browser', () => {
-      if (this.process.exitCode !== null) throw new Error('the browser ended at its start');
-      const lines = existsSync(said) ? readFileSync(said, 'utf8').split('\n') : [];
-      return lines.length === 2 && lines;
-    });
-    const address = `ws://127.0.0.1:${port}${path}`;
-    const browser = await chromium.connectOverCDP(address, { noDefaults: true });
-    return browser.contexts()[0];
+    // A browser that is asked while it is still starting may never answer: another one then.
+    for (let tries = 1; ; tries++) {
+      rmSync(said, { force: true });
+      const options = [...args, ...all, '--no-first-run', '--lang=en-GB', 'about:blank'];
+      this.process = spawn(executablePath, options, { stdio: 'ignore' });
+      const [port, path] = await eventually('the browser', () => {
+        if (this.process.exitCode !== null) throw new Error('the browser ended at its start');
+        const lines = existsSync(said) ? readFileSync(said, 'utf8').split('\n') : [];
+        return lines.length === 2 && lines;
+      });
+      try {
+        const address = `ws://127.0.0.1:${port}${path}`;
+        const how = { noDefaults: true, timeout: 10_000 };
+        return (await chromium.connectOverCDP(address, how)).contexts()[0];
+      } catch (error) {
+        if (tries === 5) throw error;
+        await this.endProcess();
+      }
+    }
+  }
+
+  async endProcess() {
+    this.process.kill();
+    const ended = () => this.process.exitCode !== null || this.process.signalCode;
+    await eventually('the end of the browser', ended);
   }
 
   /** Switches the machine off and on; what the browser has on its disk stays. See `launchNatural`. */
@@ -75,13 +90,11 @@ export class Device {
 
   async close() {
     if (this.process) {
-      this.process.kill();
-      await eventually(
-        'the end of the browser',
-        () => this.process.exitCode !== null || this.process.signalCode,
-      );
-    } else await this.context.close();
-    rmSync(this.folder, { recursive: true, force: true });
+      await this.endProcess();
+    } else {
+      await this.context.close();
+    }
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   button(name) {
