@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use crypto::transparency::{ADD_CHECKPOINT_PATH, MAX_REQUEST_BYTES};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
@@ -15,6 +15,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use web_api::body::BodyError;
 
 use super::Ready;
 use super::keeper::{Keeper, Refusal};
@@ -94,21 +95,19 @@ struct Desk {
 
 impl Desk {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
-        match (request.method(), request.uri().path()) {
+        let (head, body) = request.into_parts();
+        // Before any answer: a client that still writes then sees none.
+        let body = web_api::body::read(body, MAX_REQUEST_BYTES, BODY_TIMEOUT).await;
+        match (&head.method, head.uri.path()) {
             (&Method::POST, ADD_CHECKPOINT_PATH) => {}
             (_, ADD_CHECKPOINT_PATH) => return only(Method::POST),
             (&Method::GET, "/") => return text(StatusCode::OK, format!("{}\n", self.key)),
             (_, "/") => return only(Method::GET),
             _ => return text(StatusCode::NOT_FOUND, "there is nothing here\n"),
         }
-        let body = Limited::new(request.into_body(), MAX_REQUEST_BYTES).collect();
-        let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                return text(StatusCode::PAYLOAD_TOO_LARGE, "the request is too long\n");
-            }
-            Ok(Err(_)) => return text(StatusCode::BAD_REQUEST, "the request is cut off\n"),
-            Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the request is too slow\n"),
+        let body = match body {
+            Ok(body) => body,
+            Err(error) => return text(status(error), format!("{error}\n")),
         };
         let confirmed = tokio::task::spawn_blocking(move || self.confirm(&body));
         confirmed.await.unwrap_or_else(|_| broken())
@@ -126,6 +125,14 @@ impl Desk {
             Ok(line) => text(StatusCode::OK, line),
             Err(refusal) => refuse(&refusal),
         }
+    }
+}
+
+fn status(error: BodyError) -> StatusCode {
+    match error {
+        BodyError::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+        BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        BodyError::BrokeOff => StatusCode::BAD_REQUEST,
     }
 }
 

@@ -10,12 +10,12 @@ use axum::http::header::AUTHORIZATION;
 use bytes::Bytes;
 use crypto::VerifyingKey;
 use crypto::identity::{LoginError, RequestFacts, RequestProof};
-use http_body_util::BodyExt;
 use jiff::Timestamp;
 use protocol::{Blob, Code, Id, PROOF_HEADER};
 use store::{Changes, HubId, HubRow, LoginChange, Permissions, SessionRow};
 
 use crate::activity::Use;
+use crate::body::{self, BodyError};
 use crate::call::{Call, Caller};
 use crate::refusal::Refusal;
 use crate::route::Access;
@@ -24,8 +24,6 @@ use crate::watch::Ended;
 
 /// The part of a path that names its hub.
 const HUB: &str = "hub";
-/// How much of a body that is too long is still taken off the line, in bytes.
-const OVERRUN_MAX_BYTES: usize = 1024 * 1024;
 /// How long a body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -95,36 +93,14 @@ pub(crate) async fn pass(
 }
 
 async fn read(body: axum::body::Body, max_bytes: usize) -> Result<Bytes, Refusal> {
-    match tokio::time::timeout(BODY_TIMEOUT, read_all(body, max_bytes)).await {
-        Ok(read) => read,
-        Err(_) => Err(Refusal::malformed("the body came too slowly")),
-    }
-}
-
-/// What is too long is read a little further and thrown away: a client that still writes when the
-/// connection is closed never sees the answer.
-async fn read_all(mut body: axum::body::Body, max_bytes: usize) -> Result<Bytes, Refusal> {
-    let mut kept = Vec::new();
-    let mut length = 0_usize;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Refusal::malformed("the body broke off"))?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        length = length.saturating_add(data.len());
-        if length <= max_bytes {
-            kept.extend_from_slice(&data);
-        } else if length > max_bytes.saturating_add(OVERRUN_MAX_BYTES) {
-            break;
-        }
-    }
-    if length <= max_bytes {
-        return Ok(kept.into());
-    }
-    Err(Refusal::new(
-        Code::TooLarge,
-        format!("a body has at most {max_bytes} bytes here"),
-    ))
+    let read = body::read(body, max_bytes, BODY_TIMEOUT).await;
+    read.map_err(|error| match error {
+        BodyError::TooLong => Refusal::new(
+            Code::TooLarge,
+            format!("a body has at most {max_bytes} bytes here"),
+        ),
+        BodyError::TooSlow | BodyError::BrokeOff => Refusal::malformed(error),
+    })
 }
 
 /// What a device signed.

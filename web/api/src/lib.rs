@@ -9,6 +9,7 @@
 //! `crypto` and passed on.
 
 mod activity;
+pub mod body;
 mod call;
 mod chains;
 mod code;

@@ -1,0 +1,67 @@
+//! Bodies, taken off the line within a size and a time.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Body;
+
+/// How much of a body that is too long is still taken off the line, in bytes.
+const OVERRUN_MAX_BYTES: usize = 1024 * 1024;
+
+/// Why there is no body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// It is longer than it may be.
+    #[error("the body is too long")]
+    TooLong,
+    /// It took longer than it may.
+    #[error("the body came too slowly")]
+    TooSlow,
+    /// The connection ended within it.
+    #[error("the body broke off")]
+    BrokeOff,
+}
+
+/// Reads a body of at most `max_bytes` bytes within `patience`.
+///
+/// What is too long is read a little further and thrown away: a client that still writes when the
+/// connection is closed never sees the answer.
+///
+/// # Errors
+///
+/// Says what was wrong with it; the connection can still be answered, unless it broke off.
+pub async fn read<B>(body: B, max_bytes: usize, patience: Duration) -> Result<Bytes, BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    match tokio::time::timeout(patience, read_all(body, max_bytes)).await {
+        Ok(read) => read,
+        Err(_) => Err(BodyError::TooSlow),
+    }
+}
+
+async fn read_all<B>(mut body: B, max_bytes: usize) -> Result<Bytes, BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut kept = Vec::new();
+    let mut length = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| BodyError::BrokeOff)?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        length = length.saturating_add(data.len());
+        if length <= max_bytes {
+            kept.extend_from_slice(&data);
+        } else if length > max_bytes.saturating_add(OVERRUN_MAX_BYTES) {
+            break;
+        }
+    }
+    if length <= max_bytes {
+        Ok(kept.into())
+    } else {
+        Err(BodyError::TooLong)
+    }
+}
