@@ -141,8 +141,20 @@ async fn the_first_admin_is_given_a_code_and_the_servers_authority() {
             .iter()
             .position(|line| line.contains("no admin yet"));
         let origin = format!("https://{}", installed.web);
-        assert!(printed[place.unwrap()].contains(&origin), "{printed:?}");
-        codes.push(printed[place.unwrap() + 2].trim().to_owned());
+        let link = printed[place.unwrap() + 2].trim();
+        let begun = link.strip_prefix(&format!("{origin}/#begin="));
+        let (code, known_by) = begun.unwrap().split_once('~').unwrap();
+        // By the key that the machine says elsewhere, too.
+        let keys = installed.command(&["keys"]).output().unwrap();
+        let keys = String::from_utf8(keys.stdout).unwrap();
+        let log = keys.lines().find(|line| line.contains("/keys+")).unwrap();
+        let unwritten = percent_encoding::percent_decode_str(known_by).decode_utf8();
+        assert_eq!(unwritten.unwrap(), log.trim());
+        assert!(
+            printed.iter().any(|line| line.trim() == code),
+            "{printed:?}"
+        );
+        codes.push(code.to_owned());
         let authority = installed.data().join("tls/authority.pem");
         let named = authority.display().to_string();
         assert!(

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crypto::transparency::SignedCheckpoint;
+use crypto::transparency::{LogKey, SignedCheckpoint};
 use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use protocol::{Blob, Id, IngestKeyView, Topic};
 use store::Store;
 use thiserror::Error;
@@ -22,7 +23,7 @@ use super::records::{Kept, KeptHere};
 use crate::authority;
 use crate::hotline::{Certificate, Hotline, Web};
 use crate::keys::{self, KeyFileError};
-use crate::witness::publish::{KeyLog, Publisher, PublisherError, SYSTEM_ROOTS};
+use crate::witness::publish::{KeyLog, Publisher, PublisherError, SYSTEM_ROOTS, WitnessAddress};
 
 /// How long requests may take to finish once the last call is over.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
@@ -89,6 +90,7 @@ impl Panel {
         };
         let publisher = Publisher::new(witnesses.clone(), Path::new(SYSTEM_ROOTS))?;
         let signer = keys::log_signer(data, &hotline.network.realm)?;
+        let known_by = known_by(signer.key(), witnesses);
         let shared = Arc::new(Shared::open(Arc::clone(store), options, signer).await?);
         let router = web_api::service(Arc::clone(&shared));
         let authority = tls.authority_pem().map(|_| tls.fingerprint());
@@ -100,7 +102,7 @@ impl Panel {
         }
         let server = WebServer::bind(listen, tls, router).await?;
         if let Some(code) = shared.bootstrap_code().await? {
-            invite_first_admin(data, &origin, authority.as_deref(), &code);
+            invite_first_admin(data, &origin, authority.as_deref(), &code, &known_by);
         }
         tracing::info!(%origin, address = %server.address(), "the panel is served");
         let serving = server.start();
@@ -233,14 +235,38 @@ fn names(listen: SocketAddr, origin: &str) -> Vec<String> {
     names
 }
 
+/// What devices know this server by, as it stands in a link: the key of the key log, then those of
+/// its witnesses, a line each.
+fn known_by(log: &LogKey, witnesses: &[WitnessAddress]) -> String {
+    let mut lines = log.to_string();
+    for witness in witnesses {
+        lines.push('\n');
+        lines.push_str(&witness.key.to_string());
+    }
+    utf8_percent_encode(&lines, NON_ALPHANUMERIC).to_string()
+}
+
 #[expect(
     clippy::print_stdout,
     reason = "the code is for whoever starts the server, and for no log"
 )]
-fn invite_first_admin(data: &Path, origin: &str, authority: Option<&str>, code: &str) {
-    println!("There is no admin yet. Who opens {origin} with this code becomes the first one:\n");
+/// The link carries the server's keys past the server: whoever reads them here has them from the
+/// machine, not from the page that it serves.
+fn invite_first_admin(
+    data: &Path,
+    origin: &str,
+    authority: Option<&str>,
+    code: &str,
+    known_by: &str,
+) {
+    println!("There is no admin yet. Who opens this link becomes the first one:\n");
+    println!("  {origin}/#begin={code}~{known_by}\n");
+    println!(
+        "It says by which keys this server is known. At {origin} the code alone does as well, and the \
+         browser then takes the server's word for its keys; `centralita keys` prints what they should be:\n"
+    );
     println!("  {code}\n");
-    println!("It is good for one day; the next start prints another one.");
+    println!("Both are good for one day; the next start prints others.");
     if let Some(fingerprint) = authority {
         println!(
             "Devices first need the server's authority, {}/tls/authority.pem. Its fingerprint (SHA-256):\n  {fingerprint}\n",

@@ -15,6 +15,7 @@ const program =
 const commandLine = join(dirname(program), 'life');
 const WITHIN_MS = 60_000;
 /** The code of the first admin stands alone on its line. */
+const LINK = /^ +(https:\S+#begin=\S+)$/m;
 const CODE = /^ +([0-9A-Z]+(?:-[0-9A-Z]+){4,})$/m;
 
 /** The PIN of people at command lines. */
@@ -112,6 +113,11 @@ volunteers = ["ana"]
   /** What the box prints for the first admin. */
   code() {
     return eventually('the code of the first admin', () => CODE.exec(this.said)?.[1]);
+  }
+
+  /** The link that it prints beside the code. */
+  link() {
+    return eventually('the link of the first admin', () => LINK.exec(this.said)?.[1]);
   }
 
   command(...given) {

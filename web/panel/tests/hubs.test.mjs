@@ -28,12 +28,37 @@ async function comesIn(device, name) {
   await device.sees(`Hello, ${name}`);
 }
 
+test('the first admin comes in by the printed link, which another server cannot use', async () => {
+  const { page } = admin;
+  const link = await box.link();
+  const [begin, key] = link.split('~');
+  // The box is somebody else than the link says: the last letters of its key are others.
+  await page.goto(`${begin}~${key.slice(0, -12)}AAAAAAAA%3D%3D`);
+  await admin.sees('You are the first admin');
+  await admin.field('What others call you').fill('Amsel');
+  await admin.choosePin(PIN);
+  await admin.button('Continue').click();
+  await page.getByText('This is not the server of your link').waitFor();
+  await page.goto('about:blank');
+  await page.goto(link);
+  await admin.sees('You are the first admin');
+  await admin.isAccessible('the form of the first admin');
+  await comesIn(admin, 'Amsel');
+  assert.equal(new URL(page.url()).hash, '', 'the code does not stay in the address');
+});
+
+test('the keys that the device knows the server by are those that its machine prints', async () => {
+  await admin.button('Keys of the server').click();
+  await admin.page.getByText('By these keys your device knows the server').waitFor();
+  await admin.isAccessible('the keys of the server');
+  const shown = await admin.page.locator('dd.key').allInnerTexts();
+  const printed = box.command('keys').split('\n');
+  assert.deepEqual(shown, [printed.find((line) => line.includes('/keys+')).trim()]);
+  await admin.button('Done').click();
+});
+
 test('the first admin begins a hotline', async () => {
   const { page } = admin;
-  await page.goto(box.origin);
-  await admin.button('I have a code or an invitation').click();
-  await admin.field('Code or invitation link').fill(await box.code());
-  await comesIn(admin, 'Amsel');
   await admin.button('Begin it, as its first admin').click();
   await page.getByText('Mon, Tue, Wed, Thu, Fri, 20:00 to 23:30').waitFor();
   await page.getByTestId('members').getByText('Amsel (admin)').waitFor();
@@ -97,7 +122,7 @@ test('whoever is invited to another server than this one is told before a code i
     await stranger.field('What others call you').fill('Elster');
     await stranger.choosePin(PIN);
     await stranger.button('Continue').click();
-    await stranger.page.getByText('This is not the server that your inviter knows').waitFor();
+    await stranger.page.getByText('This is not the server of your link').waitFor();
   } finally {
     await stranger.close();
   }

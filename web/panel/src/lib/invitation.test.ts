@@ -1,25 +1,33 @@
 import { expect, test } from 'vitest';
-import { readInvitation, writeInvitation } from './invitation';
+import { readLink, writeInvitation } from './invitation';
 
 const HUB = '0123456789abcdef0123456789abcdef';
 const HEAD = 'AAAABBBBCCCCDDDD_-';
 const KEY = 'hotline.example/log+0123abcd+AbCd/+==';
 
-test('a link that was made here is read', () => {
+test('an invitation that was made here is read', () => {
   const pinned = `${KEY}\n${KEY}`;
   const invitation = { code: 'ABCD-EFGH', hub: HUB, rosterHead: HEAD, pinned };
   const link = writeInvitation('https://panel.example', invitation);
   expect(link).toMatch(/^https:\/\/panel\.example\/#join=\S+$/);
-  expect(readInvitation(` ${link} \n`)).toEqual(invitation);
+  expect(readLink(` ${link} \n`)).toEqual({ by: 'invitation', invitation });
+});
+
+test('the link that the server prints is read', () => {
+  const printed =
+    'https://panel.example/#begin=ABCD-EFGH~hotline%2Eexample%2Flog%2B0123abcd%2BAbCd%2F%2B%3D%3D%0Aone%2B00000000%2BAA';
+  const pinned = `${KEY}\none+00000000+AA`;
+  expect(readLink(printed)).toEqual({ by: 'bootstrap', code: 'ABCD-EFGH', pinned });
 });
 
 test.each([
   '',
   'ABCD-EFGH',
+  '#begin=ABCD-EFGH',
+  `#begin=ABCD-EFGH~${HUB}~${encodeURIComponent(KEY)}`,
+  `#begin=ABCD-EFGH~%E0%A4%A${'x'.repeat(20)}`,
   `#join=ABCD-EFGH~${HUB}`,
   `#join=ABCD-EFGH~${HUB}~${HEAD}`,
   `#join=ABCD-EFGH~${HUB}~${HEAD}~%E0%A4%A${'x'.repeat(20)}`,
   `#join=ABCD~${HUB.slice(1)}~${HEAD}~${encodeURIComponent(KEY)}`,
-])('what is no link is not taken for one: %s', (text) =>
-  expect(readInvitation(text)).toBeUndefined(),
-);
+])('what is no link is not taken for one: %s', (text) => expect(readLink(text)).toBeUndefined());

@@ -1,24 +1,43 @@
-// An invitation as a link: /#join=<code>~<hub>~<how far the hub's roster goes>~<what the inviter
-// knows the server by>. What is after the "#" never goes to a server.
-import type { Invitation } from './session/client';
+// Links by which people come in. What is after the "#" never goes to a server.
+//
+// An invitation:   /#join=<code>~<hub>~<how far the hub's roster goes>~<keys>
+// The first admin: /#begin=<code>~<keys>, as the server prints it at its start.
+//
+// The keys are what the server is known by, taken from whoever gives the link and not from the
+// server.
+import type { Entry, Invitation } from './session/client';
 
-const BEGIN = '#join=';
-const FORM = /^([0-9A-Z-]{4,80})~([0-9a-f]{32})~([0-9A-Za-z_-]{16,200})~([^~\s]{16,8000})$/;
+const JOIN = '#join=';
+const BEGIN = '#begin=';
+const CODE = '([0-9A-Z-]{4,80})';
+const KEYS = '([^~\\s]{16,8000})';
+const JOIN_FORM = new RegExp(`^${CODE}~([0-9a-f]{32})~([0-9A-Za-z_-]{16,200})~${KEYS}$`);
+const BEGIN_FORM = new RegExp(`^${CODE}~${KEYS}$`);
 
 export function writeInvitation(origin: string, invitation: Invitation): string {
   const { code, hub, rosterHead, pinned } = invitation;
-  return `${origin}/${BEGIN}${code}~${hub}~${rosterHead}~${encodeURIComponent(pinned)}`;
+  return `${origin}/${JOIN}${code}~${hub}~${rosterHead}~${encodeURIComponent(pinned)}`;
 }
 
-/** Reads a link, or what follows the address in it. */
-export function readInvitation(text: string): Invitation | undefined {
-  const at = text.indexOf(BEGIN);
-  const found = at < 0 ? null : FORM.exec(text.slice(at + BEGIN.length).trim());
-  const [, code, hub, rosterHead, rest] = found ?? [];
-  if (!code || !hub || !rosterHead || !rest) return undefined;
+/** Reads a link of either kind, or what follows the address in it. */
+export function readLink(text: string): Entry | undefined {
+  const [code, hub, rosterHead, invitedTo] = after(JOIN, JOIN_FORM, text);
+  if (code && hub && rosterHead && invitedTo) {
+    return { by: 'invitation', invitation: { code, hub, rosterHead, pinned: invitedTo } };
+  }
+  const [first, pinned] = after(BEGIN, BEGIN_FORM, text);
+  return first && pinned ? { by: 'bootstrap', code: first, pinned } : undefined;
+}
+
+/** The parts of a link, the last of them decoded; none when it is no such link. */
+function after(mark: string, form: RegExp, text: string): string[] {
+  const at = text.indexOf(mark);
+  const parts = at < 0 ? undefined : form.exec(text.slice(at + mark.length).trim())?.slice(1);
+  const last = parts?.pop();
+  if (!parts || last === undefined) return [];
   try {
-    return { code, hub, rosterHead, pinned: decodeURIComponent(rest) };
+    return [...parts, decodeURIComponent(last)];
   } catch {
-    return undefined;
+    return [];
   }
 }

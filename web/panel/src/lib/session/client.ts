@@ -46,7 +46,13 @@ export interface Invitation {
 
 /** By which way a new person comes in. */
 export type Entry =
-  { by: 'bootstrap'; code: string } | { by: 'invitation'; invitation: Invitation };
+  | {
+      by: 'bootstrap';
+      code: string;
+      /** What the machine itself said that the server is known by, where its link was taken. */
+      pinned?: string;
+    }
+  | { by: 'invitation'; invitation: Invitation };
 
 /** What the browser shows of who is in. */
 export interface Person {
@@ -66,7 +72,7 @@ export class Newcomer {
     private readonly pinned: string,
   ) {}
 
-  /** `pinned` is what the inviter knows the server by; the first admin has only its own word. */
+  /** `pinned` is what the link says that the server is known by; a code has only its own word. */
   static async create(pin: string, pinned: string | undefined): Promise<Newcomer> {
     const session = Session.create();
     // First: a PIN that is too weak is told of before anybody writes down a recovery key.
@@ -121,13 +127,27 @@ export class Newcomer {
   }
 }
 
-/** What an invitation is good for. */
-export async function offerOf({ code, hub, pinned }: Invitation): Promise<InviteOffer> {
+/** What the link of an entry says that the server is known by. */
+export const pinnedBy = (entry: Entry): string | undefined =>
+  entry.by === 'invitation' ? entry.invitation.pinned : entry.pinned;
+
+/** Looks ahead: whether this is the server of the link, and whether the code is good. */
+export async function lookAhead(entry: Entry): Promise<void> {
+  if (entry.by === 'invitation') await offerOf(entry.invitation);
+  else if (entry.pinned !== undefined) await checkServer(entry.pinned);
+}
+
+async function checkServer(pinned: string): Promise<void> {
   // One that lies here as well is found out by the log itself; by then the code is used up.
   const itself = readPinned(await serverItself());
   if (itself.log !== readPinned(pinned).log) {
-    throw new Failure('other-server', 'The inviter knows this server by another key.');
+    throw new Failure('other-server', 'The link knows this server by another key.');
   }
+}
+
+/** What an invitation is good for. */
+async function offerOf({ code, hub, pinned }: Invitation): Promise<InviteOffer> {
+  await checkServer(pinned);
   const offer: InviteOffer = await open('POST', '/invites/offer', { code });
   if (offer.hub === hub) return offer;
   throw new Failure('lie', 'The invitation is good for another hotline than its link says.');

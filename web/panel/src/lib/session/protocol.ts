@@ -1,19 +1,17 @@
 // What the page and its workers say to each other. Data only: no key crosses here, except the PIN
 // as it was typed and a recovery key as it is shown.
-import type { InviteOffer, PasskeyAttempt, Tokens } from '$lib/api';
+import type { PasskeyAttempt, Tokens } from '$lib/api';
 import type { Backup } from '$lib/backup';
 import type { PlainFailure } from '$lib/failure';
-import type { Entry, Invitation, Person } from './client';
+import type { Entry, Person } from './client';
 import type { BuiltIn, Member, Waiting } from './roles';
 
 /** What the worker with the keys can do. */
 export interface VaultCalls {
-  offer(invitation: Invitation): InviteOffer;
+  /** Whether this is the server of the link, and its code is good; fails where not. */
+  lookAhead(entry: Entry): void;
   /** Makes a new person's keys; gives what they must keep before they go on. */
-  prepare(
-    pin: string,
-    invitation: Invitation | undefined,
-  ): { recoveryKey: string; backup: string; user: string };
+  prepare(pin: string, entry: Entry): { recoveryKey: string; backup: string; user: string };
   /** Asks to be let in with these keys. */
   enter(entry: Entry, name: string, pin: string): Person;
   unlock(pin: string, tokens?: Tokens): Person;
@@ -29,6 +27,8 @@ export interface VaultCalls {
   joinRoom(text: string, typed: boolean): void;
   /** Lets it in, if these are the digits that it shows. */
   letIn(digits: string): void;
+  /** What this device knows the server by: a line for each key, the log's first. */
+  pinned(): string;
   changePin(pin: string): void;
   /** What a passkey is asked for, to open this device's vault. */
   passkeyInput(): Uint8Array;

@@ -1,7 +1,7 @@
 // The worker with the keys. The page ends it when the device locks: with it goes all its memory.
 import type { PasskeyAttempt, PasskeyRegistration } from '$lib/api';
 import { Failure } from '$lib/failure';
-import { Client, Newcomer, offerOf } from './client';
+import { Client, Newcomer, lookAhead, pinnedBy } from './client';
 import { Hubs } from './hubs';
 import { Helping, NewDevice } from './pairing';
 import { sealText } from './profile';
@@ -28,9 +28,9 @@ function inTurn<T>(what: (hubs: Hubs) => Promise<T>): Promise<T> {
 }
 
 serve<VaultCalls>({
-  offer: offerOf,
-  async prepare(pin, invitation) {
-    newcomer = await Newcomer.create(pin, invitation?.pinned);
+  lookAhead,
+  async prepare(pin, entry) {
+    newcomer = await Newcomer.create(pin, pinnedBy(entry));
     const { recoveryKey, backup, user } = newcomer;
     return { recoveryKey, backup, user };
   },
@@ -67,6 +67,7 @@ serve<VaultCalls>({
     helping = undefined;
     await once.letIn(digits);
   },
+  pinned: () => there(client).pinned,
   changePin: (pin) => there(client).changePin(pin),
   passkeyInput: () => there(client).session.prfInput(),
   beginPasskey: () => there(client).line.ask<PasskeyAttempt>('POST', '/me/passkeys/begin'),
