@@ -3,6 +3,8 @@
 /** Numbers and times that a sentence about a failure needs. */
 export type Facts = Record<string, number>;
 
+const ENDS_LOGIN = ['login-needed', 'idle', 'bad-proof'];
+
 /** `code` chooses the sentence that people read; `message` is for codes that have none. */
 export class Failure extends Error {
   constructor(
@@ -11,6 +13,11 @@ export class Failure extends Error {
     readonly facts: Facts = {},
   ) {
     super(message);
+  }
+
+  /** Whether the server takes this device for nobody any more, until it logs in again. */
+  get endsLogin(): boolean {
+    return ENDS_LOGIN.includes(this.code);
   }
 
   /** As it goes through a worker's messages. */

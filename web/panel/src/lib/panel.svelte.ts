@@ -7,6 +7,7 @@ import type { Ahead, LockReason } from './lock/auto_lock';
 import { Watch } from './lock/watch';
 import * as passkeys from './passkey';
 import type { Entry, Person } from './session/client';
+import type { Heard } from './session/feed';
 import { type Hosted, vaultWorker, viewWorker } from './session/host';
 import type { VaultCalls, ViewCalls } from './session/protocol';
 
@@ -15,6 +16,8 @@ export type Warning = Extract<Ahead, { kind: 'warning' }>;
 
 /** Signs of the person are told to the server so often in the time that it waits for one. */
 const SIGNS_PER_IDLE = 6;
+/** After the last of several changes. */
+const SETTLED_MS = 300;
 
 export class Panel {
   stage = $state<Stage>('starting');
@@ -26,11 +29,14 @@ export class Panel {
   byPasskey = $state(false);
   /** Whether a locked device may look. */
   canLook = $state(false);
+  /** Goes up when the server tells of a change: what is shown is loaded again. */
+  changes = $state(0);
 
   private vault: Hosted<VaultCalls> | undefined;
   private view: Hosted<ViewCalls> | undefined;
   private tokens: Tokens | undefined;
   private watch: Watch | undefined;
+  private told: ReturnType<typeof setTimeout> | undefined;
 
   async start(): Promise<void> {
     try {
@@ -44,7 +50,10 @@ export class Panel {
 
   /** The worker with the keys; a new one unless there is one. */
   get worker(): Hosted<VaultCalls> {
-    this.vault ??= vaultWorker((tokens) => (this.tokens = tokens));
+    this.vault ??= vaultWorker({
+      tokens: (tokens) => (this.tokens = tokens),
+      heard: (heard) => this.hear(heard),
+    });
     return this.vault;
   }
 
@@ -168,9 +177,17 @@ export class Panel {
     this.watchOver();
   }
 
+  private hear(heard: Heard): void {
+    if (this.stage !== 'open') return;
+    if (heard === 'ended') return this.lock('ended');
+    // One thing that somebody does is often several changes.
+    clearTimeout(this.told);
+    this.told = setTimeout(() => this.changes++, SETTLED_MS);
+  }
+
   private async prepareView(device: string): Promise<void> {
     this.view?.end();
-    this.view = viewWorker((tokens) => (this.tokens = tokens));
+    this.view = viewWorker({ tokens: (tokens) => (this.tokens = tokens) });
     const key = await this.view.call.create(device);
     await this.vault?.call.nameViewKey(key);
   }
@@ -192,9 +209,8 @@ export class Panel {
       return await asked;
     } catch (thrown) {
       const failure = failureOf(thrown);
-      const ended = ['login-needed', 'idle', 'bad-proof'].includes(failure.code);
-      if (ended && this.stage === 'open') this.lock('ended');
-      else if (ended) this.forgetLogin();
+      if (failure.endsLogin && this.stage === 'open') this.lock('ended');
+      else if (failure.endsLogin) this.forgetLogin();
       throw failure;
     }
   }

@@ -1,6 +1,7 @@
 // The page's side of a worker.
 import type { Tokens } from '$lib/api';
 import { Failure } from '$lib/failure';
+import type { Heard } from './feed';
 import type { Asked, Said, VaultCalls, ViewCalls } from './protocol';
 
 /** A worker's calls, as the page makes them. */
@@ -9,6 +10,12 @@ export type Calling<Calls> = {
     ? (...given: Given) => Promise<Result>
     : never;
 };
+
+/** What a worker says by itself. */
+export interface Listener {
+  tokens: (tokens: Tokens) => void;
+  heard?: (heard: Heard) => void;
+}
 
 interface Waiting {
   done: (result: unknown) => void;
@@ -23,10 +30,11 @@ export class Hosted<Calls> {
 
   constructor(
     private readonly worker: Worker,
-    changed: (tokens: Tokens) => void,
+    listener: Listener,
   ) {
     worker.onmessage = ({ data }: MessageEvent<Said>) => {
-      if ('tokens' in data) return changed(data.tokens);
+      if ('tokens' in data) return listener.tokens(data.tokens);
+      if ('heard' in data) return listener.heard?.(data.heard);
       const waiting = this.waiting.get(data.id);
       this.waiting.delete(data.id);
       if ('failure' in data) {
@@ -66,12 +74,12 @@ export class Hosted<Calls> {
 
 const unreachable = () => new Failure('offline', 'The server does not answer.');
 
-export function vaultWorker(changed: (tokens: Tokens) => void): Hosted<VaultCalls> {
+export function vaultWorker(listener: Listener): Hosted<VaultCalls> {
   const worker = new Worker(new URL('./vault.worker.ts', import.meta.url), { type: 'module' });
-  return new Hosted(worker, changed);
+  return new Hosted(worker, listener);
 }
 
-export function viewWorker(changed: (tokens: Tokens) => void): Hosted<ViewCalls> {
+export function viewWorker(listener: Listener): Hosted<ViewCalls> {
   const worker = new Worker(new URL('./view.worker.ts', import.meta.url), { type: 'module' });
-  return new Hosted(worker, changed);
+  return new Hosted(worker, listener);
 }

@@ -1,5 +1,5 @@
 // Requests to the server: open ones, and those that a device signs.
-import { API_ROOT, PROOF_HEADER, type Problem, type Tokens } from '$lib/api';
+import { API_ROOT, type FeedLogin, PROOF_HEADER, type Problem, type Tokens } from '$lib/api';
 import { fromBlob, fromText, toBlob } from '$lib/blob';
 import { Failure, type Facts } from '$lib/failure';
 
@@ -86,6 +86,12 @@ export class Line {
     return answer(await this.signed(method, path, bytes, this.tokens.access));
   }
 
+  /** The access token, and that this device asks with it for what is at a path. */
+  prove(method: string, path: string): FeedLogin {
+    const { access } = this.tokens;
+    return { access, proof: this.proof(method, path, nothing, access) };
+  }
+
   private async refresh(): Promise<void> {
     const response = await this.signed('POST', '/session/refresh', nothing, this.tokens.refresh);
     this.tokens = await answer(response);
@@ -93,11 +99,14 @@ export class Line {
   }
 
   private signed(method: string, path: string, body: Uint8Array, token: string): Promise<Response> {
-    const bytes = fromBlob(token);
-    const proof = this.signer.proveRequest(method, API_ROOT + path, body, bytes, Date.now());
     return send(method, path, body, {
       authorization: `Bearer ${token}`,
-      [PROOF_HEADER]: toBlob(proof),
+      [PROOF_HEADER]: this.proof(method, path, body, token),
     });
+  }
+
+  private proof(method: string, path: string, body: Uint8Array, token: string): string {
+    const now = Date.now();
+    return toBlob(this.signer.proveRequest(method, API_ROOT + path, body, fromBlob(token), now));
   }
 }

@@ -4,6 +4,7 @@ import type { PasskeyAttempt, Tokens } from '$lib/api';
 import type { Backup } from '$lib/backup';
 import type { PlainFailure } from '$lib/failure';
 import type { Entry, Person } from './client';
+import type { Heard } from './feed';
 import type { BuiltIn, Member, Waiting } from './roles';
 
 /** What the worker with the keys can do. */
@@ -78,4 +79,7 @@ export interface Asked {
 }
 
 export type Said =
-  { id: number; result: unknown } | { id: number; failure: PlainFailure } | { tokens: Tokens };
+  | { id: number; result: unknown }
+  | { id: number; failure: PlainFailure }
+  | { tokens: Tokens }
+  | { heard: Heard };

@@ -3,12 +3,16 @@ import init from '$crypto';
 import wasm from '../../../.crypto/crypto_wasm_bg.wasm?url';
 import type { Tokens } from '$lib/api';
 import { Failure, failureOf } from '$lib/failure';
+import type { Heard } from './feed';
 import type { Answering, Asked, Said } from './protocol';
 
 const say = (what: Said) => self.postMessage(what);
 
 /** Tells the page of new tokens: a locked device goes on with them. */
 export const tellTokens = (tokens: Tokens) => say({ tokens });
+
+/** Tells the page what was heard of the server. */
+export const tellHeard = (heard: Heard) => say({ heard });
 
 /** Answers the page's calls, in the order in which they come in. */
 export function serve<Calls>(calls: Answering<Calls>): void {

@@ -1,12 +1,13 @@
 // The worker with the keys. The page ends it when the device locks: with it goes all its memory.
 import type { PasskeyAttempt, PasskeyRegistration } from '$lib/api';
 import { Failure } from '$lib/failure';
-import { Client, Newcomer, lookAhead, pinnedBy } from './client';
+import { Client, Newcomer, type Person, lookAhead, pinnedBy } from './client';
+import { Feed } from './feed';
 import { Hubs } from './hubs';
 import { Helping, NewDevice } from './pairing';
 import { sealText } from './profile';
 import type { VaultCalls } from './protocol';
-import { serve, tellTokens } from './serving';
+import { serve, tellHeard, tellTokens } from './serving';
 
 let newcomer: Newcomer | undefined;
 let client: Client | undefined;
@@ -16,6 +17,12 @@ let helping: Helping | undefined;
 function there<T>(thing: T | undefined): T {
   if (thing) return thing;
   throw new Failure('out-of-turn', 'This is not the time for that. Start again.');
+}
+
+function isIn(who: Client): Promise<Person> {
+  client = who;
+  new Feed(who.line, tellHeard);
+  return who.person();
 }
 
 /** One after the other: each loads a hub anew, and none may find another's half. */
@@ -35,20 +42,16 @@ serve<VaultCalls>({
     return { recoveryKey, backup, user };
   },
   async enter(entry, name, pin) {
-    client = await there(newcomer).enter(entry, name, pin, tellTokens);
-    return client.person();
+    return isIn(await there(newcomer).enter(entry, name, pin, tellTokens));
   },
   async unlock(pin, tokens) {
-    client = await Client.unlock(pin, tokens, tellTokens);
-    return client.person();
+    return isIn(await Client.unlock(pin, tokens, tellTokens));
   },
   async unlockByPasskey(secret, tokens) {
-    client = await Client.unlockByPasskey(secret, tokens, tellTokens);
-    return client.person();
+    return isIn(await Client.unlockByPasskey(secret, tokens, tellTokens));
   },
   async recover(user, recoveryKey, backup, pin) {
-    client = await Client.recover(user, recoveryKey, backup, pin, tellTokens);
-    return client.person();
+    return isIn(await Client.recover(user, recoveryKey, backup, pin, tellTokens));
   },
   async openRoom(typed) {
     coming = await NewDevice.open(typed);
@@ -56,8 +59,7 @@ serve<VaultCalls>({
   },
   roomDigits: () => there(coming).digits(),
   async enterRoom(pin) {
-    client = await there(coming).enter(pin, tellTokens);
-    return client.person();
+    return isIn(await there(coming).enter(pin, tellTokens));
   },
   async joinRoom(text, typed) {
     helping = await Helping.join(there(client), text, typed);
