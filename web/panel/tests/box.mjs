@@ -168,9 +168,20 @@ volunteers = ["ana"]
     return `${this.origin}/#join=${code}~${hub}~${roster_head}~${pinned}`;
   }
 
-  async stop() {
+  /** Goes down and comes up again, as for an update. */
+  async restart() {
+    await this.end();
+    this.said = '';
+    await this.run();
+  }
+
+  async end() {
     this.process.kill('SIGTERM');
     await eventually('the end of the box', () => this.process.exitCode !== null);
+  }
+
+  async stop() {
+    await this.end();
     rmSync(this.folder, { recursive: true });
   }
 }

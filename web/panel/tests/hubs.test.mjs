@@ -182,3 +182,20 @@ test('both are still believed after everything was closed', async () => {
   await admin.button('Make an invitation').click();
   await admin.page.getByTestId('link').waitFor();
 });
+
+test('after the server was away, open panels hear of changes again', async () => {
+  const link = await admin.page.getByTestId('link').innerText();
+  const waiting = admin.button('Take them in');
+  await waiting.first().waitFor();
+  const before = await waiting.count();
+  await box.restart();
+  const late = await Device.open();
+  try {
+    await late.page.goto(link);
+    await comesIn(late, 'Star');
+    await eventually('one more who waits', async () => (await waiting.count()) === before + 1);
+    await admin.isAccessible('somebody waits');
+  } finally {
+    await late.close();
+  }
+});
