@@ -18,8 +18,8 @@ pub use convert::{MAX_REGISTRATION, MIN_REGISTRATION, PromptPlan};
 pub use demo::{DEMO_NUMBER, Demo, DemoPorts, OLD_PHONE, demo_hotline};
 pub use diff::{Change, ChangeKind, diff};
 pub use model::{
-    Certificate, Digest, Hotline, Hub, Limits, Network, PortRange, PromptSource, Prompts,
-    RateLimit, Screening, Shift, Transport, Trunk, Volunteer, Web, Weekday,
+    Certificate, Digest, Hotline, Hub, Limits, Network, PasskeyRule, PortRange, PromptSource,
+    Prompts, RateLimit, Screening, Shift, Transport, Trunk, Volunteer, Web, Weekday,
 };
 pub use problem::{Problem, Report, Severity};
 pub use read::{MAX_FILE_BYTES, Read, fingerprint, parse, read};

@@ -31,6 +31,13 @@ pub(super) fn told(old: &Hotline, new: &Hotline) -> Vec<Told> {
             volunteer: None,
         });
     }
+    if old.web.passkeys != new.web.passkeys {
+        told.push(Told {
+            hub: None,
+            kind: AuditKind::WebauthnSettingsUpdated,
+            volunteer: None,
+        });
+    }
     let hubs: BTreeSet<&String> = old.hubs.keys().chain(new.hubs.keys()).collect();
     for hub in hubs {
         let mut kinds = of_hub(old.hubs.get(hub), new.hubs.get(hub));
@@ -162,7 +169,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::hotline;
+    use crate::hotline::{self, PasskeyRule};
 
     const EXAMPLE: &str = include_str!("../../docs/hotline.example.toml");
 
@@ -192,7 +199,7 @@ mod tests {
     fn each_setting_has_its_word_in_its_hubs_trail() {
         let hub = example(str::to_owned).hubs.keys().next().unwrap().clone();
         type Edit = fn(&mut Hotline);
-        let cases: [(Edit, AuditKind); 8] = [
+        let cases: [(Edit, AuditKind); 9] = [
             (
                 |h| first_hub(h).queue_timeout_s += 1,
                 AuditKind::CallSettingsUpdated,
@@ -225,10 +232,14 @@ mod tests {
                 |h| drop(h.trunks.pop_first()),
                 AuditKind::TelephonyProviderChanged,
             ),
+            (
+                |h| h.web.passkeys = PasskeyRule::Off,
+                AuditKind::WebauthnSettingsUpdated,
+            ),
         ];
         for (edit, kind) in cases {
             let chain = match kind {
-                AuditKind::TelephonyProviderChanged => "",
+                AuditKind::TelephonyProviderChanged | AuditKind::WebauthnSettingsUpdated => "",
                 _ => hub.as_str(),
             };
             assert_eq!(told_of(edit), [(chain.to_owned(), kind)]);

@@ -204,6 +204,7 @@ fn web(old: &Web, new: &Web) -> Fields {
     });
     fields.value("idle_minutes", &old.idle_minutes, &new.idle_minutes);
     fields.value("unlocked_hours", &old.unlocked_hours, &new.unlocked_hours);
+    fields.value("passkeys", &old.passkeys, &new.passkeys);
     fields
 }
 

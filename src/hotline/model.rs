@@ -1,6 +1,7 @@
 //! The hotline as it is stored: checked, without phone passwords, in a stable order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -160,6 +161,38 @@ pub struct Web {
     /// For so many hours at most a device stays unlocked without its PIN being typed again.
     #[serde(default = "Web::default_unlocked_hours")]
     pub unlocked_hours: u32,
+    /// What people may do with passkeys. Takes effect at once.
+    #[serde(default)]
+    pub passkeys: PasskeyRule,
+}
+
+/// What people may do with passkeys at the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PasskeyRule {
+    /// Whoever likes makes some, and logs in with them.
+    #[default]
+    Optional,
+    /// Nobody makes one or logs in with one. Those that there are stay, and can be removed.
+    Off,
+}
+
+impl PasskeyRule {
+    /// Whether passkeys can be made and used.
+    #[must_use]
+    pub fn allows(self) -> bool {
+        self == Self::Optional
+    }
+}
+
+impl fmt::Display for PasskeyRule {
+    /// As the file has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Optional => "optional",
+            Self::Off => "off",
+        })
+    }
 }
 
 /// A certificate that somebody else keeps up to date.
@@ -188,6 +221,16 @@ impl Web {
         Self::UNLOCKED_HOURS
     }
 
+    /// Whether a running server has to be started again before all of `new` holds in place of this.
+    #[must_use]
+    pub fn restarts_for(&self, new: &Self) -> bool {
+        let at_once = Self {
+            passkeys: new.passkeys,
+            ..self.clone()
+        };
+        at_once != *new
+    }
+
     /// What browsers show, and what devices sign; `None` without a web server.
     #[must_use]
     pub fn origin(&self) -> Option<String> {
@@ -211,6 +254,7 @@ impl Default for Web {
             witnesses: Vec::new(),
             idle_minutes: Self::IDLE_MINUTES,
             unlocked_hours: Self::UNLOCKED_HOURS,
+            passkeys: PasskeyRule::default(),
         }
     }
 }

@@ -95,6 +95,7 @@ fn the_example_tells_the_truth_about_defaults() {
         "listen = \"127.0.0.1:8443\"",
         "idle_minutes = 60",
         "unlocked_hours = 8",
+        "passkeys = \"optional\"",
     ] {
         let comment = format!("# {default}\n");
         assert_eq!(text.matches(&comment).count(), 1, "{default}");

@@ -246,6 +246,9 @@ impl Admin {
             .commit(changes)
             .await
             .map_err(|error| error.to_string())?;
+        if let Some(panel) = &self.panel {
+            panel.allow_passkeys(new.web.passkeys.allows());
+        }
         // Anew, because hubs have got their ids.
         config.ingest = self
             .composer
@@ -253,7 +256,7 @@ impl Admin {
             .await
             .map_err(|error| error.to_string())?;
         let moved = self.hotline.network != new.network;
-        let panel_moved = self.hotline.web != new.web;
+        let panel_moved = self.hotline.web.restarts_for(&new.web);
         self.hotline = new;
         self.configured_at = Instant::now();
         self.send(Order::Configure(Box::new(config))).await?;
@@ -409,21 +412,33 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::hotline::PasskeyRule;
+    use crate::keys;
     use crate::serve::ingest::tests::{Installed, person, roster};
 
-    #[tokio::test]
-    async fn a_new_admin_reads_what_comes_in_without_a_restart() {
-        let hotline = Installed::new("admin").await;
-        let (orders, mut inbox) = mpsc::channel(1);
+    /// The hotline's parts, with a panel that people reach by a name; and the voice loop's end.
+    async fn parts(hotline: &Installed) -> (Parts, mpsc::Receiver<Order>) {
+        let (orders, inbox) = mpsc::channel(1);
+        let store = &hotline.store;
+        let options = web_api::WebOptions::new("https://panel.example");
+        let signer = keys::log_signer(&hotline.data, &hotline.hotline.network.realm).unwrap();
+        let panel = web_api::Shared::open(Arc::clone(store), options, signer).await;
         let parts = Parts {
-            store: Arc::clone(&hotline.store),
-            composer: Composer::new(&hotline.data, Arc::clone(&hotline.store)).unwrap(),
+            store: Arc::clone(store),
+            composer: Composer::new(&hotline.data, Arc::clone(store)).unwrap(),
             hotline: hotline.hotline.clone(),
             orders,
             metrics: Arc::new(Metrics::new()),
             panel_problem: None,
-            panel: None,
+            panel: Some(Arc::new(panel.unwrap())),
         };
+        (parts, inbox)
+    }
+
+    #[tokio::test]
+    async fn a_new_admin_reads_what_comes_in_without_a_restart() {
+        let hotline = Installed::new("admin").await;
+        let (parts, mut inbox) = parts(&hotline).await;
         let people = start(&hotline.data, parts).unwrap();
         let founders = [person(1)];
         hotline.keep(&founders[0]).await;
@@ -438,6 +453,37 @@ mod tests {
         let readers = ingest.hubs.values().next().unwrap();
         assert_eq!(readers.call_back, [founders[0].puk.reader()]);
         assert!(readers.voicemail.contains(&founders[0].puk.reader().key));
+        drop(people);
+        hotline.end();
+    }
+
+    #[tokio::test]
+    async fn passkeys_go_and_come_back_without_a_restart() {
+        let hotline = Installed::new("passkeys").await;
+        let (parts, mut inbox) = parts(&hotline).await;
+        let panel = parts.panel.clone().unwrap();
+        tokio::spawn(async move { while inbox.recv().await.is_some() {} });
+        let people = start(&hotline.data, parts).unwrap();
+        let mut new = hotline.hotline.clone();
+        for (rule, idle_minutes) in [
+            (PasskeyRule::Off, new.web.idle_minutes),
+            (PasskeyRule::Optional, new.web.idle_minutes + 1),
+        ] {
+            let before = panel.offers_passkeys();
+            new.web.passkeys = rule;
+            let later = new.web.idle_minutes != idle_minutes;
+            new.web.idle_minutes = idle_minutes;
+            let request = Request::Apply {
+                hotline: new.to_canonical(),
+            };
+            let answer = control::request(&hotline.data, &request).await.unwrap();
+            let Some(Response::Done(lines)) = answer else {
+                panic!("{answer:?}");
+            };
+            assert_eq!(panel.offers_passkeys(), !before);
+            let restart = lines.iter().any(|line| line.contains("started again"));
+            assert_eq!(restart, later, "{lines:?}");
+        }
         drop(people);
         hotline.end();
     }

@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::hotline::model::{Certificate, Network, Web};
+use crate::hotline::model::{Certificate, Network, PasskeyRule, Web};
 use crate::hotline::problem::Problems;
 use crate::hotline::section::{Section, Text};
 use crate::witness::publish::WitnessAddress;
 
-/// Instead of an address: no web server.
+/// Instead of an address: no web server. Of passkeys: none.
 const OFF: &str = "off";
 /// Each state of the key log is carried to each of them.
 const MAX_WITNESSES: usize = 16;
@@ -42,6 +42,7 @@ pub(super) fn web(
     web.witnesses = witnesses(&section.texts("witnesses", p), p);
     web.idle_minutes = section.number("idle_minutes", IDLE_MINUTES, Web::IDLE_MINUTES, p);
     web.unlocked_hours = section.number("unlocked_hours", UNLOCKED_HOURS, Web::UNLOCKED_HOURS, p);
+    web.passkeys = passkeys(&mut section, p);
     if web.origin.is_none()
         && let Some(listen) = web.listen.filter(|listen| listen.ip().is_unspecified())
     {
@@ -103,6 +104,18 @@ fn witnesses(texts: &[Text<'_>], p: &mut Problems) -> Vec<WitnessAddress> {
         );
     }
     witnesses
+}
+
+fn passkeys(section: &mut Section<'_>, p: &mut Problems) -> PasskeyRule {
+    match section.text("passkeys", p) {
+        None => PasskeyRule::default(),
+        Some(text) if text.value == "optional" => PasskeyRule::Optional,
+        Some(text) if text.value == OFF => PasskeyRule::Off,
+        Some(text) => {
+            p.error(text.span, "`passkeys` must be \"optional\" or \"off\".");
+            PasskeyRule::default()
+        }
+    }
 }
 
 fn certificate(section: &mut Section<'_>, folder: &Path, p: &mut Problems) -> Option<Certificate> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{example, parsed};
-use crate::hotline::{Hotline, diff, parse};
+use crate::hotline::{Hotline, PasskeyRule, diff, parse};
 
 #[test]
 fn the_panel_is_where_browsers_look_for_it() {
@@ -91,4 +91,52 @@ fn how_long_people_stay_in_is_the_operators_to_say() {
     assert!(web.remove("idle_minutes").is_some() && web.remove("unlocked_hours").is_some());
     let read = Hotline::from_canonical(&stored.to_string()).unwrap();
     assert!(read == usual);
+}
+
+#[test]
+fn passkeys_are_the_peoples_choice_unless_the_operator_turns_them_off() {
+    let with = |line: &str| {
+        let text = example().replacen("[web]\n", &format!("[web]\n{line}\n"), 1);
+        parse(&text, Path::new("hotline.toml"))
+    };
+    let usual = with("").unwrap().hotline;
+    assert_eq!(usual.web.passkeys, PasskeyRule::Optional);
+    assert!(with("passkeys = \"optional\"").unwrap().hotline == usual);
+    let off = with("passkeys = \"off\"").unwrap().hotline;
+    assert_eq!(off.web.passkeys, PasskeyRule::Off);
+    let again = Hotline::from_canonical(&off.to_canonical()).unwrap();
+    assert!(again == off);
+    let lines: Vec<String> = diff(Some(&usual), &off)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(lines, ["~ web: passkeys optional → off"]);
+    for (line, sentence) in [
+        (
+            "passkeys = \"never\"",
+            "`passkeys` must be \"optional\" or \"off\".",
+        ),
+        ("passkeys = false", "`passkeys` must be text."),
+    ] {
+        let refused = with(line).unwrap_err().to_string();
+        assert!(refused.contains(sentence), "{refused}");
+    }
+    // A hotline that was applied before there was such a rule.
+    let mut stored: serde_json::Value = serde_json::from_str(&usual.to_canonical()).unwrap();
+    let web = stored["web"].as_object_mut().unwrap();
+    assert!(web.remove("passkeys").is_some());
+    let read = Hotline::from_canonical(&stored.to_string()).unwrap();
+    assert!(read == usual);
+}
+
+#[test]
+fn a_running_server_takes_the_rule_for_passkeys_and_nothing_else_of_its_section() {
+    let with = |line: &str| {
+        let text = example().replacen("[web]\n", &format!("[web]\n{line}\n"), 1);
+        parsed(&text).web
+    };
+    let usual = with("");
+    assert!(!usual.restarts_for(&with("passkeys = \"off\"")));
+    assert!(usual.restarts_for(&with("idle_minutes = 15")));
+    assert!(usual.restarts_for(&with("passkeys = \"off\"\nidle_minutes = 15")));
 }

@@ -98,8 +98,7 @@ kinds! {
     CustomFieldsUpdated = 26, "custom-fields-updated";
     /// The telephony provider was changed.
     TelephonyProviderChanged = 27, "telephony-provider-changed";
-    /// The rules for passkeys were changed.
-    /// Nothing writes it yet: there are no rules to change.
+    /// What people may do with passkeys was changed: they were turned off, or on again.
     WebauthnSettingsUpdated = 28, "webauthn-settings-updated";
     /// A passkey was registered.
     WebauthnRegistered = 29, "webauthn-registered";

@@ -1,10 +1,12 @@
 //! Passkeys as the WebAuthn library has them, and what waits for an answer of one.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crypto::{Entropy, OsEntropy};
+use protocol::Code;
 use store::{DeviceId, UserId};
 use webauthn_rs::prelude::{PasskeyAuthentication, PasskeyRegistration, Url};
 use webauthn_rs::{Webauthn, WebauthnBuilder};
@@ -37,6 +39,8 @@ pub(crate) enum Attempt {
 pub(crate) struct Passkeys {
     /// `None` where the server has no host name: passkeys belong to one.
     webauthn: Option<Webauthn>,
+    /// The hotline does without.
+    off: AtomicBool,
     waiting: Mutex<BTreeMap<[u8; 16], (u64, Attempt)>>,
 }
 
@@ -45,11 +49,24 @@ impl Passkeys {
     pub(crate) fn new(origin: &str) -> Self {
         Self {
             webauthn: webauthn(origin),
+            off: AtomicBool::new(false),
             waiting: Mutex::new(BTreeMap::new()),
         }
     }
 
+    /// Whether the hotline has passkeys, from now on.
+    pub(crate) fn allow(&self, allowed: bool) {
+        self.off.store(!allowed, Ordering::Relaxed);
+    }
+
+    /// What makes and checks passkeys. Refused where the hotline has none.
     pub(crate) fn webauthn(&self) -> Result<&Webauthn, Refusal> {
+        if self.off.load(Ordering::Relaxed) {
+            return Err(Refusal::new(
+                Code::NotAllowed,
+                "passkeys are turned off at this hotline",
+            ));
+        }
         self.webauthn.as_ref().ok_or_else(|| {
             Refusal::conflict(
                 "passkeys need a host name, and this server is reached by its address",
@@ -95,5 +112,14 @@ mod tests {
         assert!(with_port.webauthn().is_ok());
         let by_address = Passkeys::new("https://192.0.2.1");
         assert_eq!(by_address.webauthn().unwrap_err().status(), 409);
+    }
+
+    #[test]
+    fn a_hotline_does_without_passkeys_for_as_long_as_it_likes() {
+        let passkeys = Passkeys::new("https://hotline.example");
+        passkeys.allow(false);
+        assert_eq!(passkeys.webauthn().unwrap_err().status(), 403);
+        passkeys.allow(true);
+        assert!(passkeys.webauthn().is_ok());
     }
 }

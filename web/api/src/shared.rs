@@ -190,6 +190,17 @@ impl Shared {
         Ok(Some(code))
     }
 
+    /// Whether people may make passkeys and log in with them, from now on. At first they may.
+    pub fn allow_passkeys(&self, allowed: bool) {
+        self.passkeys.allow(allowed);
+    }
+
+    /// Whether they can: also not where passkeys have no host name to belong to.
+    #[must_use]
+    pub fn offers_passkeys(&self) -> bool {
+        self.passkeys.webauthn().is_ok()
+    }
+
     /// What changes in hubs from now on, by whomever.
     #[must_use]
     pub fn news(&self) -> News {

@@ -61,7 +61,7 @@ export class Box {
   async configure(reader, web) {
     const [panel, sip] = [await freePort(), await freePort()];
     this.origin = `https://${this.host}:${panel}`;
-    const hotline = `
+    this.hotline = (web) => `
 [network]
 realm = "panel.invalid"
 udp = ["127.0.0.1:${sip}"]
@@ -92,8 +92,13 @@ from = "20:00"
 to = "23:30"
 volunteers = ["ana"]
 `;
-    writeFileSync(this.path('hotline.toml'), hotline);
-    this.command('apply', this.path('hotline.toml'));
+    this.apply(web);
+  }
+
+  /** Applies its file with other settings of the panel, also while it runs. */
+  apply(web) {
+    writeFileSync(this.path('hotline.toml'), this.hotline(web));
+    return this.command('apply', this.path('hotline.toml'));
   }
 
   /** Whether the panel came up. */
@@ -172,7 +177,7 @@ volunteers = ["ana"]
   async restart() {
     await this.end();
     this.said = '';
-    await this.run();
+    if (!(await this.run())) throw new Error(`the box does not start again:\n${this.said}`);
   }
 
   async end() {

@@ -101,6 +101,27 @@ test('whoever wants the PIN alone has it, and can use the passkey again', async 
   await device.sees('Hello, Amsel');
 });
 
+test('turned off at the hotline, none can be made, and the one that opens the device still does', async () => {
+  const { page } = device;
+  await device.button('Passkey').click();
+  await device.field('What you call it').fill('one more');
+  const said = box.apply('passkeys = "off"');
+  assert.match(said, /web: passkeys optional → off/);
+  assert.doesNotMatch(said, /started again/);
+  await device.button('Make a passkey').click();
+  await page.getByText('This hotline has no passkeys.').waitFor();
+  await device.button('Back').click();
+  await device.button('Lock').click();
+  await device.button('Unlock with the passkey').click();
+  await device.sees('Hello, Amsel');
+  await device.button('Passkey').click();
+  await page.getByText('This hotline has no passkeys.').waitFor();
+  assert.equal(await device.button('Make a passkey').count(), 0);
+  assert.equal(await device.button('Use a passkey that I have').count(), 0);
+  await device.isAccessible('a hotline without passkeys');
+  await device.button('Back').click();
+});
+
 test('a passkey that does not know its person opens nothing, and the PIN does', async () => {
   const { page } = device;
   await device.button('Lock').click();
@@ -110,4 +131,24 @@ test('a passkey that does not know its person opens nothing, and the PIN does', 
   await page.getByText('The passkey did not answer').waitFor();
   await device.unlock(PIN);
   await device.sees('Hello, Amsel');
+});
+
+test('whoever then wants the PIN alone is offered none, also after a start, until they are on again', async () => {
+  const { page } = device;
+  await device.button('Passkey').click();
+  await device.button('Only my PIN, from now on').click();
+  await device.button('Only my PIN, from now on').waitFor({ state: 'detached' });
+  await device.button('Back').click();
+  assert.equal(await device.button('Passkey').count(), 0);
+  await box.restart();
+  await page.reload();
+  const told = page.waitForResponse('**/api/v1/server');
+  await device.unlock(PIN);
+  assert.equal((await (await told).json()).passkeys, false);
+  await device.button('Change the PIN').waitFor();
+  assert.equal(await device.button('Passkey').count(), 0);
+  box.apply('');
+  await device.button('Lock').click();
+  await device.unlock(PIN);
+  await device.button('Passkey').waitFor();
 });

@@ -3731,7 +3731,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What devices pin of this server
+         * What devices pin of this server, and what it offers
          * @description Who may: Open. At most 262144 bytes.
          */
         get: {
@@ -5365,13 +5365,21 @@ export interface components {
             /** @description Records that have all of these words: at least one, at most [`MAX_TOKENS_PER_SEARCH`]. */
             tokens: components["schemas"]["IndexToken"][];
         };
-        /** @description What devices pin of this server. Whoever is invited gets it from the inviter, and compares. */
+        /**
+         * @description What devices pin of this server, and what it offers. Whoever is invited gets what is pinned
+         *     from the inviter, and compares.
+         */
         ServerFacts: {
             ingest?: components["schemas"]["IngestKeyView"] | null;
             /** @description The key of the key-transparency log, as `<name>+<id>+<key>` (c2sp.org/signed-note). */
             log: string;
             /** @description Scheme, host, and port unless it is 443: what devices sign when they log in. */
             origin: string;
+            /**
+             * @description Whether a passkey can be made here and logged in with. It may change from one day to the
+             *     next, so devices do not pin it.
+             */
+            passkeys: boolean;
             /** @description The keys of those who are asked to confirm the log, in the same form. */
             witnesses: string[];
         };

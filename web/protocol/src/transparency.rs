@@ -8,7 +8,8 @@ use crate::{Blob, Id};
 /// Most entries of the log on a page.
 pub const MAX_LEAVES_PER_PAGE: u32 = 2_000;
 
-/// What devices pin of this server. Whoever is invited gets it from the inviter, and compares.
+/// What devices pin of this server, and what it offers. Whoever is invited gets what is pinned
+/// from the inviter, and compares.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServerFacts {
     /// Scheme, host, and port unless it is 443: what devices sign when they log in.
@@ -20,6 +21,9 @@ pub struct ServerFacts {
     /// The key with which the server signs what it seals as it comes in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ingest: Option<IngestKeyView>,
+    /// Whether a passkey can be made here and logged in with. It may change from one day to the
+    /// next, so devices do not pin it.
+    pub passkeys: bool,
 }
 
 /// The key with which the server signs what it seals (`docs/protocol/record-v1.md`).

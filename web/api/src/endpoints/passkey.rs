@@ -3,6 +3,9 @@
 //! A login with a passkey shows two things: the device's key, first, and the passkey. So nobody
 //! but the device learns which passkeys its person has, and the session is bound to the device
 //! as every other is.
+//!
+//! Where the hotline has turned passkeys off, those that there are can be listed, renamed and
+//! removed, and no more.
 
 use axum::http::Method;
 use protocol::{
@@ -12,6 +15,7 @@ use protocol::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::{AuditKind, AuditSubject, Changes, LoginChange, PasskeyRow, Sealed, UserId};
+use webauthn_rs::Webauthn;
 use webauthn_rs::prelude::{AuthenticationResult, Passkey, PasskeyAuthentication, Uuid};
 
 use super::{login, session};
@@ -98,6 +102,7 @@ async fn register(
     call: Call,
     Json(request): Json<PasskeyRegistration>,
 ) -> Result<Nothing, Refusal> {
+    let webauthn = call.shared.passkeys.webauthn()?;
     let caller = *call.caller()?;
     let name = sealed_name(request.name)?;
     let taken = call.shared.passkeys.take(request.attempt.0, call.now_ms());
@@ -108,7 +113,6 @@ async fn register(
         return Err(spent());
     }
     let credential = json(&request.credential)?;
-    let webauthn = call.shared.passkeys.webauthn()?;
     let passkey = webauthn
         .finish_passkey_registration(&credential, &state)
         .map_err(Refusal::not_verified)?;
@@ -201,6 +205,8 @@ async fn finish_login(
     call: Call,
     Json(request): Json<PasskeyLogin>,
 ) -> Result<Json<Tokens>, Refusal> {
+    // First: an attempt that the hotline's rule ends is no failed login.
+    let webauthn = call.shared.passkeys.webauthn()?;
     let taken = call.shared.passkeys.take(request.attempt.0, call.now_ms());
     let Some(Attempt::Login { device, state }) = taken else {
         return Err(spent());
@@ -208,7 +214,7 @@ async fn finish_login(
     // It may have been revoked, or its person deactivated, since.
     let known = login::live_device(&call, device).await?;
     let known = known.ok_or_else(login::refused)?;
-    let signed = match verify(&call, &request.credential, &state) {
+    let signed = match verify(webauthn, &request.credential, &state) {
         Ok(signed) => signed,
         Err(refused) => {
             login::failed(&call, Some(device)).await;
@@ -228,12 +234,11 @@ async fn finish_login(
 }
 
 fn verify(
-    call: &Call,
+    webauthn: &Webauthn,
     credential: &str,
     state: &PasskeyAuthentication,
 ) -> Result<AuthenticationResult, Refusal> {
     let credential = json(credential)?;
-    let webauthn = call.shared.passkeys.webauthn()?;
     let signed = webauthn.finish_passkey_authentication(&credential, state);
     signed.map_err(|error| Refusal::new(Code::BadProof, error.to_string()))
 }

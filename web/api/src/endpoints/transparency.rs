@@ -17,7 +17,7 @@ pub(crate) fn routes() -> Routes {
             Method::GET,
             "/server",
             Access::Open,
-            "What devices pin of this server",
+            "What devices pin of this server, and what it offers",
             server,
         )
         .add(
@@ -57,6 +57,7 @@ async fn server(call: Call, _: Nothing) -> Result<Json<ServerFacts>, Refusal> {
         log: call.shared.keylog.key().to_string(),
         witnesses: options.witnesses.clone(),
         ingest: options.ingest.clone(),
+        passkeys: call.shared.offers_passkeys(),
     }))
 }
 

@@ -3,7 +3,7 @@
 
 use protocol::{
     Blob, LoginRequest, PasskeyAttempt, PasskeyLogin, PasskeyName, PasskeyRegistration, Passkeys,
-    Tokens,
+    ServerFacts, Tokens,
 };
 use serde_json::{from_str, to_string};
 use store::AuditKind;
@@ -24,15 +24,15 @@ fn origin() -> Url {
     Url::parse(ORIGIN).unwrap()
 }
 
-async fn begin(client: &mut Client<'_>) -> PasskeyAttempt {
+async fn ask_to_begin(client: &mut Client<'_>) -> Answer {
     let token = client.tokens.access.clone();
     let headers = client.sign("POST", "/me/passkeys/begin", &[], &token);
     let path = "/api/v1/me/passkeys/begin";
-    client
-        .server
-        .ask("POST", path, &headers, Vec::new())
-        .await
-        .json()
+    client.server.ask("POST", path, &headers, Vec::new()).await
+}
+
+async fn begin(client: &mut Client<'_>) -> PasskeyAttempt {
+    ask_to_begin(client).await.json()
 }
 
 fn made(key: &mut Key, attempt: &PasskeyAttempt) -> PasskeyRegistration {
@@ -155,4 +155,67 @@ async fn a_person_manages_their_own_passkeys() {
     let list: Passkeys = admin.get("/me/passkeys").await.json();
     assert!(list.passkeys.is_empty());
     assert_eq!(server.noted(AuditKind::WebauthnDeleted).await, 1);
+}
+
+/// What anybody is told of the server before a login.
+async fn are_offered(server: &Server) -> bool {
+    let facts = server.ask("GET", "/api/v1/server", &[], Vec::new()).await;
+    facts.json::<ServerFacts>().passkeys
+}
+
+#[track_caller]
+fn is_turned_off(answer: &Answer) {
+    assert_eq!(answer.refused(), (403, "not-allowed".into()));
+    let sentence = String::from_utf8_lossy(&answer.body);
+    assert!(sentence.contains("passkeys are turned off at this hotline"));
+}
+
+#[tokio::test]
+async fn where_they_are_turned_off_nobody_makes_one_or_logs_in_with_one() {
+    let server = Server::start().await;
+    let mut admin = server.admin().await;
+    assert!(are_offered(&server).await);
+    let mut key = key();
+    register(&mut admin, &mut key).await;
+    let being_made = begin(&mut admin).await;
+    let being_made = made(&mut self::key(), &being_made);
+    let login: PasskeyAttempt = begin_login(&admin).await.json();
+    let login = signed(&mut key, &login);
+
+    server.shared.allow_passkeys(false);
+    assert!(!are_offered(&server).await);
+    is_turned_off(&ask_to_begin(&mut admin).await);
+    is_turned_off(&begin_login(&admin).await);
+    // Nor what was begun before.
+    is_turned_off(&admin.post("/me/passkeys", &being_made).await);
+    is_turned_off(&server.post("/login/passkey", &login).await);
+    assert_eq!(server.noted(AuditKind::WebauthnRegistered).await, 1);
+    assert_eq!(server.noted(AuditKind::WebauthnLogin).await, 0);
+    assert_eq!(server.noted(AuditKind::LoginFailed).await, 0);
+    let proof = server.proof_of(&admin.session).await;
+    admin.tokens = server.post("/login", &proof).await.json();
+}
+
+#[tokio::test]
+async fn those_made_before_are_removed_while_off_or_work_when_on_again() {
+    let server = Server::start().await;
+    let mut admin = server.admin().await;
+    let mut kept = key();
+    register(&mut admin, &mut kept).await;
+    register(&mut admin, &mut key()).await;
+    server.shared.allow_passkeys(false);
+    let list: Passkeys = admin.get("/me/passkeys").await.json();
+    assert_eq!(list.passkeys.len(), 2);
+    let surplus = list.passkeys[1].credential.to_text();
+    let path = format!("/me/passkeys/{surplus}");
+    admin.delete(&path).await.done();
+    assert_eq!(server.noted(AuditKind::WebauthnDeleted).await, 1);
+
+    server.shared.allow_passkeys(true);
+    let attempt: PasskeyAttempt = begin_login(&admin).await.json();
+    let login = signed(&mut kept, &attempt);
+    admin.tokens = server.post("/login/passkey", &login).await.json();
+    let list: Passkeys = admin.get("/me/passkeys").await.json();
+    assert_eq!(list.passkeys.len(), 1);
+    register(&mut admin, &mut key()).await;
 }

@@ -1,5 +1,5 @@
 // The one owner of what the panel shows: whether this browser is a device, and whether it is open.
-import type { Passkeys, Tokens } from './api';
+import type { Passkeys, ServerFacts, Tokens } from './api';
 import type { Backup } from './backup';
 import * as kept from './device/store';
 import { Failure, failureOf } from './failure';
@@ -27,6 +27,8 @@ export class Panel {
   person = $state.raw<Person>();
   /** Whether a passkey opens this device in place of the PIN. */
   byPasskey = $state(false);
+  /** Whether the hotline has passkeys, as it said when it was last asked. */
+  offersPasskeys = $state(false);
   /** Whether a locked device may look. */
   canLook = $state(false);
   /** Goes up when the server tells of a change: what is shown is loaded again. */
@@ -130,6 +132,11 @@ export class Panel {
     if (!this.vault) return Promise.reject(new Failure('locked', 'The device is locked.'));
     return this.watched(what(this.vault.call));
   };
+
+  /** Asks whether the hotline has passkeys: that may change from one day to the next. */
+  async learnOfPasskeys(): Promise<void> {
+    this.offersPasskeys = (await this.get<ServerFacts>('/server')).passkeys;
+  }
 
   /** Lets a passkey open this device: a new one called `name`, or one that the person has. */
   async openByPasskey(name: string | undefined): Promise<void> {
