@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::database::{DataFolder, DatabaseError};
-use crate::hotline::Hotline;
+use crate::hotline::{Hotline, telling_handles};
 use data::Applied;
 
 /// How a check went.
@@ -102,6 +102,7 @@ pub async fn examine(data: &Path, found: Result<DataFolder, DatabaseError>) -> V
     let hotline = match &applied {
         Applied::Hotline(hotline) => {
             network::check(hotline, running, &mut findings);
+            findings.extend(telling_handles(&hotline.volunteers).map(Finding::warn));
             Some(&**hotline)
         }
         Applied::Nothing => {

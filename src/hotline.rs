@@ -8,6 +8,7 @@
 mod convert;
 mod demo;
 mod diff;
+mod handles;
 mod model;
 mod problem;
 mod read;
@@ -17,6 +18,7 @@ mod section;
 pub use convert::{MAX_REGISTRATION, MIN_REGISTRATION, PromptPlan};
 pub use demo::{DEMO_NUMBER, Demo, DemoPorts, OLD_PHONE, demo_hotline};
 pub use diff::{Change, ChangeKind, diff};
+pub use handles::telling_handles;
 pub use model::{
     Certificate, Digest, Hotline, Hub, Limits, Network, PasskeyRule, PortRange, PromptSource,
     Prompts, RateLimit, Screening, Shift, Transport, Trunk, Volunteer, Web, Weekday,

@@ -267,7 +267,7 @@ mod tests {
         };
         let of = |shifts: &[hotline::Shift]| {
             let mut hotline = example(str::to_owned);
-            hotline.groups = [("nights".to_owned(), ["ben".to_owned()].into())].into();
+            hotline.groups = [("nights".to_owned(), ["v02".to_owned()].into())].into();
             hotline.shifts = shifts.to_vec();
             hotline
         };
@@ -275,14 +275,14 @@ mod tests {
             let (old, new) = (of(old), of(new));
             of_shifts(duties(&old, "north"), duties(&new, "north"))
         };
-        let (early, late) = (day(0, &["ana"]), day(12, &["ben"]));
+        let (early, late) = (day(0, &["v01"]), day(12, &["v02"]));
         let both = [early.clone(), late.clone()];
         assert_eq!(kinds(&both, &[late.clone(), early.clone()]), []);
         assert_eq!(kinds(&both[..1], &both), [AuditKind::ShiftCreated]);
         assert_eq!(kinds(&both, &both[1..]), [AuditKind::ShiftDeleted]);
-        let other_people = [day(0, &["ana", "eva"]), late.clone()];
+        let other_people = [day(0, &["v01", "eva"]), late.clone()];
         assert_eq!(kinds(&both, &other_people), [AuditKind::ShiftEdited]);
-        let other_time = [early.clone(), day(13, &["ben"])];
+        let other_time = [early.clone(), day(13, &["v02"])];
         assert_eq!(kinds(&both, &other_time), [AuditKind::ShiftEdited]);
         assert_eq!(
             kinds(&both, &[day(4, &["eva"]), late.clone()]),

@@ -8,9 +8,9 @@ use super::secret::Secret;
 
 /// The number of the demonstration hotline; from the range set aside for fiction.
 pub const DEMO_NUMBER: &str = "+15550100";
-const VOLUNTEERS: [&str; 3] = ["ana", "ben", "chris"];
+const VOLUNTEERS: [&str; 3] = ["v01", "v02", "v03"];
 /// Whose phone is offered MD5 alone, for phones that fail on anything newer.
-pub const OLD_PHONE: &str = "chris";
+pub const OLD_PHONE: &str = "v03";
 const PASSWORD_BYTES: usize = 16;
 
 /// Where the demonstration hotline listens, on loopback.
@@ -88,7 +88,7 @@ pub fn demo_hotline(reader: &ReaderPublicKey, ports: DemoPorts) -> Result<Demo, 
          \n[[hub]]\nid = \"demo\"\nname = \"Demo hotline\"\nnumbers = [\"{DEMO_NUMBER}\"]\n\
          language = \"en\"\ntime_zone = \"UTC\"\nfallback = [\"everyone\"]\n\
          voicemail_keys = [\"{reader}\"]\n\
-         \n[[group]]\nid = \"everyone\"\nvolunteers = [\"ana\", \"ben\", \"chris\"]\n{people}"
+         \n[[group]]\nid = \"everyone\"\nvolunteers = [\"v01\", \"v02\", \"v03\"]\n{people}"
     );
     Ok(Demo {
         text: Secret::new(&text),

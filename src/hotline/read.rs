@@ -15,6 +15,7 @@ use routing::PromptKind;
 use sip::digest::Algorithm;
 use toml::de::DeTable;
 
+use super::handles::telling_handles;
 use super::model::Hotline;
 use super::problem::{Problem, Problems, Report, Severity};
 use super::section::{Section, Text, nearest};
@@ -202,6 +203,11 @@ fn whole_warnings(hotline: &Hotline, names: &Names, start: Range<usize>, p: &mut
             start,
             "no trunk is given, so no call can come in from outside. Add a `[[trunk]]`.",
         );
+    }
+    if let Some(sentence) = telling_handles(&hotline.volunteers) {
+        let places = names.people.values().map(|span| span.start);
+        let first = places.min().unwrap_or(0);
+        p.warn(first..first, format!("{sentence}."));
     }
     for (id, hub) in &hotline.hubs {
         let has_shift = hotline.shifts.iter().any(|shift| shift.hub == *id);

@@ -193,42 +193,42 @@ fn every_mistake_has_its_line_and_a_sentence() {
         ),
         (
             "[[group]]",
-            "[[volunteer]]\nid = \"ana\"\n\n[[group]]",
-            "\"ana\"\n\n[[group]]",
+            "[[volunteer]]\nid = \"v01\"\n\n[[group]]",
+            "\"v01\"\n\n[[group]]",
             "already used in line",
         ),
         (
             "[[group]]",
-            "[[group]]\nid = \"chris\"\nvolunteers = [\"ana\"]\n\n[[group]]",
-            "\"chris\"\nvolunteers",
+            "[[group]]\nid = \"v03\"\nvolunteers = [\"v01\"]\n\n[[group]]",
+            "\"v03\"\nvolunteers",
             "already used in line",
         ),
         (
-            "user = \"ben\"",
-            "user = \"ana-desk\"",
-            "\"ana-desk\", password = \"replace me: Ox",
+            "user = \"v02\"",
+            "user = \"v01-desk\"",
+            "\"v01-desk\", password = \"replace me: Ox",
             "already used in line",
         ),
         (
-            "user = \"ben\"",
-            "user = \"ben@x\"",
-            "\"ben@x\"",
+            "user = \"v02\"",
+            "user = \"v02@x\"",
+            "\"v02@x\"",
             "letters, digits",
         ),
         (
-            "volunteers = [\"ben\", \"chris\"]",
-            "volunteers = [\"benn\"]",
-            "\"benn\"",
-            "Did you mean \"ben\"?",
+            "volunteers = [\"v02\", \"v03\"]",
+            "volunteers = [\"v02x\"]",
+            "\"v02x\"",
+            "Did you mean \"v02\"?",
         ),
         (
-            "volunteers = [\"ana\"]",
+            "volunteers = [\"v01\"]",
             "volunteers = []",
             "[[shift]]\nhub = \"norte\"\ndays = \"weekdays\"",
             "nobody on it",
         ),
         (
-            "volunteers = [\"ben\", \"chris\"]",
+            "volunteers = [\"v02\", \"v03\"]",
             "volunteers = []",
             "\"night-team\"\nvolunteers",
             "nobody in it",
@@ -442,7 +442,7 @@ fn applying_the_same_file_again_changes_nothing() {
 fn the_stored_form_holds_no_password_of_a_phone() {
     let canonical = parsed(&example()).to_canonical();
     assert!(!canonical.contains("replace me"));
-    let ha1 = Algorithm::Sha256.ha1("ana-desk", "hotline.example", "replace me: Ahk4-oova-Phu7");
+    let ha1 = Algorithm::Sha256.ha1("v01-desk", "hotline.example", "replace me: Ahk4-oova-Phu7");
     assert!(canonical.contains(&ha1));
     assert!(!format!("{:?}", parsed(&example())).contains(&ha1));
 }
@@ -455,12 +455,12 @@ fn a_comparison_names_what_differs_and_shows_no_secret() {
         .replace("Ahk4-oova-Phu7", "different-secret")
         .replace("as the carrier gave it", "as it gave it later")
         .replace("\"+15550101\"", "\"+15550102\"")
-        .replace("groups = [\"night-team\"]", "volunteers = [\"chris\"]")
+        .replace("groups = [\"night-team\"]", "volunteers = [\"v03\"]")
         .replace("# rate_limit = true", "rate_limit = false")
-        .replace("id = \"ben\"", "id = \"bea\"")
+        .replace("id = \"v02\"", "id = \"bea\"")
         .replace(
-            "volunteers = [\"ben\", \"chris\"]",
-            "volunteers = [\"bea\", \"chris\"]",
+            "volunteers = [\"v02\", \"v03\"]",
+            "volunteers = [\"bea\", \"v03\"]",
         );
     let changes = diff(Some(&parsed(&old)), &parsed(&new));
     let shown: Vec<String> = changes.iter().map(ToString::to_string).collect();
@@ -468,11 +468,11 @@ fn a_comparison_names_what_differs_and_shows_no_secret() {
         shown,
         [
             "~ hub norte: numbers ++15550102, numbers -+15550101, queue_timeout 90 s → 120 s, rate_limit 3 in 60 s → off",
-            "~ volunteer ana: password of ana-desk changed",
             "+ volunteer bea",
-            "- volunteer ben",
-            "~ group night-team: volunteers +bea, volunteers -ben",
-            "+ shift of norte: mon tue wed thu fri sat sun 22:00-08:00, chris",
+            "~ volunteer v01: password of v01-desk changed",
+            "- volunteer v02",
+            "~ group night-team: volunteers +bea, volunteers -v02",
+            "+ shift of norte: mon tue wed thu fri sat sun 22:00-08:00, v03",
             "- shift of norte: mon tue wed thu fri sat sun 22:00-08:00, night-team",
             "~ trunk second-carrier: password changed",
         ]
@@ -520,6 +520,14 @@ fn a_password_can_lie_in_a_file_of_its_own() {
     };
     assert_eq!(password.reveal(), "s3cret");
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn names_of_people_are_warned_about_in_their_place() {
+    let text = example().replace("\"v02\"", "\"bea\"");
+    let sentence = warnings(&text);
+    assert_eq!(sentence.lines().count(), 1, "{sentence}");
+    assert!(sentence.contains("\"bea\" may be names"), "{sentence}");
 }
 
 #[test]
