@@ -38,7 +38,7 @@ async fn a_box_goes_on_from_a_backup_made_while_it_ran() {
     let hub = server.wait(|_| true).await.hubs.remove(0).id;
     server.leave_a_message().await;
     for switch in ["on", "off"] {
-        installed.run(&data, &["break", "ana", switch]);
+        installed.run(&data, &["break", "v01", switch]);
     }
     // Live: only what differs is told, to the hub.
     let changed = std::fs::read_to_string(&file).unwrap();

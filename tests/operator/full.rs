@@ -20,14 +20,14 @@ async fn calls_of_a_time_without_room_are_kept_once_there_is_some() {
     }
     let status = installed.run(&data, &["status"]);
     assert!(status.contains("records wait in memory"), "{status}");
-    let refused = installed.refused(&data, &["break", "ana", "on"]);
+    let refused = installed.refused(&data, &["break", "v01", "on"]);
     assert!(refused.contains("full or refuses writes"), "{refused}");
     assert_eq!(calls(&installed, &data), 1, "they can be listed meanwhile");
 
     server.limit_files("unlimited");
     server.wait(|status| status.database_ok).await;
     eventually("all five calls", || calls(&installed, &data) == 5).await;
-    installed.run(&data, &["break", "ana", "on"]);
+    installed.run(&data, &["break", "v01", "on"]);
     let hub = server.wait(|_| true).await.hubs.remove(0).id;
     server.stop();
     let trail = installed.run(&data, &["audit", "list", "--hub", &hub]);

@@ -184,6 +184,16 @@ impl Session {
         Ok(self.held.with(|it| it.head())?.to_vec())
     }
 
+    /// The devices that can act for the person now; what is on paper is among
+    /// them.
+    ///
+    /// # Errors
+    /// `locked`, `key-needed`.
+    pub fn devices(&self) -> Result<Vec<String>, Refusal> {
+        let devices = self.held.with(|it| it.devices())?;
+        Ok(devices.iter().map(ToString::to_string).collect())
+    }
+
     /// Revokes another device. `rotate_key` must follow.
     ///
     /// # Errors

@@ -191,6 +191,15 @@ impl Session {
         Ok(self.opened()?.person()?.chain.head().encode())
     }
 
+    /// The devices that can act for the person now; what is on paper is among them.
+    ///
+    /// # Errors
+    /// [`Code::Locked`], [`Code::KeyNeeded`] before there is a chain.
+    pub fn devices(&self) -> Result<Vec<DeviceId>, Refusal> {
+        let chain = &self.opened()?.person()?.chain;
+        Ok(chain.state().live_devices().map(|(id, _)| id).collect())
+    }
+
     /// Revokes another device. [`Session::rotate_key`] must follow.
     ///
     /// # Errors

@@ -4,6 +4,8 @@
 
 mod people;
 
+use std::collections::BTreeSet;
+
 use crypto::provisioning::InvitationKind;
 use crypto_session::{Code, NewPairing, OldPairing, People, Pinned, Session};
 use people::{NOW_MS, code, expected, pair, person, pinned, place};
@@ -98,7 +100,10 @@ fn a_revoked_device_opens_nothing_new_and_its_notes_are_marked() {
     let people = People::default();
     let place = place();
     let note = new.seal_note(place, b"before", &[], &people).unwrap();
+    let both = BTreeSet::from([old.device(), new.device()]);
+    assert_eq!(BTreeSet::from_iter(old.devices().unwrap()), both);
     old.revoke_device(new.device(), NOW_MS).unwrap();
+    assert_eq!(old.devices().unwrap(), [old.device()]);
     old.rotate_key(NOW_MS).unwrap();
     let expectation = expected(place, &old, &[&old]);
     let opened = old.open_note(&note.record, &expectation, &people).unwrap();

@@ -170,6 +170,16 @@ impl Session {
         Ok(self.0.head()?.to_vec())
     }
 
+    /// The devices that can act for the person now; what is on paper is among
+    /// them.
+    ///
+    /// # Errors
+    /// `locked`, `key-needed`.
+    pub fn devices(&self) -> Result<Vec<String>, Thrown> {
+        let devices = self.0.devices()?;
+        Ok(devices.iter().map(ToString::to_string).collect())
+    }
+
     /// Revokes another device. `rotateKey` must follow.
     ///
     /// # Errors

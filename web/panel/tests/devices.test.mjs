@@ -216,6 +216,27 @@ test('what is on paper brings its person back, into an empty browser', async () 
     .waitFor();
 });
 
+test('whose other devices were taken comes back without them', async () => {
+  await first.sees('Hello, Amsel');
+  const fresh = await open();
+  const { page } = fresh;
+  await page.goto(box.origin);
+  await fresh.button('I have my recovery key').click();
+  const buffer = Buffer.from(paper.text);
+  const backup = { name: 'r.json', mimeType: 'application/json', buffer };
+  await fresh.field('Backup file').setInputFiles(backup);
+  await fresh.field('Recovery key').fill(paper.recoveryKey);
+  await fresh.choosePin(OTHER_PIN);
+  await page.getByLabel(/My other devices were lost or taken/).check();
+  await fresh.button('Continue').click();
+  await fresh.sees('Hello, Amsel');
+  // What was taken locks itself, and the right PIN opens it no more.
+  await first.sees('This device is locked');
+  await first.unlock(NEW_PIN);
+  await first.page.getByText('The server does not take this device').waitFor();
+  assert.equal(await page.getByText(/^Device [0-9a-f]{8}, last seen /).count(), 0);
+});
+
 test('whoever forgets the device leaves nothing behind in the browser', async () => {
   const last = devices.at(-1);
   const { page } = last;

@@ -1,12 +1,11 @@
 // The one owner of what the panel shows: whether this browser is a device, and whether it is open.
 import type { Passkeys, ServerFacts, Tokens } from './api';
-import type { Backup } from './backup';
 import * as kept from './device/store';
 import { Failure, failureOf } from './failure';
 import type { Ahead, LockReason } from './lock/auto_lock';
 import { Watch } from './lock/watch';
 import * as passkeys from './passkey';
-import type { Entry, Person } from './session/client';
+import type { Entry, Person, Recovery } from './session/client';
 import type { Heard } from './session/feed';
 import { type Hosted, vaultWorker, viewWorker } from './session/host';
 import type { VaultCalls, ViewCalls } from './session/protocol';
@@ -81,8 +80,8 @@ export class Panel {
     await this.open((call) => call.unlockByPasskey(secret, this.tokens && { ...this.tokens }));
   };
 
-  recover = (user: string, key: string, backup: Backup | undefined, pin: string): Promise<void> =>
-    this.open((call) => call.recover(user, key, backup, pin));
+  recover = (found: Recovery, pin: string): Promise<void> =>
+    this.open((call) => call.recover(found, pin));
 
   enterRoom = (pin: string): Promise<void> => this.letIn((call) => call.enterRoom(pin));
 

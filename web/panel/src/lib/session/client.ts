@@ -54,6 +54,16 @@ export type Entry =
     }
   | { by: 'invitation'; invitation: Invitation };
 
+/** What a person has who comes back. */
+export interface Recovery {
+  user: string;
+  recoveryKey: string;
+  /** The file that goes with it, where they have that too. */
+  backup: Backup | undefined;
+  /** Whether all other devices of theirs were lost or taken. */
+  othersLost: boolean;
+}
+
 /** What the browser shows of who is in. */
 export interface Person {
   me: Me;
@@ -216,14 +226,9 @@ export class Client {
     return client;
   }
 
-  /** Comes back with what is on paper, as a new device. Other devices stay on the list. */
-  static async recover(
-    user: string,
-    recoveryKey: string,
-    backup: Backup | undefined,
-    pin: string,
-    changed: TokensChanged,
-  ): Promise<Client> {
+  /** Comes back with what is on paper, as a new device. */
+  static async recover(found: Recovery, pin: string, changed: TokensChanged): Promise<Client> {
+    const { user, recoveryKey, backup } = found;
     const asked =
       backup?.escrow ?? (await open<EscrowAnswer>('POST', '/recovery/escrow', { user })).escrow;
     const paper = Session.recover(user, fromBlob(asked), recoveryKey);
@@ -232,7 +237,9 @@ export class Client {
     const line = new Line(paper, await login(paper, () => {}), () => {});
     const own = await line.ask<PersonSigchain>('GET', '/me/sigchain');
     paper.followSigchain(fromBlob(own.sigchain));
+    const others = paper.devices().filter((device) => device !== paper.device);
     paper.adopt(session, Date.now());
+    for (const device of found.othersLost ? others : []) paper.revokeDevice(device, Date.now());
     paper.rotateKey(Date.now());
     const update: SigchainUpdate = {
       sigchain: toBlob(paper.sigchain()),

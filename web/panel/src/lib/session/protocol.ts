@@ -1,9 +1,8 @@
 // What the page and its workers say to each other. Data only: no key crosses here, except the PIN
 // as it was typed and a recovery key as it is shown.
 import type { PasskeyAttempt, Tokens } from '$lib/api';
-import type { Backup } from '$lib/backup';
 import type { PlainFailure } from '$lib/failure';
-import type { Entry, Person } from './client';
+import type { Entry, Person, Recovery } from './client';
 import type { Heard } from './feed';
 import type { BuiltIn, Member, Waiting } from './roles';
 
@@ -17,7 +16,7 @@ export interface VaultCalls {
   enter(entry: Entry, name: string, pin: string): Person;
   unlock(pin: string, tokens?: Tokens): Person;
   unlockByPasskey(secret: Uint8Array, tokens?: Tokens): Person;
-  recover(user: string, recoveryKey: string, backup: Backup | undefined, pin: string): Person;
+  recover(found: Recovery, pin: string): Person;
   /** Opens a room as a new device; gives what the other device reads. */
   openRoom(typed: boolean): string;
   /** Waits for the other device; gives the digits to be typed there. */

@@ -50,8 +50,8 @@ serve<VaultCalls>({
   async unlockByPasskey(secret, tokens) {
     return isIn(await Client.unlockByPasskey(secret, tokens, tellTokens));
   },
-  async recover(user, recoveryKey, backup, pin) {
-    return isIn(await Client.recover(user, recoveryKey, backup, pin, tellTokens));
+  async recover(found, pin) {
+    return isIn(await Client.recover(found, pin, tellTokens));
   },
   async openRoom(typed) {
     coming = await NewDevice.open(typed);
