@@ -176,9 +176,6 @@ kinds! {
     BackupRestored = 217, "backup-restored";
     /// Too many wrong tries destroyed the share of a vault.
     VaultShareDestroyed = 218, "vault-share-destroyed";
-    /// A step in the custody of evidence was recorded.
-    /// Nothing writes it yet: no evidence is kept in custody.
-    CustodyRecorded = 219, "custody-recorded";
     /// A hub's key was sealed to a member who came later, or to a member's new key.
     HubKeyShared = 220, "hub-key-shared";
     /// A hub's settings were changed, or sealed again under a new key: names, templates,
