@@ -66,8 +66,9 @@ kinds! {
     VolunteerOnBreak = 11, "volunteer-on-break";
     /// A volunteer's break ended.
     VolunteerAvailable = 12, "volunteer-available";
-    /// Transcription was turned on or off.
-    /// Nothing writes it yet: calls and messages are not transcribed.
+    /// Whether or how devices transcribe what they hear was changed, as the admin's device says:
+    /// the server neither transcribes nor sees into the settings. A
+    /// [`HubSettingsChanged`](Self::HubSettingsChanged) comes before it.
     TranscriptionToggled = 13, "transcription-toggled";
     /// A shift was made.
     ShiftCreated = 14, "shift-created";
