@@ -131,7 +131,6 @@ kinds! {
     /// Data was exported.
     Exported = 109, "exported";
     /// A call was reported as abuse.
-    /// Nothing writes it yet: a ban is the only report.
     SpamReported = 110, "spam-reported";
     /// A token that had been exchanged was shown again; its session ended.
     TokenReused = 111, "token-reused";
