@@ -165,14 +165,21 @@ pub fn fact_of(
             call,
             hub,
             volunteer,
-        } => Fact::from([Change::from(AuditEntry {
-            chain: ingest.trail(Some(hub)),
-            at,
-            kind: AuditKind::CallAnswered,
-            actor: ingest.people.get(volunteer).copied(),
-            subject: AuditSubject::Call(call.0),
-        })])
-        .telling(ingest.id_of(Some(hub)), KeptHere::Call),
+        } => {
+            // Not only at the end: who has the caller may report the call while it goes on.
+            let answered = Change::CallAnswered {
+                call: call.0,
+                volunteer: volunteer.to_string(),
+            };
+            let told = Change::from(AuditEntry {
+                chain: ingest.trail(Some(hub)),
+                at,
+                kind: AuditKind::CallAnswered,
+                actor: ingest.people.get(volunteer).copied(),
+                subject: AuditSubject::Call(call.0),
+            });
+            Fact::from([answered, told]).telling(ingest.id_of(Some(hub)), KeptHere::Call)
+        }
         Notice::VoicemailStarted { recording, hub, .. } => {
             let start = Change::VoicemailStarted(VoicemailStart {
                 recording: recording.0,

@@ -36,6 +36,23 @@ pub enum Change {
     /// A call began. Kept once; told again, for example because a commit is repeated after an
     /// error, it changes nothing.
     CallStarted(CallStart),
+    /// A volunteer has the caller of a call. Nothing when the call is over, or not kept; the end
+    /// tells it all anew.
+    CallAnswered {
+        /// The call.
+        call: u64,
+        /// Who, by their name in the hotline file.
+        volunteer: String,
+    },
+    /// A call was reported as abuse; refused when it has been already, or is not kept.
+    CallReported {
+        /// The call.
+        call: u64,
+        /// Who said so.
+        by: UserId,
+        /// When.
+        at: Timestamp,
+    },
     /// A call is over. Its beginning need not have been kept.
     CallEnded(Box<CallEnd>),
     /// A recording began. Kept once, as a call's beginning is.
@@ -295,6 +312,12 @@ async fn apply(
 ) -> Result<(), Refused> {
     match change {
         Change::CallStarted(start) => exchange::start_call(db, start).await?,
+        Change::CallAnswered { call, volunteer } => {
+            exchange::answer_call(db, *call, volunteer).await?;
+        }
+        Change::CallReported { call, by, at } => {
+            exchange::report_call(db, *call, *by, *at).await?;
+        }
         Change::CallEnded(end) => exchange::end_call(db, end).await?,
         Change::VoicemailStarted(start) => exchange::start_voicemail(db, start).await?,
         Change::VoicemailCompleted {

@@ -50,8 +50,8 @@ pub use plan::{GroupKind, GroupRow, HotlinePlan, HubPlan, PhoneAccountRow, Shift
 pub use read::Reader;
 pub use role::{Permissions, Role};
 pub use row::{
-    BanRow, BindingRow, BreakRow, CallEnd, CallRow, CallStart, Caller, CallerHash, HotlineRow,
-    OutcomeClass, RungRow, Transport, VoicemailRow, VoicemailStart,
+    BanRow, BindingRow, BreakRow, CallEnd, CallReport, CallRow, CallStart, Caller, CallerHash,
+    HotlineRow, OutcomeClass, RungRow, Transport, VoicemailRow, VoicemailStart,
 };
 pub use scope::{MAX_RECORDS_PER_QUERY, RecordFilter, Scoped};
 pub use unscoped::{CallFilter, MAX_CALLS_PER_QUERY, Unscoped};

@@ -67,6 +67,15 @@ pub struct CallEnd {
     pub reason: Option<String>,
 }
 
+/// That a call was reported as abuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallReport {
+    /// When.
+    pub at: Timestamp,
+    /// By whom; nobody any more once they are erased.
+    pub by: Option<UserId>,
+}
+
 /// A volunteer who was rung.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RungRow {

@@ -106,6 +106,58 @@ fn the_trail_tells_what_became_of_a_call() {
     );
 }
 
+/// Whoever reports a call while it goes on must be known to have the caller.
+#[tokio::test]
+async fn who_has_a_caller_is_kept_while_they_talk() {
+    let data = folder("talks");
+    let store = Arc::new(database::open(&data).await.unwrap());
+    let known = VaultChange::HubAdded(HubRow {
+        id: store::HubId(HUB),
+        name: "night".into(),
+        created_at: Timestamp::UNIX_EPOCH,
+    });
+    store.commit(Change::from(known).into()).await.unwrap();
+    let (mut keeper, _kept, writer) = Keeper::start(Arc::clone(&store), Arc::new(Metrics::new()));
+    let ingest = Ingest {
+        people: BTreeMap::new(),
+        ..ingest(Vec::new())
+    };
+    let started = Notice::CallStarted {
+        call: CallId(1),
+        hub: Some(hub()),
+        trunk: None,
+        caller: CallerTag::Anonymous,
+        at: Timestamp::UNIX_EPOCH,
+    };
+    let answered = Notice::CallAnswered {
+        call: CallId(1),
+        hub: hub(),
+        volunteer: VolunteerId::new("ana"),
+    };
+    for notice in [started, answered] {
+        keeper.keep(fact_of(&notice, None, &ingest, Timestamp::UNIX_EPOCH));
+    }
+    keeper.finish().await;
+    tokio::time::timeout(Duration::from_secs(20), writer)
+        .await
+        .expect("the writer ends after the last fact")
+        .unwrap();
+    // What is kept of an open call shows once it is closed.
+    let at = Timestamp::UNIX_EPOCH;
+    assert_eq!(store.close_crashed_calls(at).await.unwrap(), [1]);
+    let filter = CallFilter {
+        limit: 1,
+        ..CallFilter::default()
+    };
+    let calls = store.unscoped().calls(None, &filter).await.unwrap();
+    let [CallRow::Ended(end)] = &calls[..] else {
+        panic!("{calls:?}");
+    };
+    assert_eq!(end.answered_by.as_deref(), Some("ana"));
+    drop(store);
+    std::fs::remove_dir_all(data).unwrap();
+}
+
 /// Somebody who is in the roster but whom the database does not know must cost no record.
 #[tokio::test]
 async fn a_contradiction_costs_only_the_row_that_contradicts() {

@@ -66,8 +66,9 @@ kinds! {
     VolunteerOnBreak = 11, "volunteer-on-break";
     /// A volunteer's break ended.
     VolunteerAvailable = 12, "volunteer-available";
-    /// Transcription was turned on or off.
-    /// Nothing writes it yet: calls and messages are not transcribed.
+    /// Whether or how devices transcribe what they hear was changed, as the admin's device says:
+    /// the server neither transcribes nor sees into the settings. A
+    /// [`HubSettingsChanged`](Self::HubSettingsChanged) comes before it.
     TranscriptionToggled = 13, "transcription-toggled";
     /// A shift was made.
     ShiftCreated = 14, "shift-created";
@@ -129,7 +130,6 @@ kinds! {
     /// Data was exported.
     Exported = 109, "exported";
     /// A call was reported as abuse.
-    /// Nothing writes it yet: a ban is the only report.
     SpamReported = 110, "spam-reported";
     /// A token that had been exchanged was shown again; its session ended.
     TokenReused = 111, "token-reused";
@@ -175,9 +175,6 @@ kinds! {
     BackupRestored = 217, "backup-restored";
     /// Too many wrong tries destroyed the share of a vault.
     VaultShareDestroyed = 218, "vault-share-destroyed";
-    /// A step in the custody of evidence was recorded.
-    /// Nothing writes it yet: no evidence is kept in custody.
-    CustodyRecorded = 219, "custody-recorded";
     /// A hub's key was sealed to a member who came later, or to a member's new key.
     HubKeyShared = 220, "hub-key-shared";
     /// A hub's settings were changed, or sealed again under a new key: names, templates,

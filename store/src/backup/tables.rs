@@ -30,12 +30,6 @@ macro_rules! tables {
 /// All tables but that of the migrations; one that refers to another comes after it.
 pub(crate) const TABLES: &[Table] = tables! {
     counter [1] { name Text, value Int }
-    call [1] {
-        id Int, hub Text, trunk Text, caller Bytes, started_at Int, ended_at Int, until_ring Int,
-        wait Int, talk Int, answered_by Text, recording Int, message Int, outcome Text,
-        reason Text, caller_sealed Bytes
-    }
-    call_rung [2] { call Int, position Int, volunteer Text, rang Int, answered Int }
     binding [1] {
         id Int, account Text, contact Text, instance Text, reg_id Int, path Text, transport Text,
         local Text, remote Text, call_id Text, cseq Int, expires_at Int, user_agent Text
@@ -45,6 +39,12 @@ pub(crate) const TABLES: &[Table] = tables! {
     volunteer_break [1] { volunteer Text, since Int }
     hub [1] { id Bytes, name Text, created_at Int }
     person [1] { id Bytes, profile Bytes, status Text, super_admin Int, created_at Int }
+    call [1] {
+        id Int, hub Text, trunk Text, caller Bytes, started_at Int, ended_at Int, until_ring Int,
+        wait Int, talk Int, answered_by Text, recording Int, message Int, outcome Text,
+        reason Text, caller_sealed Bytes, reported_at Int, reported_by Bytes
+    }
+    call_rung [2] { call Int, position Int, volunteer Text, rang Int, answered Int }
     voicemail [1] {
         recording Int, hub Text, path Text, created_at Int, message Int, complete Int, header Bytes,
         heard_at Int, heard_by Bytes

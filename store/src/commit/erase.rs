@@ -137,6 +137,7 @@ async fn person(db: &mut Transaction, user: UserId) -> Result<(), Refused> {
         "DELETE FROM vault_share WHERE person = $1",
         "DELETE FROM voicemail_reader WHERE person = $1",
         "UPDATE voicemail SET heard_by = NULL WHERE heard_by = $1",
+        "UPDATE call SET reported_by = NULL WHERE reported_by = $1",
         "DELETE FROM invite WHERE invited_by = $1 AND used_at IS NULL",
     ] {
         db.execute(sql, args![&user.0]).await?;

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::vault::expect;
 use super::{HotlineBody, Refused};
 use crate::engine::{Transaction, args};
+use crate::id::UserId;
 use crate::row::{BanRow, BindingRow, CallEnd, CallStart, Caller, VoicemailStart};
 
 pub(super) async fn start_call(db: &mut Transaction, start: &CallStart) -> Result<(), sqlx::Error> {
@@ -22,6 +24,38 @@ pub(super) async fn start_call(db: &mut Transaction, start: &CallStart) -> Resul
     )
     .await
     .map(drop)
+}
+
+/// How long they rang is known at the end, which replaces these rows.
+pub(super) async fn answer_call(
+    db: &mut Transaction,
+    call: u64,
+    volunteer: &str,
+) -> Result<(), sqlx::Error> {
+    let args = args![call.cast_signed(), volunteer];
+    let sql = "UPDATE call SET answered_by = coalesce(answered_by, $2) \
+               WHERE id = $1 AND outcome IS NULL";
+    db.execute(sql, args).await?;
+    let sql = "INSERT INTO call_rung (call, position, volunteer, rang, answered) \
+               SELECT call.id, (SELECT coalesce(max(earlier.position), 0) + 1 \
+               FROM call_rung AS earlier WHERE earlier.call = $1), $2, 0, 1 \
+               FROM call WHERE call.id = $1 AND call.outcome IS NULL AND NOT EXISTS \
+               (SELECT 1 FROM call_rung AS same WHERE same.call = $1 AND same.volunteer = $2)";
+    db.execute(sql, args).await.map(drop)
+}
+
+/// Whoever was first stays.
+pub(super) async fn report_call(
+    db: &mut Transaction,
+    call: u64,
+    by: UserId,
+    at: Timestamp,
+) -> Result<(), Refused> {
+    let sql = "UPDATE call SET reported_at = $2, reported_by = $3 \
+               WHERE id = $1 AND reported_at IS NULL";
+    let args = args![call.cast_signed(), at.as_microsecond(), &by.0];
+    let kept = db.execute(sql, args).await?;
+    expect(kept, "a call that is reported already, or is not here")
 }
 
 /// The caller stays as the beginning told it, or forgotten since then.
@@ -41,6 +75,8 @@ pub(super) async fn end_call(db: &mut Transaction, end: &CallEnd) -> Result<(), 
     if kept == 0 {
         return Err(Refused::AlreadyEnded(end.start.call));
     }
+    let sql = "DELETE FROM call_rung WHERE call = $1";
+    db.execute(sql, args![call]).await?;
     for (position, rung) in (1_i64..).zip(&end.rung) {
         db.execute(
             "INSERT INTO call_rung (call, position, volunteer, rang, answered) \

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::Scoped;
-use crate::decode::{fixed, id};
+use crate::decode::{fixed, id, optional_fixed, optional_time, time};
 use crate::engine::{Row, args};
 use crate::error::StoreError;
 use crate::id::{Sealed, UserId};
 use crate::role::Permissions;
-use crate::row::{BanRow, CallRow, CallStart, CallerHash, VoicemailRow};
+use crate::row::{BanRow, CallReport, CallRow, CallStart, CallerHash, VoicemailRow};
 use crate::unscoped::{CallFilter, call_start, voicemail};
 
 /// Which messages the caller of the first argument left in the hub of the second, or in any when
@@ -59,6 +59,52 @@ impl Scoped<'_> {
             .await?
             .into_iter()
             .collect())
+    }
+
+    /// Which of the hub's calls from `first` to `last` were reported as abuse.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAllowed`] without [`Permissions::READ_CALLS`]; see [`StoreError`].
+    pub async fn reports(
+        &self,
+        first: u64,
+        last: u64,
+    ) -> Result<BTreeMap<u64, CallReport>, StoreError> {
+        self.require(Permissions::READ_CALLS)?;
+        let sql = "SELECT id, reported_at, reported_by FROM call \
+                   WHERE hub = $1 AND id BETWEEN $2 AND $3 AND reported_at IS NOT NULL";
+        let args = args![&self.hub.name, first.cast_signed(), last.cast_signed()];
+        let reported = |row: &Row| Ok((id(row, "id")?, report(row)?));
+        let found = self.reader.query(sql, args, reported).await?;
+        Ok(found.into_iter().collect())
+    }
+
+    /// Whether a call was reported as abuse, for whoever may report it; nothing for a call that
+    /// is not the hub's.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAllowed`] unless they have [`Permissions::READ_CALLS`] or answered the
+    /// call; see [`StoreError`].
+    pub async fn is_reported(&self, call: u64) -> Result<Option<bool>, StoreError> {
+        self.require_any(&[Permissions::READ_CALLS, Permissions::TAKE_CALLS])?;
+        // Who took over is told apart from who was only rung since the third schema.
+        let sql = "SELECT call.reported_at, (SELECT count(*) FROM phone_account AS mine \
+                   WHERE mine.person = $3 AND (mine.volunteer = call.answered_by OR EXISTS \
+                   (SELECT 1 FROM call_rung WHERE call_rung.call = call.id AND \
+                   call_rung.volunteer = mine.volunteer AND call_rung.answered = 1))) AS took \
+                   FROM call WHERE call.hub = $1 AND call.id = $2";
+        let args = args![&self.hub.name, call.cast_signed(), &self.user.0];
+        let found = |row: &Row| {
+            let reported = optional_time(row, "reported_at")?.is_some();
+            Ok((reported, row.get::<i64>("took")? > 0))
+        };
+        match self.reader.query(sql, args, found).await?.pop() {
+            None => Ok(None),
+            Some((reported, took)) if took || self.permissions.has(Permissions::READ_CALLS) => {
+                Ok(Some(reported))
+            }
+            Some(_) => Err(StoreError::NotAllowed),
+        }
     }
 
     /// How one of the hub's calls began, for whoever does something about a call.
@@ -153,4 +199,11 @@ impl Scoped<'_> {
         self.require(Permissions::MANAGE_BANS)?;
         self.reader.unscoped().bans(&self.hub.name, at).await
     }
+}
+
+fn report(row: &Row) -> Result<CallReport, sqlx::Error> {
+    Ok(CallReport {
+        at: time(row, "reported_at")?,
+        by: optional_fixed(row, "reported_by")?.map(UserId),
+    })
 }

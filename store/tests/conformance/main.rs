@@ -15,6 +15,7 @@ mod plan;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 mod record;
+mod report;
 mod upgrade;
 mod vault;
 
@@ -63,6 +64,9 @@ on_both_engines! {
     record::a_record_takes_only_its_next_revision,
     record::words_find_records_of_their_hub_only,
     record::a_message_is_for_its_readers,
+    report::a_call_is_for_those_to_report_who_had_the_caller,
+    report::the_first_report_of_a_call_stays,
+    report::a_crash_takes_nobody_the_call_that_they_had,
     login::a_session_goes_on_with_new_tokens,
     login::a_token_shown_twice_ends_its_session,
     login::looking_at_a_locked_device_is_no_use,

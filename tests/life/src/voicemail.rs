@@ -1,4 +1,4 @@
-//! What callers left.
+//! What callers left, and what is said of their calls.
 
 use crypto::{DeviceId, HubId, RecordId};
 use crypto_session::{ServerKey, SignedRecording};
@@ -15,6 +15,16 @@ impl Client {
     pub fn voicemails(&mut self, hub: Id) -> Result<Vec<VoicemailView>, Failure> {
         let list: VoicemailList = self.get(&format!("/hubs/{hub}/voicemails"))?;
         Ok(list.messages)
+    }
+
+    /// Reports a call as abuse.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn report_call(&mut self, hub: Id, call: u64) -> Result<(), Failure> {
+        let path = format!("/hubs/{hub}/calls/{call}/report");
+        self.ask("POST", &path, &[])?.bytes()?;
+        Ok(())
     }
 
     /// Says that a message was heard.

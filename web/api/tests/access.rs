@@ -189,6 +189,7 @@ const EXPECTED: &[Line] = &[
     ("GET", "/hubs/{hub}/files/{file}/bytes", READERS, ""),
     // Calls and callers.
     ("GET", "/hubs/{hub}/calls", "arl", ""),
+    ("POST", "/hubs/{hub}/calls/{call}/report", "var", ""),
     ("POST", "/hubs/{hub}/calls/{call}/caller", "a", ""),
     (
         "POST",

@@ -5411,7 +5411,7 @@ export interface components {
          * @description A part of a hub's settings.
          * @enum {string}
          */
-        SettingsPart: "custom-fields";
+        SettingsPart: "custom-fields" | "transcription";
         /** @description What came of it. A wrong try counts before it is answered. */
         ShareAnswer: {
             /** @enum {string} */

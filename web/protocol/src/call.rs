@@ -50,9 +50,22 @@ pub struct CallView {
     pub started_at_ms: u64,
     /// Whether the number was withheld, or has been forgotten.
     pub anonymous: bool,
+    /// That it was reported as abuse; nothing when nobody did. Whoever reports first stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reported: Option<CallReportView>,
     /// How it ended; nothing while it is going on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<CallEndView>,
+}
+
+/// A report of a call as abuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CallReportView {
+    /// Who said so; nothing when they were erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<Id>,
+    /// When.
+    pub at_ms: u64,
 }
 
 /// The end of a call.

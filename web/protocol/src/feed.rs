@@ -61,7 +61,7 @@ pub enum Topic {
     Keys,
     /// Records: notes, reports, files.
     Records,
-    /// Calls: begun, answered, over.
+    /// Calls: begun, answered, over, reported as abuse.
     Calls,
     /// Messages of callers.
     Voicemail,

@@ -109,6 +109,9 @@ pub struct RosterExtension {
 pub enum SettingsPart {
     /// The fields that notes have in this hub.
     CustomFields,
+    /// Whether and how devices transcribe what they hear; always on the device, never at the
+    /// server.
+    Transcription,
 }
 
 /// The search root under one key of the hub.

@@ -30,8 +30,8 @@ pub use audit::{
     MAX_AUDIT_PER_PAGE,
 };
 pub use call::{
-    BanList, BanView, CallEndView, CallOutcome, CallPage, CallQuery, CallView, CallerErasure,
-    CallerView, MAX_CALLS_PER_PAGE, NewBan, RungView, VoicemailList, VoicemailView,
+    BanList, BanView, CallEndView, CallOutcome, CallPage, CallQuery, CallReportView, CallView,
+    CallerErasure, CallerView, MAX_CALLS_PER_PAGE, NewBan, RungView, VoicemailList, VoicemailView,
 };
 pub use device::SigchainUpdate;
 pub use feed::{

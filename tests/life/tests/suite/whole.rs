@@ -205,10 +205,16 @@ fn a_message(place: &Place, admin: &mut Client, ben: &mut Client, hub: Id) {
     assert_eq!(listed[0].heard_by, Some(admin.user()));
 }
 
-/// The admin bans the last caller without seeing a number; their next call is refused.
+/// The admin reports the last call and bans its caller without seeing a number; their next call
+/// is refused. Ben did not have the caller.
 fn banned_in_the_panel(place: &Place, admin: &mut Client, ben: &mut Client, hub: Id) {
     let history: CallPage = admin.get(&format!("/hubs/{hub}/calls")).unwrap();
     let call = history.calls[0].call;
+    assert_eq!(status(ben.report_call(hub, call)), 403);
+    admin.report_call(hub, call).unwrap();
+    let history: CallPage = admin.get(&format!("/hubs/{hub}/calls")).unwrap();
+    let report = history.calls[0].reported.unwrap();
+    assert_eq!(report.by, Some(admin.user()));
     let ban = NewBan {
         call,
         expires_at_ms: None,

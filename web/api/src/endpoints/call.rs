@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use axum::http::Method;
 use protocol::{
-    Blob, CallEndView, CallOutcome, CallPage, CallQuery, CallView, CallerErasure, CallerView, Id,
-    MAX_CALLS_PER_PAGE, RungView, Topic,
+    Blob, CallEndView, CallOutcome, CallPage, CallQuery, CallReportView, CallView, CallerErasure,
+    CallerView, Id, MAX_CALLS_PER_PAGE, RungView, Topic,
 };
 use store::{
-    AuditKind, AuditSubject, CallEnd, CallFilter, CallRow, CallStart, Caller, Changes, Erasure,
-    OutcomeClass, Permissions, RungRow, Scoped, UserId,
+    AuditKind, AuditSubject, CallEnd, CallFilter, CallReport, CallRow, CallStart, Caller, Change,
+    Changes, Erasure, OutcomeClass, Permissions, RungRow, Scoped, StoreError, UserId,
 };
 
 use super::voicemail::delete_files;
@@ -27,6 +27,13 @@ pub(crate) fn routes() -> Routes {
             Access::Hub(Permissions::READ_CALLS),
             "The history of calls",
             history,
+        )
+        .add(
+            Method::POST,
+            "/hubs/{hub}/calls/{call}/report",
+            Access::HubAny(Permissions::READ_CALLS | Permissions::TAKE_CALLS),
+            "Report a call as abuse: who answered it, or reads the history; whoever was first stays",
+            report,
         )
         .add(
             Method::POST,
@@ -49,25 +56,36 @@ pub(super) async fn find(call: &Call, number: u64) -> Result<Option<CallStart>, 
     Ok(call.scope().await?.call(number).await?)
 }
 
-/// The persons that volunteers of the hotline file are, and whether their names are shown.
-struct Names {
+/// What is known of listed calls beside their rows: the persons that volunteers of the hotline
+/// file are, whether their names are shown, and which calls were reported.
+struct Beside {
     people: BTreeMap<String, UserId>,
     shown: bool,
+    reports: BTreeMap<u64, CallReport>,
 }
 
-impl Names {
+impl Beside {
     /// For the calls `rows`, the newest first.
     async fn of(scope: &Scoped<'_>, rows: &[CallRow]) -> Result<Self, Refusal> {
-        let people = match (rows.last(), rows.first()) {
+        let (people, reports) = match (rows.last(), rows.first()) {
             (Some(oldest), Some(newest)) => {
                 let (first, last) = (oldest.start().call, newest.start().call);
-                scope.people_rung(first, last).await?
+                let people = scope.people_rung(first, last).await?;
+                (people, scope.reports(first, last).await?)
             }
-            _ => BTreeMap::new(),
+            _ => Default::default(),
         };
         Ok(Self {
             people,
+            reports,
             shown: scope.permissions().has(Permissions::MANAGE_MEMBERS),
+        })
+    }
+
+    fn report(&self, call: u64) -> Option<CallReportView> {
+        self.reports.get(&call).map(|report| CallReportView {
+            by: report.by.map(|user| Id(user.0)),
+            at_ms: unix_ms(report.at),
         })
     }
 
@@ -91,28 +109,29 @@ async fn history(call: Call, Query(query): Query<CallQuery>) -> Result<Json<Call
     };
     let scope = call.scope().await?;
     let rows = scope.calls(&filter).await?;
-    let names = Names::of(&scope, &rows).await?;
-    let calls = rows.into_iter().map(|row| view(row, &names)).collect();
+    let beside = Beside::of(&scope, &rows).await?;
+    let calls = rows.into_iter().map(|row| view(row, &beside)).collect();
     Ok(Json(CallPage { calls }))
 }
 
-fn view(row: CallRow, names: &Names) -> CallView {
+fn view(row: CallRow, beside: &Beside) -> CallView {
     let start = row.start();
     let (call, started_at_ms) = (start.call, unix_ms(start.started_at));
     let anonymous = start.caller == Caller::Anonymous;
     let end = match row {
         CallRow::Open(_) => None,
-        CallRow::Ended(end) => Some(end_view(*end, names)),
+        CallRow::Ended(end) => Some(end_view(*end, beside)),
     };
     CallView {
         call,
         started_at_ms,
         anonymous,
+        reported: beside.report(call),
         end,
     }
 }
 
-fn end_view(end: CallEnd, names: &Names) -> CallEndView {
+fn end_view(end: CallEnd, beside: &Beside) -> CallEndView {
     CallEndView {
         ended_at_ms: unix_ms(end.ended_at),
         outcome: match end.outcome {
@@ -126,12 +145,37 @@ fn end_view(end: CallEnd, names: &Names) -> CallEndView {
         wait_ms: millis(end.wait),
         talk_ms: millis(end.talk),
         recording: end.voicemail.map(|(recording, _)| recording),
-        rung: end.rung.into_iter().map(|row| names.rung(row)).collect(),
+        rung: end.rung.into_iter().map(|row| beside.rung(row)).collect(),
     }
 }
 
 pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+async fn report(call: Call, _: Nothing) -> Result<Nothing, Refusal> {
+    let number: u64 = call.part("call")?;
+    let scope = call.scope().await?;
+    let reported = scope.is_reported(number).await?;
+    if reported.ok_or_else(Refusal::not_found)? {
+        return Ok(Nothing);
+    }
+    let mut changes = Changes::new();
+    changes.push(Change::CallReported {
+        call: number,
+        by: call.caller()?.user,
+        at: call.now,
+    });
+    changes.push(call.noted_in_hub(AuditKind::SpamReported, AuditSubject::Call(number))?);
+    match call.shared.store.commit(changes).await {
+        // Somebody else was faster, and the trail tells of them.
+        Err(StoreError::Conflict { .. }) if scope.is_reported(number).await? == Some(true) => {
+            return Ok(Nothing);
+        }
+        kept => kept?,
+    }
+    call.shared.notify(call.hub()?.id, Topic::Calls);
+    Ok(Nothing)
 }
 
 async fn reveal(call: Call, _: Nothing) -> Result<Json<CallerView>, Refusal> {

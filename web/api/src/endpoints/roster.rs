@@ -278,10 +278,10 @@ impl Step {
             .push(VaultChange::HubSettingChanged(settings).into());
         let event = (AuditKind::HubSettingsChanged, AuditSubject::Whole);
         self.events.push(event);
-        if parts.contains(&SettingsPart::CustomFields) {
-            let event = (AuditKind::CustomFieldsUpdated, AuditSubject::Whole);
-            self.events.push(event);
-        }
+        // A part that is listed twice is told once.
+        let told: BTreeSet<AuditKind> = parts.iter().copied().map(told_as).collect();
+        let told = told.into_iter().map(|kind| (kind, AuditSubject::Whole));
+        self.events.extend(told);
         self.needed = self.needed | Permissions::MANAGE_HUB;
         self.topics.push(Topic::Settings);
         Ok(())
@@ -300,6 +300,14 @@ impl Step {
             changes.push(call.noted_in_hub(kind, subject)?);
         }
         Ok(changes)
+    }
+}
+
+/// What the trail tells when this part of the settings is said to have changed.
+fn told_as(part: SettingsPart) -> AuditKind {
+    match part {
+        SettingsPart::CustomFields => AuditKind::CustomFieldsUpdated,
+        SettingsPart::Transcription => AuditKind::TranscriptionToggled,
     }
 }
 

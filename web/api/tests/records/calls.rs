@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use protocol::{BanList, BytesQuery, CallPage, CallerErasure, CallerView, NewBan, VoicemailList};
+use protocol::{
+    AuditPage, AuditSubject, BanList, BytesQuery, CallPage, CallerErasure, CallerView, Id, NewBan,
+    Topic, VoicemailList,
+};
 use store::{
-    CallEnd, CallStart, Caller, CallerHash, Change, Changes, OutcomeClass, RungRow, Sealed,
-    VaultChange, VoicemailStart,
+    CallEnd, CallStart, Caller, CallerHash, Change, Changes, HotlinePlan, OutcomeClass, RungRow,
+    Sealed, VaultChange, VoicemailStart,
 };
 
 use crate::town::{NORTE, Norte, SUR, alone};
@@ -76,6 +79,134 @@ async fn the_history_names_no_callers() {
         .await
         .read();
     assert_eq!(page.calls.len(), 1);
+}
+
+/// Makes the volunteers `vera` and `vito` of the hotline file known as Vera and Vito.
+async fn link_volunteers(norte: &Norte) {
+    let people = [("vera", &norte.vera), ("vito", &norte.vito)];
+    let mut changes = alone(Change::HotlinePlanned(Box::new(HotlinePlan {
+        hubs: Vec::new(),
+        volunteers: people.map(|(name, _)| name.to_owned()).to_vec(),
+    })));
+    for (name, person) in people {
+        changes.push(Change::AccountLinked {
+            volunteer: name.to_owned(),
+            user: Some(store::UserId(person.id().0)),
+        });
+    }
+    norte.town.store.commit(changes).await.unwrap();
+}
+
+/// How often the hub's trail tells of a report, and of whose about which call first.
+async fn reports_told(norte: &Norte) -> (usize, Option<(Option<Id>, AuditSubject)>) {
+    let path = format!("/hubs/{NORTE}/audit");
+    let page: AuditPage = norte.town.get(&norte.ada, &path).await.read();
+    let told = page.entries.into_iter();
+    let told: Vec<_> = told.filter(|entry| entry.kind == "spam-reported").collect();
+    let first = told
+        .first()
+        .map(|entry| (entry.actor, entry.subject.clone()));
+    (told.len(), first)
+}
+
+/// By whom each listed call was reported, the newest first.
+async fn reported(norte: &Norte) -> Vec<(u64, Option<Option<Id>>)> {
+    let path = format!("/hubs/{NORTE}/calls");
+    let page: CallPage = norte.town.get(&norte.rita, &path).await.read();
+    let calls = page.calls.into_iter();
+    calls
+        .map(|call| (call.call, call.reported.map(|report| report.by)))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_call_is_reported_once_by_whoever_had_it_or_reads_the_history() {
+    let norte = Norte::new().await;
+    link_volunteers(&norte).await;
+    for number in [1, 2] {
+        call(&norte, "norte", number, 7).await;
+    }
+    call(&norte, "sur", 3, 7).await;
+    let town = &norte.town;
+    let report = async |person, call: u64| {
+        let path = format!("/hubs/{NORTE}/calls/{call}/report");
+        town.send(person, "POST", &path, vec![]).await
+    };
+    // Vera answered; Vito is another volunteer, and Rolf has nothing to do with calls.
+    for person in [&norte.vito, &norte.rolf, &norte.otto] {
+        report(person, 1).await.refused(403);
+    }
+    for unknown in [3, 4, u64::MAX] {
+        report(&norte.vera, unknown).await.refused(404);
+        report(&norte.ada, unknown).await.refused(404);
+    }
+    let other_hub = format!("/hubs/{SUR}/calls/1/report");
+    let answer = town.send(&norte.vera, "POST", &other_hub, vec![]).await;
+    answer.refused(403);
+    assert_eq!(reports_told(&norte).await, (0, None));
+    assert_eq!(reported(&norte).await, [(2, None), (1, None)]);
+
+    let mut news = town.shared.news();
+    let before = Timestamp::now().as_millisecond();
+    report(&norte.vera, 1).await.done();
+    let changed = (store::HubId(*NORTE.as_bytes()), Topic::Calls);
+    assert_eq!(news.next().await, Some(Some(changed)));
+    let page: CallPage = town
+        .get(&norte.ada, &format!("/hubs/{NORTE}/calls"))
+        .await
+        .read();
+    let at_ms = page.calls[1].reported.unwrap().at_ms;
+    assert!(i64::try_from(at_ms).unwrap() >= before);
+    // Again, by her and by others: nothing new, and the first stays.
+    for person in [&norte.vera, &norte.ada, &norte.rita] {
+        report(person, 1).await.done();
+    }
+    report(&norte.vito, 1).await.refused(403);
+    let by_vera = Some(norte.vera.id());
+    let told = Some((by_vera, AuditSubject::Call { call: 1 }));
+    assert_eq!(reports_told(&norte).await, (1, told));
+    assert_eq!(reported(&norte).await, [(2, None), (1, Some(by_vera))]);
+    report(&norte.ada, 2).await.done();
+    let by_ada = Some(norte.ada.id());
+    assert_eq!(
+        reported(&norte).await,
+        [(2, Some(by_ada)), (1, Some(by_vera))]
+    );
+}
+
+#[tokio::test]
+async fn a_call_is_reported_while_it_goes_on() {
+    let norte = Norte::new().await;
+    link_volunteers(&norte).await;
+    let town = &norte.town;
+    let start = CallStart {
+        call: 1,
+        hub: Some("norte".to_owned()),
+        trunk: None,
+        caller: Caller::Anonymous,
+        started_at: Timestamp::now(),
+    };
+    let started = alone(Change::CallStarted(start));
+    town.store.commit(started).await.unwrap();
+    let path = format!("/hubs/{NORTE}/calls/1/report");
+    // It still rings.
+    let answer = town.send(&norte.vera, "POST", &path, vec![]).await;
+    answer.refused(403);
+    let answered = Change::CallAnswered {
+        call: 1,
+        volunteer: "vera".to_owned(),
+    };
+    town.store.commit(alone(answered)).await.unwrap();
+    let answer = town.send(&norte.vito, "POST", &path, vec![]).await;
+    answer.refused(403);
+    town.send(&norte.vera, "POST", &path, vec![]).await.done();
+    let by_vera = Some(norte.vera.id());
+    assert_eq!(reported(&norte).await, [(1, Some(by_vera))]);
+    // The end takes nothing away.
+    call(&norte, "norte", 1, 0).await;
+    assert_eq!(reported(&norte).await, [(1, Some(by_vera))]);
+    town.send(&norte.vera, "POST", &path, vec![]).await.done();
+    assert_eq!(reports_told(&norte).await.0, 1);
 }
 
 #[tokio::test]

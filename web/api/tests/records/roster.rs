@@ -472,6 +472,37 @@ async fn settings_come_with_the_link_that_announces_them() {
 }
 
 #[tokio::test]
+async fn each_changed_part_of_the_settings_is_told_once() {
+    let mut norte = Norte::new().await;
+    let (key, whole) = key(&mut norte, 1, &[1, 2, 3, 4, 5]);
+    let path = format!("/hubs/{NORTE}/roster");
+    norte.town.post(&norte.ada, &path, &whole).await.done();
+    let before = norte.town.trail(&norte.ada, NORTE).await.len();
+    let settings = SealedSettings::seal(&key, 1, b"on the device", &mut OsEntropy).unwrap();
+    let chains = norte.chains();
+    norte
+        .roster
+        .change(&norte.ada.keys, vec![settings.change()], &chains, 7)
+        .unwrap();
+    let request = RosterExtension {
+        settings: Some(Blob(settings.encode())),
+        settings_parts: vec![
+            SettingsPart::Transcription,
+            SettingsPart::CustomFields,
+            SettingsPart::Transcription,
+        ],
+        ..extension(&norte.roster, 1)
+    };
+    norte.town.post(&norte.ada, &path, &request).await.done();
+    let trail = norte.town.trail(&norte.ada, NORTE).await;
+    let (whole, parts) = trail[before..].split_first().unwrap();
+    assert_eq!(whole, "hub-settings-changed");
+    let mut parts = parts.to_vec();
+    parts.sort();
+    assert_eq!(parts, ["custom-fields-updated", "transcription-toggled"]);
+}
+
+#[tokio::test]
 async fn profiles_are_for_who_manages_members() {
     let norte = Norte::new().await;
     let path = format!("/hubs/{NORTE}/profiles");
