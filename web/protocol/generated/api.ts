@@ -805,6 +805,55 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hubs/{hub}/calls/{call}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report a call as abuse: who answered it, or reads the history; whoever was first stays
+         * @description Who may: HubAny(Permissions(12)). At most 262144 bytes.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    call: string;
+                    hub: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Refused */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/hubs/{hub}/export": {
         parameters: {
             query?: never;
@@ -4642,6 +4691,15 @@ export interface components {
              */
             limit?: number | null;
         };
+        /** @description A report of a call as abuse. */
+        CallReportView: {
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at_ms: number;
+            by?: components["schemas"]["Id"] | null;
+        };
         /** @description A call, without its caller. */
         CallView: {
             /** @description Whether the number was withheld, or has been forgotten. */
@@ -4652,6 +4710,7 @@ export interface components {
              */
             call: number;
             end?: components["schemas"]["CallEndView"] | null;
+            reported?: components["schemas"]["CallReportView"] | null;
             /**
              * Format: int64
              * @description When it came in.

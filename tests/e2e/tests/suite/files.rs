@@ -9,7 +9,7 @@ use e2e::net::Net;
 use e2e::server::{Server, sentence};
 
 fn prepared() -> Server {
-    Server::prepared(&Hotline::new(Net::new(), &["ana"]))
+    Server::prepared(&Hotline::new(Net::new(), &["v01"]))
 }
 
 /// What a command says that finds a file which it has no right to.

@@ -84,7 +84,7 @@ fn second_call(net: Net) -> String {
 #[test]
 fn a_mistake_in_the_hotline_file_is_told_with_its_line() {
     let net = Net::new();
-    let server = Server::prepared(&Hotline::new(net, &["ana"]));
+    let server = Server::prepared(&Hotline::new(net, &["v01"]));
     let file = server.folder().join("hotline.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     let (line, _) = text
