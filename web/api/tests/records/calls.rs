@@ -103,9 +103,7 @@ async fn reports_told(norte: &Norte) -> (usize, Option<(Option<Id>, AuditSubject
     let page: AuditPage = norte.town.get(&norte.ada, &path).await.read();
     let told = page.entries.into_iter();
     let told: Vec<_> = told.filter(|entry| entry.kind == "spam-reported").collect();
-    let first = told
-        .first()
-        .map(|entry| (entry.actor, entry.subject.clone()));
+    let first = told.first().map(|entry| (entry.actor, entry.subject));
     (told.len(), first)
 }
 
