@@ -150,7 +150,8 @@ pub async fn the_first_report_of_a_call_stays(database: Database) {
 
     let mut backup = Vec::new();
     store.unscoped().backup(&mut backup).await.unwrap();
-    let restored = database.on_the_other_engine().await.open().await;
+    let target = database.on_the_other_engine().await;
+    let restored = target.open().await;
     restored.restore(&mut backup.as_slice()).await.unwrap();
     assert_eq!(reports(&restored).await, kept);
 
