@@ -35,6 +35,8 @@ needs_a_scope!(
     "attachment_bytes(RecordId([1; 16]), 0, 1)",
     "calls(&CallFilter::default())",
     "people_rung(1, 2)",
+    "reports(1, 2)",
+    "is_reported(1)",
     "call(1)",
     "caller_of(1)",
     "voicemails()",
