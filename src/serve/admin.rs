@@ -21,6 +21,8 @@ use crate::{applied, trail};
 /// Requests that wait for their turn.
 const MAX_QUEUED_REQUESTS: usize = 16;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// What the database could not be asked for is asked for again after this time.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What the admin task is made of.
 pub struct Parts {
@@ -51,6 +53,8 @@ struct Admin {
     started: Instant,
     /// When the hotline came into force.
     configured_at: Instant,
+    /// When the calls are to be given what the database did not tell.
+    again_at: Option<Instant>,
 }
 
 /// To be told what was changed in the panel. Several changes at once count as one.
@@ -92,6 +96,7 @@ pub fn start(data: &Path, parts: Parts) -> std::io::Result<FromPanel> {
         panel: parts.panel,
         started,
         configured_at: started,
+        again_at: None,
     };
     tokio::spawn(async move {
         let mut days = tokio::time::interval(DAY);
@@ -108,6 +113,7 @@ pub fn start(data: &Path, parts: Parts) -> std::io::Result<FromPanel> {
                 () = people.notified() => admin.people_changed().await,
                 () = bans.notified() => admin.bans_changed().await,
                 _ = days.tick() => admin.another_day(),
+                () = until(admin.again_at) => admin.ask_again().await,
             }
         }
     });
@@ -197,12 +203,13 @@ impl Admin {
         self.reconfigure().await
     }
 
-    async fn people_changed(&self) {
+    async fn people_changed(&mut self) {
         match self.composer.ingest(&self.hotline).await {
             // A loop that is gone needs no readers.
             Ok(ingest) => drop(self.send(Order::SealTo(Box::new(ingest))).await),
             Err(error) => {
                 tracing::error!(%error, "who may open what comes in could not be read anew");
+                self.again_at = Some(Instant::now() + ASK_AGAIN);
             }
         }
     }
@@ -246,19 +253,22 @@ impl Admin {
             .commit(changes)
             .await
             .map_err(|error| error.to_string())?;
+        // It is kept: whatever fails from here on, this is the hotline.
         if let Some(panel) = &self.panel {
             panel.allow_passkeys(new.web.passkeys.allows());
         }
-        // Anew, because hubs have got their ids.
-        config.ingest = self
-            .composer
-            .ingest(&new)
-            .await
-            .map_err(|error| error.to_string())?;
         let moved = self.hotline.network != new.network;
         let panel_moved = self.hotline.web.restarts_for(&new.web);
         self.hotline = new;
         self.configured_at = Instant::now();
+        // Anew, because hubs have got their ids.
+        match self.composer.ingest(&self.hotline).await {
+            Ok(ingest) => config.ingest = ingest,
+            Err(error) => {
+                tracing::error!(%error, "who may open what comes in could not be read");
+                self.again_at = Some(Instant::now() + ASK_AGAIN);
+            }
+        }
         self.send(Order::Configure(Box::new(config))).await?;
         lines.push("applied; effective from the next call on".into());
         if moved {
@@ -270,13 +280,23 @@ impl Admin {
         Ok(Response::Done(lines))
     }
 
+    /// Nobody waits for it, and it goes on until it succeeds.
+    async fn ask_again(&mut self) {
+        self.again_at = None;
+        match self.reconfigure().await {
+            Ok(()) => tracing::info!("the calls follow the database again"),
+            Err(error) => tracing::error!(error, "the database does not tell what calls need"),
+        }
+    }
+
     async fn reconfigure(&mut self) -> Result<(), String> {
-        let config = self
-            .composer
-            .compose(&self.hotline)
-            .await
-            .map_err(|error| error.to_string())?;
-        self.send(Order::Configure(Box::new(config))).await
+        match self.composer.compose(&self.hotline).await {
+            Ok(config) => self.send(Order::Configure(Box::new(config))).await,
+            Err(error) => {
+                self.again_at = Some(Instant::now() + ASK_AGAIN);
+                Err(error.to_string())
+            }
+        }
     }
 
     async fn send(&self, order: Order) -> Result<(), String> {
@@ -394,6 +414,14 @@ fn calls(voice: &VoiceStatus) -> Vec<CallStatus> {
     voice.router.calls.iter().map(row).collect()
 }
 
+/// Never, without a time.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// The hash of a number, or the id of a backup.
 fn parse_hex<const N: usize>(hex: &str) -> Result<[u8; N], String> {
     let mut bytes = [0_u8; N];
@@ -453,6 +481,40 @@ mod tests {
         let readers = ingest.hubs.values().next().unwrap();
         assert_eq!(readers.call_back, [founders[0].puk.reader()]);
         assert!(readers.voicemail.contains(&founders[0].puk.reader().key));
+        drop(people);
+        hotline.end();
+    }
+
+    /// Gives a table of the database another name, as another program.
+    fn rename(hotline: &Installed, table: &str, to: &str) {
+        let program = "import sqlite3, sys\n\
+            database = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+            database.execute('ALTER TABLE %s RENAME TO %s' % (sys.argv[2], sys.argv[3]))";
+        let database = hotline.data.join("centralita.db");
+        let mut python = std::process::Command::new("python3");
+        let status = python.args(["-c", program]).arg(database).args([table, to]);
+        assert!(status.status().unwrap().success());
+    }
+
+    #[tokio::test]
+    async fn what_the_database_does_not_tell_is_asked_for_until_it_does() {
+        let hotline = Installed::new("asks").await;
+        let (parts, mut inbox) = parts(&hotline).await;
+        let people = start(&hotline.data, parts).unwrap();
+        rename(&hotline, "roster_link", "away");
+        people.people_changed();
+        let mut longer_idle = hotline.hotline.clone();
+        longer_idle.web.idle_minutes += 1;
+        let request = Request::Apply {
+            hotline: longer_idle.to_canonical(),
+        };
+        // What calls need cannot be read, so nothing is changed.
+        let answer = control::request(&hotline.data, &request).await.unwrap();
+        assert!(matches!(answer, Some(Response::Refused(_))), "{answer:?}");
+        assert!(inbox.try_recv().is_err());
+        rename(&hotline, "away", "roster_link");
+        let order = tokio::time::timeout(2 * ASK_AGAIN, inbox.recv()).await;
+        assert!(matches!(order.unwrap(), Some(Order::Configure(_))));
         drop(people);
         hotline.end();
     }
