@@ -21,6 +21,18 @@ fn folder(name: &str) -> PathBuf {
     path
 }
 
+/// A database that knows the hub.
+async fn with_hub(data: &Path) -> Arc<Store> {
+    let store = Arc::new(database::open(data).await.unwrap());
+    let known = VaultChange::HubAdded(HubRow {
+        id: store::HubId(HUB),
+        name: "night".into(),
+        created_at: Timestamp::UNIX_EPOCH,
+    });
+    store.commit(Change::from(known).into()).await.unwrap();
+    store
+}
+
 fn hub() -> HubId {
     HubId::new("night")
 }
@@ -110,13 +122,7 @@ fn the_trail_tells_what_became_of_a_call() {
 #[tokio::test]
 async fn who_has_a_caller_is_kept_while_they_talk() {
     let data = folder("talks");
-    let store = Arc::new(database::open(&data).await.unwrap());
-    let known = VaultChange::HubAdded(HubRow {
-        id: store::HubId(HUB),
-        name: "night".into(),
-        created_at: Timestamp::UNIX_EPOCH,
-    });
-    store.commit(Change::from(known).into()).await.unwrap();
+    let store = with_hub(&data).await;
     let (mut keeper, _kept, writer) = Keeper::start(Arc::clone(&store), Arc::new(Metrics::new()));
     let ingest = Ingest {
         people: BTreeMap::new(),
@@ -162,13 +168,7 @@ async fn who_has_a_caller_is_kept_while_they_talk() {
 #[tokio::test]
 async fn a_contradiction_costs_only_the_row_that_contradicts() {
     let data = folder("contradiction");
-    let store = Arc::new(database::open(&data).await.unwrap());
-    let known = VaultChange::HubAdded(HubRow {
-        id: store::HubId(HUB),
-        name: "night".into(),
-        created_at: Timestamp::UNIX_EPOCH,
-    });
-    store.commit(Change::from(known).into()).await.unwrap();
+    let store = with_hub(&data).await;
     let (mut keeper, mut kept, writer) =
         Keeper::start(Arc::clone(&store), Arc::new(Metrics::new()));
     let secret = crypto::ReaderSecretKey::generate().unwrap();
@@ -249,13 +249,7 @@ impl Drop for Lock {
 async fn what_happens_while_the_database_refuses_is_kept_afterwards() {
     const CALLS: u64 = 2_000;
     let data = folder("refuses");
-    let store = Arc::new(database::open(&data).await.unwrap());
-    let known = VaultChange::HubAdded(HubRow {
-        id: store::HubId(HUB),
-        name: "night".into(),
-        created_at: Timestamp::UNIX_EPOCH,
-    });
-    store.commit(Change::from(known).into()).await.unwrap();
+    let store = with_hub(&data).await;
     let metrics = Arc::new(Metrics::new());
     let (mut keeper, _kept, writer) = Keeper::start(Arc::clone(&store), Arc::clone(&metrics));
     let ingest = ingest(Vec::new());
