@@ -78,6 +78,9 @@ macro_rules! private_sql {
     };
 }
 
+/// What stands in the place of an erased person's name.
+pub(super) const ERASED: &str = "erased";
+
 /// The names that a person had in hotline files, of now and of before.
 macro_rules! names_sql {
     () => {
@@ -94,6 +97,7 @@ async fn person(db: &mut Transaction, user: UserId) -> Result<(), Refused> {
     for sql in [
         "DELETE FROM session WHERE person = $1",
         "DELETE FROM passkey WHERE person = $1",
+        "DELETE FROM vault_share WHERE person = $1",
         "DELETE FROM device WHERE person = $1",
         "DELETE FROM recovery_escrow WHERE person = $1",
         "DELETE FROM backup_code WHERE person = $1",
@@ -134,7 +138,6 @@ async fn person(db: &mut Transaction, user: UserId) -> Result<(), Refused> {
         ),
         "DELETE FROM phone_account WHERE person = $1",
         "DELETE FROM hub_key_wrap WHERE person = $1",
-        "DELETE FROM vault_share WHERE person = $1",
         "DELETE FROM voicemail_reader WHERE person = $1",
         "UPDATE voicemail SET heard_by = NULL WHERE heard_by = $1",
         "UPDATE call SET reported_by = NULL WHERE reported_by = $1",

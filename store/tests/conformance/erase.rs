@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use store::{
-    BanRow, CallFilter, CallStart, Caller, CallerHash, Change, Changes, Erasure, HotlinePlan,
-    HubKeyRow, LoginChange, MemberRow, RecordId, RecordRow, Role, Sealed, StoreError, Token,
-    UserStatus, VaultChange, Visibility, VoicemailStart,
+    BanRow, CallFilter, CallRow, CallStart, Caller, CallerHash, Change, Changes, Erasure,
+    HotlinePlan, HubKeyRow, LoginChange, MemberRow, RecordId, RecordRow, Role, Sealed, StoreError,
+    Token, UserStatus, VaultChange, Visibility, VoicemailStart,
 };
 
 use crate::attachment::{record, uploaded};
@@ -256,6 +256,42 @@ pub async fn an_erased_person_cannot_come_back(database: Database) {
     let admin = store.scope(ADMIN, NORTE).await.unwrap();
     let rows = admin.record(RecordId([1; 16])).await.unwrap();
     assert!(rows[0].sealed.is_some());
+}
+
+pub async fn who_is_erased_during_their_call_stays_so(database: Database) {
+    let store = settled(&database).await;
+    let end = answered(1);
+    let taken = |volunteer: &str| Change::CallAnswered {
+        call: 1,
+        volunteer: volunteer.to_owned(),
+    };
+    let mut changes: Changes = Change::HotlinePlanned(Box::new(HotlinePlan {
+        hubs: Vec::new(),
+        volunteers: vec!["ana".to_owned(), "ben".to_owned()],
+    }))
+    .into();
+    changes.push(Change::AccountLinked {
+        volunteer: "ana".to_owned(),
+        user: Some(ANA),
+    });
+    changes.push(Change::CallStarted(end.start.clone()));
+    changes.push(taken("ana"));
+    store.commit(changes).await.unwrap();
+    store.commit(forgotten(ANA)).await.unwrap();
+    // The exchange knows nothing of it.
+    let ended = Change::CallEnded(Box::new(end));
+    keep(&store, ended).await.unwrap();
+    let filter = CallFilter {
+        limit: 9,
+        ..CallFilter::default()
+    };
+    let calls = store.unscoped().calls(None, &filter).await.unwrap();
+    let [CallRow::Ended(end)] = &calls[..] else {
+        panic!("{calls:?}");
+    };
+    assert_eq!(end.answered_by.as_deref(), Some("erased"));
+    let rung = end.rung.iter().map(|rung| rung.volunteer.as_str());
+    assert_eq!(rung.collect::<Vec<_>>(), ["erased", "ben"]);
 }
 
 fn private(record: RecordRow) -> RecordRow {
