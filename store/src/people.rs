@@ -61,6 +61,17 @@ impl Reader {
         .await
     }
 
+    /// Those devices of a person that have a vault of which the server keeps a share, by id.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn devices_with_vault(&self, user: UserId) -> Result<Vec<DeviceId>, StoreError> {
+        let sql = "SELECT DISTINCT device FROM vault_share \
+                   WHERE person = $1 AND device IS NOT NULL ORDER BY device";
+        let id = |row: &Row| Ok(DeviceId(fixed(row, "device")?));
+        self.query(sql, args![&user.0], id).await
+    }
+
     /// Where a person is a member, by hub.
     ///
     /// # Errors

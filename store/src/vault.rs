@@ -266,7 +266,7 @@ pub enum VaultChange {
     },
     /// A device was added.
     DeviceAdded(DeviceRow),
-    /// A device was revoked; its sessions end.
+    /// A device was revoked; its sessions end, and the server's share of its vault goes.
     DeviceRevoked {
         /// Which.
         device: DeviceId,
@@ -317,12 +317,22 @@ pub enum VaultChange {
         /// The wrapped key.
         wrap: Sealed,
     },
-    /// The server's share of a vault's key changed: its content or its count of wrong tries.
+    /// A device left the server's share of its vault's key, its first or the next; refused for a
+    /// device that was revoked, and for a vault of somebody else.
     VaultShareSet {
         /// Which vault.
         vault: VaultId,
         /// Whose.
         user: UserId,
+        /// Which device the vault opens.
+        device: DeviceId,
+        /// The share with its count.
+        body: Sealed,
+    },
+    /// Somebody tried to open a vault: the count of its share changed.
+    VaultShareTried {
+        /// Which vault.
+        vault: VaultId,
         /// The share with its count.
         body: Sealed,
     },

@@ -56,7 +56,7 @@ pub(crate) const TABLES: &[Table] = tables! {
     membership [2] { hub Bytes, person Bytes, role Text, own_role Bytes, since Int }
     hub_key [2] { hub Bytes, epoch Int, body Bytes, created_at Int }
     hub_key_wrap [3] { hub Bytes, epoch Int, person Bytes, wrap Bytes }
-    vault_share [1] { vault Bytes, person Bytes, body Bytes }
+    vault_share [1] { vault Bytes, person Bytes, body Bytes, device Bytes }
     record [3] {
         hub Bytes, id Bytes, revision Int, kind Int, parent Bytes, author Bytes, call Int,
         header Bytes, body Bytes, manifest_revision Int, manifest Bytes, created_at Int,

@@ -33,7 +33,13 @@ pub(super) async fn apply(db: &mut Transaction, change: &VaultChange) -> Result<
             user,
             wrap,
         } => wrap_hub_key(db, *hub, *epoch, *user, wrap).await,
-        V::VaultShareSet { vault, user, body } => set_share(db, *vault, *user, body).await,
+        V::VaultShareSet {
+            vault,
+            user,
+            device,
+            body,
+        } => set_share(db, *vault, *user, *device, body).await,
+        V::VaultShareTried { vault, body } => count_try(db, *vault, body).await,
         V::RecordAdded { record, tokens } => record::add(db, record, tokens).await,
         V::ManifestReplaced {
             hub,
@@ -249,6 +255,7 @@ async fn revoke_device(
     for sql in [
         "DELETE FROM session WHERE device = $1",
         "DELETE FROM passkey WHERE device = $1",
+        "DELETE FROM vault_share WHERE device = $1",
     ] {
         db.execute(sql, args![&device.0]).await?;
     }
@@ -337,17 +344,29 @@ async fn set_share(
     db: &mut Transaction,
     vault: VaultId,
     user: UserId,
+    device: DeviceId,
     body: &Sealed,
 ) -> Result<(), Refused> {
     let kept = db
         .execute(
-            "INSERT INTO vault_share (vault, person, body) VALUES ($1, $2, $3) \
-             ON CONFLICT (vault) DO UPDATE SET body = excluded.body \
+            "INSERT INTO vault_share (vault, person, body, device) \
+             SELECT $1, $2, $3, device.id FROM device \
+             WHERE device.id = $4 AND device.person = $2 AND device.revoked_at IS NULL \
+             ON CONFLICT (vault) DO UPDATE SET body = excluded.body, device = excluded.device \
              WHERE vault_share.person = excluded.person",
-            args![&vault.0, &user.0, &body.0],
+            args![&vault.0, &user.0, &body.0, &device.0],
         )
         .await?;
-    expect(kept, "a vault of somebody else")
+    expect(
+        kept,
+        "a vault of somebody else, or a device that was revoked",
+    )
+}
+
+async fn count_try(db: &mut Transaction, vault: VaultId, body: &Sealed) -> Result<(), Refused> {
+    let sql = "UPDATE vault_share SET body = $2 WHERE vault = $1";
+    let kept = db.execute(sql, args![&vault.0, &body.0]).await?;
+    expect(kept, "a vault that is not here")
 }
 
 async fn change_setting(db: &mut Transaction, setting: &HubSettingRow) -> Result<(), Refused> {

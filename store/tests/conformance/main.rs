@@ -57,6 +57,7 @@ on_both_engines! {
     vault::who_is_not_a_member_sees_nothing,
     vault::chains_take_only_their_next_link,
     vault::who_is_shut_out_is_logged_out,
+    vault::a_share_goes_with_its_device,
     vault::an_invitation_is_used_once,
     vault::a_removed_member_gets_no_keys,
     record::a_role_decides_which_records_are_seen,

@@ -2,7 +2,7 @@
 
 use store::{
     AuditChain, AuditSubject, CallFilter, CallRow, Caller, CallerHash, Change, DeviceId, HubId,
-    RecordId, Role, SecretHash, StoreError, Token, UserId, Visibility,
+    RecordId, Role, Sealed, SecretHash, StoreError, Token, UserId, VaultId, Visibility,
 };
 
 use crate::database::Database;
@@ -11,7 +11,7 @@ use crate::vault::{ALL, keep};
 
 /// The schemas that were released, and rows as the program of each wrote them. A schema later
 /// the rows are still there.
-const SCHEMAS: [(&str, &str, &str); 4] = [
+const SCHEMAS: [(&str, &str, &str); 8] = [
     (
         "0001_begin",
         include_str!("../../migrations/0001_begin.sql"),
@@ -31,6 +31,26 @@ const SCHEMAS: [(&str, &str, &str); 4] = [
         "0004_panel",
         include_str!("../../migrations/0004_panel.sql"),
         FOURTH,
+    ),
+    (
+        "0005_heard",
+        include_str!("../../migrations/0005_heard.sql"),
+        FIFTH,
+    ),
+    (
+        "0006_view_key",
+        include_str!("../../migrations/0006_view_key.sql"),
+        SIXTH,
+    ),
+    (
+        "0007_report",
+        include_str!("../../migrations/0007_report.sql"),
+        SEVENTH,
+    ),
+    (
+        "0008_device_share",
+        include_str!("../../migrations/0008_device_share.sql"),
+        EIGHTH,
     ),
 ];
 
@@ -71,6 +91,7 @@ const SECOND: &str = "
     INSERT INTO invite VALUES (x'$7', x'$1', 'volunteer', NULL, x'$2', 1000, 2000, NULL, NULL);
     INSERT INTO audit_head VALUES (x'$1', 1, x'$7');
     INSERT INTO audit VALUES (x'$1', 1, 1000, 1, x'$2', 5, x'$0', x'$7');
+    INSERT INTO vault_share VALUES (x'$4', x'$2', x'09');
     INSERT INTO log_leaf VALUES (0, x'05');
     INSERT INTO log_checkpoint VALUES (1, 'note');";
 
@@ -89,6 +110,18 @@ const FOURTH: &str = "
     UPDATE record SET visibility = 1;
     INSERT INTO attachment VALUES (x'$1', x'$5', NULL, x'$2', 1, 1, 1000);
     INSERT INTO attachment_chunk VALUES (x'$1', x'$5', 0, x'08');";
+
+const FIFTH: &str = "
+    UPDATE voicemail SET header = x'0a', heard_at = 6000, heard_by = x'$2' WHERE recording = 2;";
+
+const SIXTH: &str = "
+    UPDATE session SET view_key = x'$8' WHERE id = x'$2';";
+
+const SEVENTH: &str = "
+    UPDATE call SET reported_at = 7000, reported_by = x'$2' WHERE id = 1;";
+
+const EIGHTH: &str = "
+    UPDATE vault_share SET device = x'$2' WHERE vault = x'$4';";
 
 const HUB: HubId = HubId([0x11; 16]);
 const ADMIN: UserId = UserId([0x22; 16]);
@@ -136,7 +169,10 @@ pub async fn every_earlier_schema_is_brought_up_to_date(database: Database) {
             assert_second(&store, version).await;
         }
         if version >= 4 {
-            assert_fourth(&store).await;
+            assert_fourth(&store, version).await;
+        }
+        if version >= 7 {
+            assert_seventh(&store).await;
         }
         // It is written to like any other.
         keep(&store, Change::CallStarted(start(50))).await.unwrap();
@@ -170,7 +206,9 @@ async fn assert_first(store: &store::Store, version: usize) {
     assert_eq!(answered.rung[0].answered, version >= 3);
     let messages = all.voicemails(None).await.unwrap();
     assert_eq!((messages.len(), messages[0].complete), (1, true));
-    assert_eq!((&messages[0].header, messages[0].heard_at), (&None, None));
+    let signed = (version >= 5).then(|| vec![10]);
+    assert_eq!(messages[0].header, signed);
+    assert_eq!(messages[0].heard_at.is_some(), version >= 5);
     assert_eq!(all.bindings().await.unwrap()[0].id, 9);
     assert_eq!(all.hotline().await.unwrap().unwrap().body, "body");
     let bans = all.bans("norte", jiff::Timestamp::UNIX_EPOCH).await;
@@ -210,13 +248,18 @@ async fn assert_second(store: &store::Store, version: usize) {
     let device = reader.device(DeviceId(ADMIN.0)).await.unwrap().unwrap();
     assert_eq!(device.sign_key, HASH);
     assert_eq!(store.unscoped().log_leaves(0).await.unwrap(), [[5]]);
+    let share = reader.vault_share(VaultId([0x44; 16])).await.unwrap();
+    assert_eq!(share, Some((ADMIN, Sealed(vec![9]))));
+    // Of which device a share is was not known before the eighth.
+    let with_vault = reader.devices_with_vault(ADMIN).await.unwrap();
+    assert_eq!(with_vault.len(), usize::from(version >= 8));
     // The member whose role allows nothing of this.
     let other = store.scope(OTHER, HUB).await.unwrap();
     let refused = other.invites().await;
     assert!(matches!(refused, Err(StoreError::NotAllowed)));
 }
 
-async fn assert_fourth(store: &store::Store) {
+async fn assert_fourth(store: &store::Store, version: usize) {
     let admin = store.scope(ADMIN, HUB).await.unwrap();
     assert_eq!(admin.shifts().await.unwrap()[0].volunteers, ["ana"]);
     assert_eq!(admin.groups().await.unwrap()[0].volunteers, ["ana"]);
@@ -230,5 +273,13 @@ async fn assert_fourth(store: &store::Store) {
     assert_eq!(escrow.unwrap().0, [6]);
     let epoch = jiff::Timestamp::UNIX_EPOCH;
     let session = reader.session(SecretHash(HASH), epoch).await.unwrap();
-    assert_eq!(session.unwrap().user, ADMIN);
+    let session = session.unwrap();
+    assert_eq!(session.user, ADMIN);
+    assert_eq!(session.view_key, (version >= 6).then_some([0x88; 32]));
+}
+
+async fn assert_seventh(store: &store::Store) {
+    let admin = store.scope(ADMIN, HUB).await.unwrap();
+    let reports = admin.reports(1, 9).await.unwrap();
+    assert_eq!(reports.keys().collect::<Vec<_>>(), [&1]);
 }

@@ -161,6 +161,7 @@ pub async fn people_and_hubs_are_read_back(database: Database) {
         VaultChange::VaultShareSet {
             vault,
             user: BEN,
+            device: DeviceId(BEN.0),
             body: share.clone(),
         },
         VaultChange::LogExtended {
@@ -306,6 +307,43 @@ pub async fn who_is_shut_out_is_logged_out(database: Database) {
         ..session(ANA)
     };
     refused(&store, LoginChange::SessionOpened(stolen)).await;
+}
+
+pub async fn a_share_goes_with_its_device(database: Database) {
+    let store = settled(&database).await;
+    let reader = store.reader();
+    let vault = store::VaultId([5; 16]);
+    let left = |user: UserId, device: UserId, body: &str| VaultChange::VaultShareSet {
+        vault,
+        user,
+        device: DeviceId(device.0),
+        body: sealed(body),
+    };
+    let tried = |body: &str| VaultChange::VaultShareTried {
+        vault,
+        body: sealed(body),
+    };
+    refused(&store, tried("before there is one")).await;
+    refused(&store, left(BEN, ANA, "for a device of another")).await;
+    keep(&store, left(BEN, BEN, "first")).await.unwrap();
+    assert_eq!(
+        reader.devices_with_vault(BEN).await.unwrap(),
+        [DeviceId(BEN.0)]
+    );
+    refused(&store, left(ANA, ANA, "another's")).await;
+    keep(&store, tried("counted")).await.unwrap();
+    let kept = reader.vault_share(vault).await.unwrap();
+    assert_eq!(kept, Some((BEN, sealed("counted"))));
+
+    let revoked = VaultChange::DeviceRevoked {
+        device: DeviceId(BEN.0),
+        at: at(50),
+    };
+    keep(&store, revoked).await.unwrap();
+    assert_eq!(reader.vault_share(vault).await.unwrap(), None);
+    assert!(reader.devices_with_vault(BEN).await.unwrap().is_empty());
+    refused(&store, left(BEN, BEN, "for one that is out")).await;
+    refused(&store, tried("too late")).await;
 }
 
 pub async fn an_invitation_is_used_once(database: Database) {

@@ -9,7 +9,7 @@ use crypto::{Entropy, EntropyError, OsEntropy};
 use jiff::{SignedDuration, Timestamp};
 use protocol::{IngestKeyView, Topic};
 use sha2::{Digest, Sha256};
-use store::{Changes, HubId, LoginChange, SecretHash, Store, StoreError};
+use store::{Changes, HubId, LoginChange, SecretHash, Store, StoreError, UserId};
 use tokio::sync::{Mutex, watch};
 use zeroize::Zeroizing;
 
@@ -210,6 +210,12 @@ impl Shared {
     /// Tells the members of a hub that something there is new. To be called after the commit.
     pub fn notify(&self, hub: HubId, topic: Topic) {
         self.watch.tell(Event::Changed(hub, topic));
+    }
+
+    /// Tells a person's devices that something of these devices, or a session, is new. To be called
+    /// after the commit.
+    pub(crate) fn notify_devices(&self, user: UserId) {
+        self.watch.tell(Event::Devices(user));
     }
 
     /// Ends the open feeds of sessions that have ended. To be called after the commit.

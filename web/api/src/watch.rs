@@ -24,6 +24,8 @@ pub(crate) enum Ended {
 pub(crate) enum Event {
     Ended(Ended),
     Changed(HubId, Topic),
+    /// Devices or sessions of a person.
+    Devices(UserId),
 }
 
 /// Tells all open feeds.
@@ -53,7 +55,7 @@ impl News {
         loop {
             match self.0.recv().await {
                 Ok(Event::Changed(hub, topic)) => return Some(Some((hub, topic))),
-                Ok(Event::Ended(_)) => {}
+                Ok(Event::Ended(_) | Event::Devices(_)) => {}
                 Err(RecvError::Lagged(_)) => return Some(None),
                 Err(RecvError::Closed) => return None,
             }

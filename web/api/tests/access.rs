@@ -89,6 +89,7 @@ const EXPECTED: &[Line] = &[
     ("DELETE", "/me/sessions", LOGGED_IN, ""),
     ("DELETE", "/me/sessions/{session}", LOGGED_IN, ""),
     // One's own devices and keys.
+    ("GET", "/me/devices", LOGGED_IN, ""),
     ("GET", "/me/sigchain", LOGGED_IN, ""),
     ("PUT", "/me/sigchain", LOGGED_IN, r#"{"sigchain":"AQ"}"#),
     ("PUT", "/vaults/{vault}/share", LOGGED_IN, "{}"),

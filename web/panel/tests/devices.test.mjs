@@ -11,6 +11,8 @@ const PIN = '480213-Lerche';
 const NEW_PIN = '480213-Zeisig';
 const OTHER_PIN = '615704-Kranich';
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+/** The list's lines of devices other than the one that shows it. */
+const OTHERS = /^Device [0-9a-f]{8}, added .+, (last seen|logged out)/;
 const devices = [];
 let box;
 let first;
@@ -66,6 +68,7 @@ const stored = (device) =>
       taken,
       vault: bytes,
       user: kept.user,
+      device: kept.device,
     };
   });
 
@@ -182,6 +185,25 @@ test('another PIN is in force at once, and the old one opens nothing', async () 
   });
 });
 
+test('a device that was lost is taken off by another, and its PIN opens nothing', async () => {
+  const lost = devices.at(-1);
+  const { device } = await stored(lost);
+  const line = first.page.getByTestId('devices').getByRole('listitem');
+  const its = line.filter({ hasText: `Device ${device.slice(0, 8)}` });
+  await lost.button('Log out').click();
+  await lost.sees('This device is locked');
+  await its.filter({ hasText: 'logged out' }).waitFor();
+  await its.getByRole('button', { name: 'Take it off' }).click();
+  await first.page.getByText('For a device that was lost or taken').waitFor();
+  await first.isAccessible('taking a device off');
+  await its.getByRole('button', { name: 'Yes, take it off' }).click();
+  await its.waitFor({ state: 'detached' });
+  await lost.unlock(OTHER_PIN);
+  await lost.page.getByText('it was taken off your list').waitFor();
+  // What is on paper is a device as well; nobody can throw it away by mistake.
+  assert.equal(await line.count(), devices.length - 1);
+});
+
 test('what is on paper brings its person back, into an empty browser', async () => {
   const { user } = await stored(first);
   assert.ok(!paper.text.includes(paper.recoveryKey), 'the file alone opens nothing');
@@ -210,10 +232,7 @@ test('what is on paper brings its person back, into an empty browser', async () 
   await fresh.field('Recovery key').fill(paper.recoveryKey.toLowerCase());
   await fresh.button('Continue').click();
   await fresh.sees('Hello, Amsel');
-  await page
-    .getByText(/^Device [0-9a-f]{8}, last seen /)
-    .first()
-    .waitFor();
+  await page.getByText(OTHERS).first().waitFor();
 });
 
 test('whose other devices were taken comes back without them', async () => {
@@ -233,8 +252,8 @@ test('whose other devices were taken comes back without them', async () => {
   // What was taken locks itself, and the right PIN opens it no more.
   await first.sees('This device is locked');
   await first.unlock(NEW_PIN);
-  await first.page.getByText('The server does not take this device').waitFor();
-  assert.equal(await page.getByText(/^Device [0-9a-f]{8}, last seen /).count(), 0);
+  await first.page.getByText('it was taken off your list').waitFor();
+  assert.equal(await page.getByText(OTHERS).count(), 0);
 });
 
 test('whoever forgets the device leaves nothing behind in the browser', async () => {

@@ -2856,6 +2856,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * My devices, and which of them a code opens
+         * @description Who may: LoggedIn. At most 262144 bytes.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Devices"];
+                    };
+                };
+                /** @description Refused */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/items-keys": {
         parameters: {
             query?: never;
@@ -4750,6 +4798,29 @@ export interface components {
              */
             old: number;
         };
+        /**
+         * @description A device. What it is and may do stands in the sigchain alone; this is what the server knows
+         *     beside that.
+         */
+        DeviceFacts: {
+            /**
+             * Format: int64
+             * @description Since when.
+             */
+            added_at_ms: number;
+            /** @description Which. */
+            device: components["schemas"]["Id"];
+            /**
+             * @description Whether the server keeps a share of its vault: a code opens it. What is on paper, the
+             *     recovery key, is a device without.
+             */
+            has_vault: boolean;
+        };
+        /** @description The caller's devices that were not revoked. */
+        Devices: {
+            /** @description The oldest first. */
+            devices: components["schemas"]["DeviceFacts"][];
+        };
         /** @description The search root under one key of the hub. */
         EpochSearchRoot: {
             /**
@@ -5122,6 +5193,9 @@ export interface components {
             kind: "changed";
             /** @description What. */
             topic: components["schemas"]["Topic"];
+        } | {
+            /** @enum {string} */
+            kind: "devices";
         } | {
             /** @enum {string} */
             kind: "missed";

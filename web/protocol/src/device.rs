@@ -3,7 +3,27 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Blob;
+use crate::{Blob, Id};
+
+/// The caller's devices that were not revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Devices {
+    /// The oldest first.
+    pub devices: Vec<DeviceFacts>,
+}
+
+/// A device. What it is and may do stands in the sigchain alone; this is what the server knows
+/// beside that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeviceFacts {
+    /// Which.
+    pub device: Id,
+    /// Since when.
+    pub added_at_ms: u64,
+    /// Whether the server keeps a share of its vault: a code opens it. What is on paper, the
+    /// recovery key, is a device without.
+    pub has_vault: bool,
+}
 
 /// The caller's sigchain grew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -47,6 +47,8 @@ pub enum Notice {
         /// What.
         topic: Topic,
     },
+    /// Of the caller themself: their devices, or where they are logged in.
+    Devices,
     /// Notices were lost: load everything that is shown.
     Missed,
 }

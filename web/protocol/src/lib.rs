@@ -33,7 +33,7 @@ pub use call::{
     BanList, BanView, CallEndView, CallOutcome, CallPage, CallQuery, CallReportView, CallView,
     CallerErasure, CallerView, MAX_CALLS_PER_PAGE, NewBan, RungView, VoicemailList, VoicemailView,
 };
-pub use device::SigchainUpdate;
+pub use device::{DeviceFacts, Devices, SigchainUpdate};
 pub use feed::{
     FEED_CLOSE_NOT_LOGGED_IN, FEED_CLOSE_SESSION_ENDED, FEED_CLOSE_TOO_MANY, FEED_LOGIN_S,
     FEED_MESSAGE_MAX_BYTES, FEED_MESSAGES_PER_S, FEED_PATH, FeedLogin, Notice, Topic,

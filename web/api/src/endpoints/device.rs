@@ -3,7 +3,7 @@
 use axum::http::Method;
 use crypto::identity::{ItemsKey, Sigchain};
 use crypto::vault::Escrow;
-use protocol::{Blob, Id, PersonSigchain, SigchainUpdate, Topic};
+use protocol::{Blob, DeviceFacts, Devices, Id, PersonSigchain, SigchainUpdate, Topic};
 use store::{
     AuditKind, AuditSubject, Changes, DeviceId, DeviceRow, LoginChange, Sealed, UserId, VaultChange,
 };
@@ -13,6 +13,7 @@ use crate::chains::person;
 use crate::newcomer::leaf_of;
 use crate::refusal::Refusal;
 use crate::route::{Access, Routes};
+use crate::shared::unix_ms;
 use crate::watch::Ended;
 
 /// The longest sigchain that is taken, in bytes of JSON.
@@ -20,6 +21,13 @@ const SIGCHAIN_MAX_BYTES: usize = 4 << 20;
 
 pub(crate) fn routes() -> Routes {
     Routes::default()
+        .add(
+            Method::GET,
+            "/me/devices",
+            Access::LoggedIn,
+            "My devices, and which of them a code opens",
+            devices,
+        )
         .add(
             Method::GET,
             "/me/sigchain",
@@ -35,6 +43,21 @@ pub(crate) fn routes() -> Routes {
             "Add or revoke a device, or change my key",
             extend,
         )
+}
+
+async fn devices(call: Call, Nothing: Nothing) -> Result<Json<Devices>, Refusal> {
+    let (reader, user) = (call.shared.store.reader(), call.caller()?.user);
+    let with_vault = reader.devices_with_vault(user).await?;
+    let known = reader.devices(user).await?.into_iter();
+    let live = known.filter(|device| device.revoked_at.is_none());
+    let facts = live.map(|device| DeviceFacts {
+        device: Id(device.id.0),
+        added_at_ms: unix_ms(device.added_at),
+        has_vault: with_vault.contains(&device.id),
+    });
+    Ok(Json(Devices {
+        devices: facts.collect(),
+    }))
 }
 
 async fn mine(call: Call, Nothing: Nothing) -> Result<Json<PersonSigchain>, Refusal> {
@@ -82,6 +105,7 @@ async fn extend(call: Call, Json(update): Json<SigchainUpdate>) -> Result<Nothin
     for device in revoked {
         shared.end(Ended::Device(device));
     }
+    shared.notify_devices(user);
     for member in shared.store.reader().memberships(user).await? {
         // Its admins enter the new head in the roster.
         shared.notify(member.hub, Topic::Members);

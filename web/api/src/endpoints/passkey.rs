@@ -230,6 +230,7 @@ async fn finish_login(
     changes.push(call.noted_of(known.user, AuditKind::WebauthnLogin, subject));
     session::forget_expired(&call, &mut changes);
     call.shared.store.commit(changes).await?;
+    call.shared.notify_devices(known.user);
     Ok(tokens)
 }
 

@@ -118,6 +118,7 @@ pub(super) async fn open(
     changes.push(call.noted_of(device.user, kind, AuditSubject::Device(device.id)));
     forget_expired(call, &mut changes);
     call.shared.store.commit(changes).await?;
+    call.shared.notify_devices(device.user);
     Ok(tokens)
 }
 
@@ -208,6 +209,7 @@ async fn end_others(call: Call, Nothing: Nothing) -> Result<Nothing, Refusal> {
     changes.push(call.noted(AuditKind::Logout, AuditSubject::User(user))?);
     call.shared.store.commit(changes).await?;
     call.shared.end(Ended::User(user, except));
+    call.shared.notify_devices(user);
     Ok(Nothing)
 }
 
@@ -217,6 +219,7 @@ async fn close(call: &Call, session: SessionId) -> Result<(), Refusal> {
     changes.push(call.noted(AuditKind::Logout, AuditSubject::Thing(session.0))?);
     call.shared.store.commit(changes).await?;
     end(call, session);
+    call.shared.notify_devices(call.caller()?.user);
     Ok(())
 }
 

@@ -95,9 +95,8 @@ async fn ask(call: Call, Json(request): Json<ShareRequest>) -> Result<Json<Share
     let after = share.encode();
     if before != after {
         let mut changes = Changes::new();
-        changes.push(VaultChange::VaultShareSet {
+        changes.push(VaultChange::VaultShareTried {
             vault,
-            user,
             body: Sealed(after),
         });
         if share.is_destroyed() && !was_destroyed {
@@ -120,7 +119,8 @@ async fn ask(call: Call, Json(request): Json<ShareRequest>) -> Result<Json<Share
 
 async fn propose(call: Call, Json(proposal): Json<ShareProposal>) -> Result<Nothing, Refusal> {
     let vault = VaultId(call.id("vault")?);
-    let user = call.caller()?.user;
+    let caller = call.caller()?;
+    let (user, device) = (caller.user, caller.device);
     let auth = AuthSecret::from_bytes(&exactly(&proposal.auth)?);
     let new = Share::from_bytes(&exactly(&proposal.share)?);
     call.shared.limits.share(user)?;
@@ -142,9 +142,11 @@ async fn propose(call: Call, Json(proposal): Json<ShareProposal>) -> Result<Noth
     changes.push(VaultChange::VaultShareSet {
         vault,
         user,
+        device,
         body: Sealed(share.encode()),
     });
     call.shared.store.commit(changes).await?;
+    call.shared.notify_devices(user);
     Ok(Nothing)
 }
 

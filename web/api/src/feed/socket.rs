@@ -161,6 +161,10 @@ impl Feed<'_> {
             Ok(Event::Ended(ended)) if self.is_ended_by(ended) => SESSION_ENDED,
             Ok(Event::Ended(_)) => Next::Goes,
             Ok(Event::Changed(hub, topic)) => self.changed(hub, topic).await,
+            Ok(Event::Devices(user)) if user == self.session.user => {
+                self.send(Notice::Devices).await
+            }
+            Ok(Event::Devices(_)) => Next::Goes,
             Err(RecvError::Lagged(_)) => match self.look_after().await {
                 Next::Goes => self.send(Notice::Missed).await,
                 over => over,

@@ -5,9 +5,9 @@ use crypto::vault::{AuthSecret, BackupCode};
 use crypto::{OsEntropy, UserId};
 use crypto_session::{NewPairing, OldPairing, Session, Unlocking, VaultShares};
 use protocol::{
-    BackupCodeUse, BackupCodes, Blob, EscrowAnswer, EscrowRequest, Id, ItemsKeyAdded, ItemsKeys,
-    PersonSigchain, RecoveryFacts, RoomEntry, RoomHeard, RoomMessage, RoomReading, ShareAnswer,
-    ShareProposal, ShareRequest, SigchainUpdate,
+    BackupCodeUse, BackupCodes, Blob, Devices, EscrowAnswer, EscrowRequest, Id, ItemsKeyAdded,
+    ItemsKeys, PersonSigchain, RecoveryFacts, RoomEntry, RoomHeard, RoomMessage, RoomReading,
+    ShareAnswer, ShareProposal, ShareRequest, SigchainUpdate,
 };
 use store::AuditKind;
 
@@ -123,6 +123,35 @@ async fn a_revoked_device_is_out_at_once() {
     assert_eq!(first.get("/me").await.status, 200);
     assert_eq!(server.noted(AuditKind::DeviceRevoked).await, 1);
     assert_eq!(server.noted(AuditKind::UserKeyRotated).await, 1);
+}
+
+#[tokio::test]
+async fn what_the_server_keeps_for_a_device_goes_with_it() {
+    let server = Server::start().await;
+    let mut first = server.admin().await;
+    let mut lost = second(&server, &mut first).await;
+    let path = format!("/vaults/{}/share", Id([5; 16]));
+    let auth = Blob(vec![1; 32]);
+    let proposal = ShareProposal {
+        share: Blob(vec![2; 32]),
+        auth: auth.clone(),
+    };
+    lost.put(&path, &proposal).await.done();
+    let id = Id(*lost.session.device().as_bytes());
+    let listed: Devices = first.get("/me/devices").await.json();
+    let with_vault = listed.devices.iter().filter(|device| device.has_vault);
+    assert_eq!(with_vault.map(|d| d.device).collect::<Vec<_>>(), [id]);
+    let tried = ShareRequest { auth };
+    let given = server.post(&path, &tried).await.json();
+    assert!(matches!(given, ShareAnswer::Given { .. }));
+
+    revoke(&mut first, lost.session.device()).await;
+    // The right code gets nothing any more: whoever has the device cannot even try one.
+    let gone = server.post(&path, &tried).await;
+    assert_eq!(gone.refused(), (404, "not-found".into()));
+    let left: Devices = first.get("/me/devices").await.json();
+    assert_eq!(left.devices.len(), listed.devices.len() - 1);
+    assert!(left.devices.iter().all(|device| device.device != id));
 }
 
 #[tokio::test]

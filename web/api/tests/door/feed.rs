@@ -89,6 +89,30 @@ async fn members_hear_that_something_changed_and_others_do_not() {
 }
 
 #[tokio::test]
+async fn a_person_hears_of_their_own_devices_and_nobody_else_does() {
+    let server = Server::start().await;
+    let mut admin = server.admin().await;
+    let hub = server.hub(1, admin.user(), store::Role::HubAdmin).await;
+    let mut other = crate::coming_in::volunteer(&server, &mut admin, hub).await;
+    let mut of_admin = logged_in(&mut admin).await;
+    let mut of_other = logged_in(&mut other).await;
+    // Added by the first device, and logged in; a hub's admins hear of what its people have.
+    let mut second = crate::devices::second(&server, &mut admin).await;
+    let topic = Topic::Members;
+    for heard in [
+        Notice::Devices,
+        Notice::Changed { hub, topic },
+        Notice::Devices,
+    ] {
+        assert_eq!(notice(&mut of_admin).await, heard);
+    }
+    second.logout().await.done();
+    assert_eq!(notice(&mut of_admin).await, Notice::Devices);
+    let quiet = tokio::time::timeout(Duration::from_millis(300), of_other.next()).await;
+    assert!(quiet.is_err());
+}
+
+#[tokio::test]
 async fn a_locked_device_still_hears() {
     let server = Server::start().await;
     let (admin, mut view) = crate::locked::locked(&server).await;
@@ -172,6 +196,7 @@ async fn a_feed_ends_with_its_device() {
         close_code(&mut of_lost, SOON).await,
         FEED_CLOSE_SESSION_ENDED
     );
+    assert_eq!(notice(&mut of_admin).await, Notice::Devices);
     let open = tokio::time::timeout(Duration::from_millis(300), of_admin.next()).await;
     assert!(open.is_err(), "the other device hears on");
 }

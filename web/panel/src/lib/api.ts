@@ -6,6 +6,7 @@ type Schemas = components['schemas'];
 export type BootstrapRequest = Schemas['BootstrapRequest'];
 export type ChallengeAnswer = Schemas['ChallengeAnswer'];
 export type CheckpointAnswer = Schemas['CheckpointAnswer'];
+export type Devices = Schemas['Devices'];
 export type EscrowAnswer = Schemas['EscrowAnswer'];
 export type FeedLogin = Schemas['FeedLogin'];
 export type HubKeys = Schemas['HubKeys'];

@@ -165,6 +165,8 @@ async function offerOf({ code, hub, pinned }: Invitation): Promise<InviteOffer> 
 
 /** A person at their unlocked device. */
 export class Client {
+  private unsent: SigchainUpdate | undefined;
+
   constructor(
     readonly session: Session,
     readonly line: Line,
@@ -253,6 +255,18 @@ export class Client {
 
   /** Loads and verifies this person's own keys. */
   async resume(): Promise<void> {
+    const keys = await this.catchUp();
+    // A browser that ended in the very moment of coming in has left none.
+    if (keys === 0) await this.renewKey();
+    await this.checkLog();
+  }
+
+  /**
+   * Learns what this person's other devices have changed; gives how many items keys there are.
+   * Goes before each change of the device list: one that continues an older list is refused.
+   */
+  async catchUp(): Promise<number> {
+    if (this.unsent) await this.sendList(this.unsent);
     const own = await this.line.ask<PersonSigchain>('GET', '/me/sigchain');
     if (own.user !== this.record.user) {
       throw new Failure('lie', 'The server gives the device list of somebody else.');
@@ -261,18 +275,14 @@ export class Client {
     await this.keepHead();
     const sealedKeys = await this.line.ask<ItemsKeys>('GET', '/me/items-keys');
     for (const key of sealedKeys.keys) this.session.openItemsKey(fromBlob(key));
-    // A browser that ended in the very moment of coming in has left none.
-    if (sealedKeys.keys.length === 0) await this.renewKey();
-    await this.checkLog();
+    return sealedKeys.keys.length;
   }
 
   /** The next generation of this person's keys, with an items key that the server keeps. */
   private async renewKey(): Promise<void> {
     this.session.rotateKey(Date.now());
     const items_key = toBlob(this.session.sealedItemsKey());
-    const update: SigchainUpdate = { sigchain: toBlob(this.session.sigchain()), items_key };
-    await this.line.ask('PUT', '/me/sigchain', update);
-    await this.keepHead();
+    await this.sendList({ sigchain: toBlob(this.session.sigchain()), items_key });
   }
 
   /** Follows the key log to its newest state, and believes it as far as this device can. */
@@ -304,15 +314,14 @@ export class Client {
 
   /** Seals the device under another PIN, and changes this person's keys with it. */
   async changePin(pin: string): Promise<void> {
+    await this.catchUp();
     const shareKey = await newShareKey();
     const share = await shareOf(shareKey);
     const changed = this.session.changePasscode(pin, share, true, undefined, Date.now());
     const vault = changed.takeVault();
     if (!vault) throw new Failure('internal', 'A new PIN came without a vault.');
     const { sigchain, itemsKey } = changed;
-    const update: SigchainUpdate = { sigchain: toBlob(sigchain), items_key: toBlob(itemsKey) };
-    await this.line.ask('PUT', '/me/sigchain', update);
-    await this.keepHead();
+    await this.sendList({ sigchain: toBlob(sigchain), items_key: toBlob(itemsKey) });
     await this.keepVault(vault, shareKey);
   }
 
@@ -336,10 +345,25 @@ export class Client {
     await kept.keepDevice(rest);
   }
 
+  /** Takes a device that was lost off the list: nothing that is sealed from now on opens there. */
+  async takeOff(device: string): Promise<void> {
+    await this.catchUp();
+    // Off the list already where the first answer of the server was lost, or from another device.
+    if (!this.session.devices().includes(device)) return;
+    this.session.revokeDevice(device, Date.now());
+    await this.renewKey();
+  }
+
   /** Sends the device list after a change here. */
-  async sendSigchain(): Promise<void> {
-    const update: SigchainUpdate = { sigchain: toBlob(this.session.sigchain()) };
+  sendSigchain(): Promise<void> {
+    return this.sendList({ sigchain: toBlob(this.session.sigchain()) });
+  }
+
+  /** What could not be sent goes first the next time: this device holds on to its own list. */
+  private async sendList(update: SigchainUpdate): Promise<void> {
+    this.unsent = update;
     await this.line.ask('PUT', '/me/sigchain', update);
+    this.unsent = undefined;
     await this.keepHead();
   }
 

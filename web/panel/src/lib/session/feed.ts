@@ -43,6 +43,7 @@ export class Feed {
     socket.onmessage = ({ data }) => {
       const notice = JSON.parse(data as string) as Notice;
       if (notice.kind === 'ready') this.pauseMs = FIRST_PAUSE_MS;
+      // In force, missed, devices of this person, or something that is shown of a hub.
       if (notice.kind !== 'changed' || SHOWN.includes(notice.topic)) this.tell('changed');
     };
     socket.onclose = ({ code }) => void this.goOn(code);

@@ -111,6 +111,7 @@ export class Helping {
   async letIn(digits: string): Promise<void> {
     this.pairing.confirm(digits);
     const { session, pinned } = this.client;
+    await this.client.catchUp();
     const payload = this.pairing.admit(session, pinned, Date.now());
     // The new device believes the list only when the server has it.
     await this.client.sendSigchain();

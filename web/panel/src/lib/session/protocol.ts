@@ -30,6 +30,8 @@ export interface VaultCalls {
   /** What this device knows the server by: a line for each key, the log's first. */
   pinned(): string;
   changePin(pin: string): void;
+  /** Takes another device of this person off their list. */
+  takeOff(device: string): void;
   /** What a passkey is asked for, to open this device's vault. */
   passkeyInput(): Uint8Array;
   /** What the server asks of a new passkey. */

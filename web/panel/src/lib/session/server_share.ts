@@ -7,7 +7,11 @@ import { open } from './line';
 /** Gets the share, against the proof that the PIN was entered. A wrong try counts. */
 export async function serverShare(vault: string, proof: Uint8Array): Promise<Uint8Array> {
   const path = `/vaults/${vault}/share`;
-  const answer = await open<ShareAnswer>('POST', path, { auth: toBlob(proof) });
+  const asked = open<ShareAnswer>('POST', path, { auth: toBlob(proof) });
+  const answer = await asked.catch((failure: Failure) => {
+    if (failure.code !== 'not-found') throw failure;
+    throw new Failure('taken-off', 'The server keeps nothing for this device.');
+  });
   switch (answer.result) {
     case 'given':
       return fromBlob(answer.share);

@@ -71,6 +71,7 @@ serve<VaultCalls>({
   },
   pinned: () => there(client).pinned,
   changePin: (pin) => there(client).changePin(pin),
+  takeOff: (device) => there(client).takeOff(device),
   passkeyInput: () => there(client).session.prfInput(),
   beginPasskey: () => there(client).line.ask<PasskeyAttempt>('POST', '/me/passkeys/begin'),
   async keepPasskey(attempt, credential, name) {
