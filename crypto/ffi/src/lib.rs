@@ -18,6 +18,7 @@ mod held;
 mod hotline;
 mod locked_view;
 mod log;
+mod own_data;
 mod pairing;
 mod refusal;
 mod session;

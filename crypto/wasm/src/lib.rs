@@ -14,6 +14,7 @@ mod files;
 mod hotline;
 mod locked_view;
 mod log;
+mod own_data;
 mod pairing;
 mod refused;
 mod session;

@@ -71,7 +71,13 @@ enum Command {
     /// Erase a note.
     Erase { hub: Id, record: Id },
     /// Write all of one's own notes into a sealed file.
-    Export { hub: Id, file: PathBuf },
+    Export {
+        hub: Id,
+        file: PathBuf,
+        /// Also for the key file whose public half this is.
+        #[arg(long)]
+        key: Option<String>,
+    },
     /// Open such a file.
     OpenExport { file: PathBuf },
     /// Write the sound of a caller's message into a file of samples.
@@ -189,7 +195,9 @@ fn with_records(client: &mut Client, command: Command) -> Result<(), Failure> {
             }
         }
         Command::Erase { hub, record } => client.erase(hub, record)?,
-        Command::Export { hub, file } => std::fs::write(file, client.export(hub)?)?,
+        Command::Export { hub, file, key } => {
+            std::fs::write(file, client.export(hub, key.as_deref())?)?;
+        }
         Command::OpenExport { file } => {
             let taken = client.open_export(&std::fs::read(file)?)?;
             let text = serde_json::to_string_pretty(&taken);

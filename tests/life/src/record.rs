@@ -7,8 +7,8 @@ use crypto::record::{Position, RecordKind, RecordPlace};
 use crypto::{OsEntropy, RecordId, UserId};
 use crypto_session::{Expectation, OpenedNote, Rewrap};
 use protocol::{
-    Blob, Id, IndexToken, NewReaders, NewRecord, RecordErasure, RecordHistory, RecordPage,
-    RecordRevision, SearchAnswer, SearchRequest,
+    Blob, Id, IndexToken, NOTE_TEXT_VERSION, NewReaders, NewRecord, NoteText, RecordErasure,
+    RecordHistory, RecordPage, RecordRevision, SearchAnswer, SearchRequest,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,8 @@ pub struct TakenRevision {
     /// Its number, from 1.
     pub revision: u32,
     /// What it says.
-    pub text: String,
+    #[serde(flatten)]
+    pub note: NoteText,
 }
 
 /// What a client makes of a record before it asks who it is for.
@@ -93,7 +94,8 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`].
-    pub fn write(&mut self, hub: Id, sort: Sort, text: &str) -> Result<Id, Failure> {
+    pub fn write(&mut self, hub: Id, sort: Sort, note: impl Into<NoteText>) -> Result<Id, Failure> {
+        let note = note.into();
         let view = self.hub(hub)?;
         let record = RecordId::generate(&mut OsEntropy).map_err(crypto_session::Refusal::from)?;
         let place = RecordPlace {
@@ -106,14 +108,14 @@ impl Client {
         let sealed = self
             .line
             .session
-            .seal_note(place, text.as_bytes(), &readers, people)?;
+            .seal_note(place, &plaintext_of(&note), &readers, people)?;
         let record = Id(*record.as_bytes());
-        self.send(&view, sort, text, sealed.record)?;
+        self.send(&view, sort, &note.text, sealed.record)?;
         self.saw(record, sealed.position)?;
         Ok(record)
     }
 
-    /// Writes the next revision of one's own record.
+    /// Writes the next revision of one's own record. What was entered in its fields stays.
     ///
     /// # Errors
     /// [`Failure`].
@@ -125,10 +127,11 @@ impl Client {
         let readers = self.readers(&view, sort)?;
         let old = sealed_in(&newest)?;
         let people = &view.people;
-        let sealed =
-            self.line
-                .session
-                .revise_note(old, &expectation, text.as_bytes(), &readers, people)?;
+        let session = &mut self.line.session;
+        let mut note = note_of(&session.open_note(old, &expectation, people)?)?;
+        text.clone_into(&mut note.text);
+        let plaintext = plaintext_of(&note);
+        let sealed = session.revise_note(old, &expectation, &plaintext, &readers, people)?;
         self.send(&view, sort, text, sealed.record)?;
         self.saw(record, sealed.position)
     }
@@ -139,6 +142,14 @@ impl Client {
     /// # Errors
     /// [`Failure`].
     pub fn read(&mut self, hub: Id, record: Id) -> Result<String, Failure> {
+        Ok(self.read_whole(hub, record)?.text)
+    }
+
+    /// The same, with what was entered in its fields.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn read_whole(&mut self, hub: Id, record: Id) -> Result<NoteText, Failure> {
         let view = self.hub(hub)?;
         let newest = self.newest(hub, record)?;
         let opened = self.open_revision(&view, record, &newest)?;
@@ -146,7 +157,7 @@ impl Client {
         if opened.rewrap == Some(Rewrap::Older) {
             self.rewrap(&view, record, &newest)?;
         }
-        text_of(&opened)
+        note_of(&opened)
     }
 
     fn rewrap(&mut self, hub: &Hub, record: Id, newest: &RecordRevision) -> Result<(), Failure> {
@@ -249,11 +260,12 @@ impl Client {
         Ok(())
     }
 
-    /// All of one's own records, opened and sealed again into one file for oneself.
+    /// All of one's own records, opened and sealed again into one file for oneself; with a key
+    /// (`hlpub1…`) also for whoever has its secret half.
     ///
     /// # Errors
     /// [`Failure`].
-    pub fn export(&mut self, hub: Id) -> Result<Vec<u8>, Failure> {
+    pub fn export(&mut self, hub: Id, key: Option<&str>) -> Result<Vec<u8>, Failure> {
         let view = self.hub(hub)?;
         let mut revisions = Vec::new();
         for revision in self.pages(&format!("/hubs/{hub}/export"))? {
@@ -261,12 +273,13 @@ impl Client {
             revisions.push(TakenRevision {
                 record: revision.id,
                 revision: revision.revision,
-                text: text_of(&opened)?,
+                note: note_of(&opened)?,
             });
         }
         let plaintext = serde_json::to_vec(&Taken { revisions }).expect("plain values are JSON");
         let now = self.line.now_ms();
-        Ok(self.line.session.seal_export(view.id, &plaintext, now)?)
+        let session = &mut self.line.session;
+        Ok(session.seal_export(view.id, &plaintext, key, now)?)
     }
 
     /// Opens such a file.
@@ -387,7 +400,15 @@ fn sealed_in(revision: &RecordRevision) -> Result<&[u8], Failure> {
     Ok(&sealed.0)
 }
 
-fn text_of(opened: &OpenedNote) -> Result<String, Failure> {
-    String::from_utf8(opened.plaintext.to_vec())
-        .map_err(|_| Failure::Misused("this record holds no text".to_owned()))
+fn plaintext_of(note: &NoteText) -> Vec<u8> {
+    serde_json::to_vec(note).expect("plain values are JSON")
+}
+
+fn note_of(opened: &OpenedNote) -> Result<NoteText, Failure> {
+    let note: NoteText = serde_json::from_slice(&opened.plaintext)
+        .map_err(|error| Failure::Misused(format!("this record holds no note: {error}")))?;
+    match note.version {
+        NOTE_TEXT_VERSION => Ok(note),
+        other => Err(Failure::Misused(format!("a note of version {other}"))),
+    }
 }

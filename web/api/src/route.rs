@@ -10,7 +10,7 @@ use axum::extract::{RawPathParams, Request};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter};
-use protocol::{API_ROOT, Code, FeedLogin, Notice, Problem};
+use protocol::{API_ROOT, Code, FeedLogin, NoteText, Notice, Problem};
 use store::Permissions;
 use utoipa::openapi::path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -232,6 +232,7 @@ impl Routes {
         components.schemas.extend(problems);
         // What is said over the feed, which is not in the table.
         components.schemas.extend(schemas::<FeedLogin>());
+        components.schemas.extend(schemas::<NoteText>());
         components.schemas.extend(schemas::<Notice>());
         let mut paths = Paths::new();
         for route in &self.0 {

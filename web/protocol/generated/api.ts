@@ -4852,6 +4852,8 @@ export interface components {
             /** @description `RequestProof` over `GET`, [`FEED_PATH`], no body and the token. */
             proof: components["schemas"]["Blob"];
         };
+        /** @description What was entered in a field. */
+        FieldValue: boolean | string | string[];
         /** @description The announcement of a file. */
         FileAnnouncement: {
             attached_to?: components["schemas"]["Id"] | null;
@@ -5181,6 +5183,26 @@ export interface components {
             tokens?: components["schemas"]["IndexToken"][];
             /** @description Whom it is for. */
             visibility: components["schemas"]["Visibility"];
+        };
+        /**
+         * @description The text of a note or a report and what was entered in the hub's own fields: one plaintext, so
+         *     one ciphertext (`docs/protocol/note-text-v1.md`).
+         */
+        NoteText: {
+            /**
+             * @description By the id of the field in the hub's settings. A field that nothing was entered in is not
+             *     there; one that the hub has no more stays.
+             */
+            fields?: {
+                [key: string]: components["schemas"]["FieldValue"];
+            };
+            /** @description What was written. */
+            text: string;
+            /**
+             * Format: int32
+             * @description [`NOTE_TEXT_VERSION`].
+             */
+            version: number;
         };
         /** @description Something changed. */
         Notice: {

@@ -15,6 +15,7 @@ mod feed;
 mod hub;
 mod invite;
 mod login;
+mod note;
 mod pairing;
 mod passkey;
 mod problem;
@@ -53,6 +54,7 @@ pub use invite::{
 pub use login::{
     BootstrapRequest, ChallengeAnswer, ChallengeRequest, LoginRequest, Tokens, Welcome,
 };
+pub use note::{FieldValue, NOTE_TEXT_VERSION, NoteText};
 pub use pairing::{RoomEntry, RoomHeard, RoomMessage, RoomReading};
 pub use passkey::{
     PasskeyAttempt, PasskeyFacts, PasskeyLogin, PasskeyName, PasskeyRegistration, Passkeys,

@@ -44,6 +44,17 @@ class Life(Refusals, unittest.TestCase):
         self.assertEqual(again.sigchain(), chain)
         self.refused("locked", ana.sigchain)
 
+    def test_what_is_taken_away_opens_for_its_person_alone(self):
+        ana, ben = person(), person()
+        file = ana.seal_export(HUB, b"all of mine", None, now_ms())
+        self.assertEqual(ana.open_export(file), b"all of mine")
+        self.refused("not-for-you", ben.open_export, file)
+        self.refused("altered", ana.open_export, flipped(file, -1))
+        self.refused("mistyped", ana.seal_export, HUB, b"all", "hlpub1qqqq", now_ms())
+        key = "hlpub1sxh63g93n6m6zqk9qw4yh0m8r4cy0xk9j9zsc0l7jfkex2qtc5cqg2vusj"
+        also_offline = ana.seal_export(HUB, b"all of mine", key, now_ms())
+        self.assertGreater(len(also_offline), len(file))
+
     def test_a_vault_wants_what_it_was_sealed_with(self):
         ana = person()
         self.refused("weak-code", ana.seal_vault, "123456", SHARE, False, None)

@@ -81,7 +81,7 @@ impl World {
         genuine.insert("other sigchain", ana.sigchain().unwrap());
         genuine.insert("items key", ben.sealed_items_key().unwrap());
         genuine.insert("draft", ben.seal_draft("draft", WORDS).unwrap());
-        genuine.insert("export", ben.seal_export(HUB, WORDS, NOW_MS).unwrap());
+        genuine.insert("export", ben.seal_export(HUB, WORDS, None, NOW_MS).unwrap());
         let challenge = LoginChallenge::new(ORIGIN, ben.device(), NOW_MS + 1, &mut Still(5));
         genuine.insert("challenge", challenge.unwrap().encode());
         let (server, follower, witness_key) = server(&ben, &mut genuine);

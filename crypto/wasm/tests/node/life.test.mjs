@@ -14,6 +14,8 @@ const OLD_VAULT = Buffer.from(
   '76fee7273a663a13241b43fe599d32ccc09e15fb4a0511603d559f357e17fabea153f69740cb3fe0e8716a',
   'hex',
 );
+// Of a key file that `centralita keygen` wrote.
+const READER_KEY = 'hlpub1sxh63g93n6m6zqk9qw4yh0m8r4cy0xk9j9zsc0l7jfkex2qtc5cqg2vusj';
 const native = (...given) =>
   execFileSync('cargo', ['run', '-q', '--locked', '-p', 'crypto-session', '--example', 'native_peer', ...given])
     .toString().trim();
@@ -69,6 +71,23 @@ test('a locked session does nothing until the PIN is right', () => {
   assert.deepEqual(again.sigchain(), chain);
   assert.throws(() => again.sealVault('123456', SHARE, false), refused('weak-code'));
   assert.throws(() => again.sealVault(PIN, undefined, false), refused('share'));
+});
+
+test('what is taken away opens for its person alone, and for no tampered key', () => {
+  const [ana, ben] = [person(crypto), person(crypto)];
+  const hub = '01'.repeat(16);
+  const file = ana.sealExport(hub, bytes('all of mine'), undefined, Date.now());
+  assert.equal(text(ana.openExport(file)), 'all of mine');
+  assert.throws(() => ben.openExport(file), refused('not-for-you'));
+  const altered = file.slice();
+  altered[altered.length - 1] ^= 1;
+  assert.throws(() => ana.openExport(altered), refused('altered'));
+  const offline = (key) => ana.sealExport(hub, bytes('all of mine'), key, Date.now());
+  assert.throws(() => offline('hlpub1qqqq'), refused('mistyped'));
+  // One reader more than the person's own devices.
+  assert.ok(offline(READER_KEY).length > file.length);
+  ana.lock();
+  assert.throws(() => ana.openExport(file), refused('locked'));
 });
 
 test('the server gives its share for the proof of the code', () => {

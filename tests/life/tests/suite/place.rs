@@ -97,6 +97,25 @@ impl Place {
         })
     }
 
+    /// A path among what people keep for themselves.
+    pub fn at(&self, name: &str) -> String {
+        let path = self.people.join(name);
+        path.to_str()
+            .expect("the folders of tests are UTF-8")
+            .to_owned()
+    }
+
+    /// What the program says to somebody at a machine that is not the box.
+    pub fn run(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(centralita());
+        let nowhere = self.people.join("no-data-folder");
+        let output = command.arg("--data").arg(nowhere).args(arguments).output();
+        let output = output.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// An empty folder for a device.
     pub fn folder(&self, name: &str) -> life::Folder {
         life::Folder::new(&self.people.join(name)).unwrap()

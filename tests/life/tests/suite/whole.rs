@@ -9,10 +9,10 @@ use e2e::eventually;
 use e2e::hotline::{BEEP_HZ, INVITATION_HZ, THANKS_HZ};
 use e2e::sipp::Plan;
 use e2e::voice::Voice;
-use life::{Client, Failure, NewDevice, Sort};
+use life::{Client, Failure, NewDevice, Sort, Taken};
 use protocol::{
-    CallPage, Id, NewBan, ROSTER_ROLE_HUB_ADMIN, ROSTER_ROLE_REPORTER, ROSTER_ROLE_REVIEWER,
-    ROSTER_ROLE_VOLUNTEER, Role, Tokens,
+    CallPage, FieldValue, Id, NewBan, NoteText, ROSTER_ROLE_HUB_ADMIN, ROSTER_ROLE_REPORTER,
+    ROSTER_ROLE_REVIEWER, ROSTER_ROLE_VOLUNTEER, Role, Tokens,
 };
 
 use crate::place::{PIN, Place};
@@ -25,6 +25,10 @@ const REPORTER: &str = "Ruprecht Schlehdorn";
 const REVIEWER: &str = "Roswitha Elsbeerfeld";
 const NOTE: &str = "caller Vogelbeerwald has fled to the Sanddornstrand";
 const EDITED: &str = "caller Vogelbeerwald is safe at the Hagebuttenhof";
+const WITH_FIELDS: &str = "asked for a bed near the Eisbeerenpfad";
+const EDITED_FIELDS: &str = "was given a bed near the Weinrosenhang";
+const FIELD: &str = "born at the Mehlbeerengrund";
+const CHOICE: &str = "Wacholderdrosselheim";
 const PRIVATE: &str = "remember the Kornelkirschenweg before dusk";
 const REPORT: &str = "the police came to the Holunderbruch at nine";
 const LATER: &str = "written on the Speierlingsberg after all was lost";
@@ -61,17 +65,26 @@ fn a_whole_life_leaves_nothing_to_read() {
     let note = ben.write(hub, Sort::Note, NOTE).unwrap();
     assert_eq!(admin.read(hub, note).unwrap(), NOTE);
     another_volunteer_cannot(&mut carla, &mut admin, hub, note);
+    with_fields(&mut ben, &mut admin, hub);
     let private = ben.write(hub, Sort::PrivateNote, PRIVATE).unwrap();
     assert_eq!(status(admin.read(hub, private)), 404, "a private note");
     found_by_its_words(&mut admin, &mut ben, &mut carla, hub, note);
     reports(&place, &mut admin, &mut ben, hub, &mut secrets);
     a_message(&place, &mut admin, &mut ben, hub);
     banned_in_the_panel(&place, &mut admin, &mut ben, hub);
-    taken_away(&mut ben, &mut admin, hub);
+    taken_away(&place, &mut ben, &mut admin, hub);
     let mut ben = second_device_and_loss(&place, ben, &mut admin, hub, &mut secrets);
     moved_once(&mut ben, &mut admin, hub, note);
     let mut carla = another_pin(&place, carla, &mut admin, hub);
 
+    // Before anything is erased, and with the log that SQLite writes to first.
+    all_that_was_written(&mut secrets);
+    let written = files(&place.server.data());
+    let log = written
+        .iter()
+        .find(|file| file.ends_with("centralita.db-wal"));
+    assert!(std::fs::metadata(log.unwrap()).unwrap().len() > 0);
+    nothing_to_read(&place, &secrets);
     ben.erase(hub, note).unwrap();
     let history = admin.history(hub, note).unwrap();
     assert!(history.erasure.is_some());
@@ -85,6 +98,11 @@ fn a_whole_life_leaves_nothing_to_read() {
     let left = who_leaves_leaves_what_they_wrote(&place, &mut admin, &mut carla, hub);
     out_at_once(&mut admin, &mut carla);
     erased_after_leaving(&mut admin, &mut carla, &mut ben, hub, left);
+    nothing_to_read(&place, &secrets);
+    the_search_finds_what_is_there(&place, admin.user());
+}
+
+fn all_that_was_written(secrets: &mut Secrets) {
     let plaintexts = [
         ADMIN,
         BEN,
@@ -93,6 +111,10 @@ fn a_whole_life_leaves_nothing_to_read() {
         REVIEWER,
         NOTE,
         EDITED,
+        WITH_FIELDS,
+        EDITED_FIELDS,
+        FIELD,
+        CHOICE,
         PRIVATE,
         REPORT,
         LATER,
@@ -113,8 +135,10 @@ fn a_whole_life_leaves_nothing_to_read() {
         "the caller's number",
         CALLER.trim_start_matches('+').as_bytes(),
     );
+}
+
+fn nothing_to_read(place: &Place, secrets: &Secrets) {
     assert_eq!(secrets.found_in(&place.server), Vec::<String>::new());
-    the_search_finds_what_is_there(&place, admin.user());
 }
 
 /// Invited, redeemed, and nobody before an admin has taken them in.
@@ -131,6 +155,22 @@ fn comes_in(place: &Place, admin: &mut Client, hub: Id, secrets: &mut Secrets) -
     admin.admit(hub, ben.user(), ROSTER_ROLE_VOLUNTEER).unwrap();
     assert!(admin.waiting(hub).unwrap().is_empty());
     ben
+}
+
+/// What is entered in the hub's own fields is sealed with the note, and stays when it is edited.
+fn with_fields(ben: &mut Client, admin: &mut Client, hub: Id) {
+    let fields = [
+        ("6f1d", FieldValue::Text(FIELD.to_owned())),
+        ("70aa", FieldValue::Several(vec![CHOICE.to_owned()])),
+        ("91c3", FieldValue::Ticked(true)),
+    ];
+    let mut note = NoteText::from(WITH_FIELDS);
+    note.fields = fields.map(|(id, value)| (id.to_owned(), value)).into();
+    let id = ben.write(hub, Sort::Note, note.clone()).unwrap();
+    assert_eq!(admin.read_whole(hub, id).unwrap(), note);
+    ben.edit(hub, id, EDITED_FIELDS).unwrap();
+    EDITED_FIELDS.clone_into(&mut note.text);
+    assert_eq!(admin.read_whole(hub, id).unwrap(), note);
 }
 
 /// The server refuses her; and with the ciphertext in hand she cannot open it.
@@ -230,14 +270,16 @@ fn banned_in_the_panel(place: &Place, admin: &mut Client, ben: &mut Client, hub:
         .succeeds();
 }
 
-/// All of one's own, for oneself alone.
-fn taken_away(ben: &mut Client, admin: &mut Client, hub: Id) {
-    let file = ben.export(hub).unwrap();
+/// All of one's own, for oneself alone: on a device, or at any machine with the key kept offline.
+fn taken_away(place: &Place, ben: &mut Client, admin: &mut Client, hub: Id) {
+    let key = place.at("offline.key");
+    let printed = place.run(&["keygen", &key]);
+    let file = ben.export(hub, printed.lines().next()).unwrap();
     let taken = ben.open_export(&file).unwrap();
     let texts: Vec<&str> = taken
         .revisions
         .iter()
-        .map(|one| one.text.as_str())
+        .map(|one| one.note.text.as_str())
         .collect();
     for text in [NOTE, EDITED, PRIVATE] {
         assert!(texts.contains(&text), "{text} was not taken away");
@@ -246,6 +288,11 @@ fn taken_away(ben: &mut Client, admin: &mut Client, hub: Id) {
         admin.open_export(&file),
         Err(Failure::NotBelieved(_))
     ));
+    let (sealed, opened) = (place.at("my.export"), place.at("opened"));
+    std::fs::write(&sealed, file).unwrap();
+    place.run(&["export", "open", &sealed, "--key", &key, "--out", &opened]);
+    let document = std::fs::read(format!("{opened}/export.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<Taken>(&document).unwrap(), taken);
 }
 
 /// Ben links a second device, loses both, and comes back with what is on paper.
@@ -269,7 +316,7 @@ fn second_device_and_loss(
     keep(secrets, "the second device's", &second);
     assert_ne!(second.device_id(), ben.device_id());
     let mine = second.list(hub).unwrap();
-    assert_eq!(mine.len(), 2, "the second device sees what the first wrote");
+    assert_eq!(mine.len(), 3, "the second device sees what the first wrote");
     for record in mine {
         second.read(hub, record.id).unwrap();
     }
@@ -289,7 +336,7 @@ fn second_device_and_loss(
     admin.change_hub(hub, Vec::new()).unwrap();
     let later = back.write(hub, Sort::Note, LATER).unwrap();
     assert_eq!(admin.read(hub, later).unwrap(), LATER);
-    assert_eq!(back.list(hub).unwrap().len(), 3);
+    assert_eq!(back.list(hub).unwrap().len(), 4);
     back
 }
 
