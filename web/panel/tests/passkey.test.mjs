@@ -10,12 +10,12 @@ let device;
 let authenticators;
 let key;
 
-/** Plugs one in; `hasPrf` says whether it has the secret that opens vaults. */
-async function plugIn(hasPrf) {
+/** One that is built into the device, or a security key; with the secret that opens vaults, or not. */
+async function plugIn({ transport, hasPrf }) {
   const options = {
     protocol: 'ctap2',
     ctap2Version: 'ctap2_1',
-    transport: 'internal',
+    transport,
     hasResidentKey: true,
     hasUserVerification: true,
     isUserVerified: true,
@@ -52,7 +52,7 @@ after(async () => {
 
 test('a passkey without the secret is told of, and changes nothing', async () => {
   const { page } = device;
-  const old = await plugIn(false);
+  const old = await plugIn({ transport: 'internal', hasPrf: false });
   await device.button('Passkey').click();
   await device.isAccessible('the passkeys');
   await device.field('What you call it').fill('old key');
@@ -67,9 +67,30 @@ test('a passkey without the secret is told of, and changes nothing', async () =>
   await device.sees('Hello, Amsel');
 });
 
-test('a passkey opens the device in place of the PIN', async () => {
+test('a security key opens the device in place of the PIN', async () => {
   const { page } = device;
-  key = await plugIn(true);
+  const roaming = await plugIn({ transport: 'usb', hasPrf: true });
+  await device.button('Passkey').click();
+  await device.field('What you call it').fill('the key on my ring');
+  await device.button('Make a passkey').click();
+  await page.getByText('This device opens with your passkey.').waitFor();
+  await device.button('Done').click();
+  await device.button('Lock').click();
+  await device.button('Unlock with the passkey').click();
+  await device.sees('Hello, Amsel');
+  // Without it, the PIN goes on working.
+  await pullOut(roaming);
+  await device.button('Lock').click();
+  await device.unlock(PIN);
+  await device.button('Passkey').click();
+  await device.button('Only my PIN, from now on').click();
+  await device.button('Only my PIN, from now on').waitFor({ state: 'detached' });
+  await device.button('Back').click();
+});
+
+test('a passkey of the device opens it in place of the PIN', async () => {
+  const { page } = device;
+  key = await plugIn({ transport: 'internal', hasPrf: true });
   await device.button('Passkey').click();
   await device.field('What you call it').fill('my phone');
   await device.button('Make a passkey').click();
