@@ -12,6 +12,7 @@ mod event;
 mod hub_key;
 mod roster;
 mod settings;
+mod voucher;
 
 pub use blind_index::{IndexField, IndexToken, MAX_TERM_BYTES, MIN_TERM_CHARS, SearchRoot};
 pub use error::{HubError, RosterError};
@@ -22,3 +23,4 @@ pub use roster::{
     RoleFlags, RoleId, Roster, RosterState, Sigchains, Visibility,
 };
 pub use settings::{MAX_SETTINGS_BYTES, SealedSettings, SettingsHead};
+pub use voucher::{Invitation, InviteSecret, Voucher};

@@ -29,10 +29,17 @@ pub enum KeyKind {
     ReaderSecret,
     /// `hlcid1…`: tags caller numbers. Secret.
     CallerId,
+    /// `hlinv1…`: what the link of an invitation carries past the server. Secret.
+    InviteSecret,
 }
 
 impl KeyKind {
-    const ALL: [Self; 3] = [Self::ReaderPublic, Self::ReaderSecret, Self::CallerId];
+    const ALL: [Self; 4] = [
+        Self::ReaderPublic,
+        Self::ReaderSecret,
+        Self::CallerId,
+        Self::InviteSecret,
+    ];
 
     /// The text before the separator `1`.
     pub fn prefix(self) -> &'static str {
@@ -40,6 +47,7 @@ impl KeyKind {
             Self::ReaderPublic => "hlpub",
             Self::ReaderSecret => "hlsec",
             Self::CallerId => "hlcid",
+            Self::InviteSecret => "hlinv",
         }
     }
 }
@@ -50,6 +58,7 @@ impl std::fmt::Display for KeyKind {
             Self::ReaderPublic => "public reader key (hlpub1…)",
             Self::ReaderSecret => "secret reader key (hlsec1…)",
             Self::CallerId => "caller-id key (hlcid1…)",
+            Self::InviteSecret => "secret of an invitation (hlinv1…)",
         })
     }
 }

@@ -212,5 +212,6 @@ pub(crate) fn invite(row: &Row) -> Result<InviteRow, sqlx::Error> {
         created_at: time(row, "created_at")?,
         expires_at: time(row, "expires_at")?,
         used: used_by.zip(optional_time(row, "used_at")?),
+        voucher: row.get("voucher")?,
     })
 }

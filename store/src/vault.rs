@@ -215,6 +215,8 @@ pub struct InviteRow {
     pub expires_at: Timestamp,
     /// Who used it, and when.
     pub used: Option<(UserId, Timestamp)>,
+    /// What they showed for the hub's admins.
+    pub voucher: Option<Vec<u8>>,
 }
 
 /// Settings of a hub that its members see and its server need not: the fields of notes, for
@@ -384,6 +386,8 @@ pub enum VaultChange {
         by: UserId,
         /// When.
         at: Timestamp,
+        /// What they show for the hub's admins.
+        voucher: Vec<u8>,
     },
     /// An invitation was withdrawn.
     InviteRevoked {

@@ -16,6 +16,7 @@ mod expectation;
 mod files;
 mod held;
 mod hotline;
+mod invitation;
 mod locked_view;
 mod log;
 mod own_data;

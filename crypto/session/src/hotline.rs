@@ -534,12 +534,12 @@ impl Hotline {
         announced.ok_or_else(|| needed("the member list does not announce this hub key yet"))
     }
 
-    fn key(&self, epoch: u32) -> Result<&HubKey, Refusal> {
+    pub(crate) fn key(&self, epoch: u32) -> Result<&HubKey, Refusal> {
         let key = self.keys.get(&epoch);
         key.ok_or_else(|| needed(format!("the hub key of epoch {epoch} was not opened yet")))
     }
 
-    fn newest_key(&self) -> Result<&HubKey, Refusal> {
+    pub(crate) fn newest_key(&self) -> Result<&HubKey, Refusal> {
         let newest = self.roster.state().epoch();
         let newest = newest.ok_or_else(|| needed("the hotline has no key yet"))?;
         self.key(newest.epoch)

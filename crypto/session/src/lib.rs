@@ -12,6 +12,7 @@
 
 mod files;
 mod hotline;
+mod invitation;
 mod locked_view;
 mod names;
 mod notes;
@@ -31,8 +32,8 @@ pub use files::{OpeningFile, SealedFile, SealingFile};
 pub use hotline::NewHubKey;
 pub use locked_view::LockedView;
 pub use names::{
-    device_named, field_named, hub_named, kind_named, place_named, record_named, tokens_shown,
-    user_named, users_named, visibility_named,
+    device_named, field_named, hub_named, invitation_named, kind_named, place_named, record_named,
+    tokens_shown, user_named, users_named, visibility_named,
 };
 pub use notes::{Author, Expectation, OpenedNote, Rewrap, SealedNote};
 pub use pairing::{NewPairing, OldPairing};

@@ -46,6 +46,14 @@ pub fn record_named(text: &str) -> Result<RecordId, Refusal> {
     id("a record", text).map(RecordId::from_bytes)
 }
 
+/// An invitation's id, as the server names it.
+///
+/// # Errors
+/// [`Code::Malformed`] for anything but 32 lower-case hexadecimal digits.
+pub fn invitation_named(text: &str) -> Result<[u8; 16], Refusal> {
+    id("an invitation", text)
+}
+
 /// What sort of record: `note`, `message`, `transcript`, `report`, `contact` or
 /// `attachment`.
 ///

@@ -54,6 +54,8 @@ pub enum Code {
     Limit,
     /// A rule of the device list or of the hotline does not allow it.
     NotAllowed,
+    /// Whoever used an invitation is not who was invited: perhaps the server itself.
+    NotVouched,
     /// Too few witnesses have confirmed the key log lately.
     Unconfirmed,
     /// The key log does not have somebody's device list, or a member list.
@@ -97,6 +99,7 @@ impl Code {
             Self::OutOfTurn => "out-of-turn",
             Self::Limit => "limit",
             Self::NotAllowed => "not-allowed",
+            Self::NotVouched => "not-vouched",
             Self::Unconfirmed => "unconfirmed",
             Self::Unlogged => "unlogged",
             Self::ForeignKeys => "foreign-keys",
@@ -290,6 +293,7 @@ impl From<HubError> for Refusal {
             E::NotForThisKey => Code::NotForYou,
             E::SettingsOutdated { .. } => Code::Rollback,
             E::OtherEpoch(_) => Code::KeyNeeded,
+            E::NotVouched => Code::NotVouched,
             E::EventTooLong | E::SettingsTooLong | E::TermLength | E::FieldTooShort => Code::Limit,
             _ => Code::Altered,
         };

@@ -167,6 +167,12 @@ pub enum HubError {
     /// The event or the settings are of another epoch than the key.
     #[error("this was sealed under the hub key of epoch {0}")]
     OtherEpoch(u32),
+    /// Not whom the link of the invitation was given to.
+    #[error(
+        "nobody who holds the link of this invitation vouches for these keys: they may be the \
+         server's own"
+    )]
+    NotVouched,
     /// The event does not open.
     #[error("the event does not open: it was altered or belongs elsewhere")]
     EventRefused,

@@ -138,6 +138,10 @@ pub enum Label {
     BackupBody,
     /// hash: header of a vault -> under what a key store keeps its share.
     VaultShareName,
+    /// hkdf: hub key + invitation -> what its link carries past the server.
+    InviteSecret,
+    /// hkdf: secret of an invitation -> voucher for the keys of who used it.
+    InviteVoucher,
 }
 
 impl Label {
@@ -211,6 +215,8 @@ impl Label {
             Self::BackupKeyWrap => "hl/v1/backup/backup-key-wrap",
             Self::BackupBody => "hl/v1/backup/backup-body",
             Self::VaultShareName => "hl/v1/vault/share-name",
+            Self::InviteSecret => "hl/v1/hub/invite-secret",
+            Self::InviteVoucher => "hl/v1/hub/invite-voucher",
         }
     }
 }

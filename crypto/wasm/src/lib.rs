@@ -12,6 +12,7 @@
 mod expectation;
 mod files;
 mod hotline;
+mod invitation;
 mod locked_view;
 mod log;
 mod own_data;

@@ -67,7 +67,7 @@ pub(crate) const TABLES: &[Table] = tables! {
     voicemail_reader [2] { recording Int, person Bytes, wrap Bytes }
     invite [1] {
         code Bytes, hub Bytes, role Text, own_role Bytes, invited_by Bytes, created_at Int,
-        expires_at Int, used_at Int, used_by Bytes
+        expires_at Int, used_at Int, used_by Bytes, voucher Bytes
     }
     shift [2] {
         hub Text, position Int, name Text, days Int, from_minute Int, to_minute Int

@@ -238,10 +238,14 @@ pub(super) async fn use_invite(
     code: SecretHash,
     by: UserId,
     at: Timestamp,
+    voucher: &[u8],
 ) -> Result<(), Refused> {
     let args = args![&code.0, &by.0, at.as_microsecond()];
     let used = db.execute(use_up_sql!("invite"), args).await?;
-    expect(used, "an invitation that is used, expired or withdrawn")
+    expect(used, "an invitation that is used, expired or withdrawn")?;
+    let sql = "UPDATE invite SET voucher = coalesce(voucher, $2) WHERE code = $1";
+    db.execute(sql, args![&code.0, voucher]).await?;
+    Ok(())
 }
 
 pub(super) async fn revoke_invite(db: &mut Transaction, code: SecretHash) -> Result<(), Refused> {

@@ -59,7 +59,12 @@ pub(super) async fn apply(db: &mut Transaction, change: &VaultChange) -> Result<
         } => record::set_voicemail_reader(db, *recording, *user, wrap.as_ref()).await,
         V::CallerSealed { call, sealed } => record::seal_caller(db, *call, sealed).await,
         V::InviteAdded(invite) => login::add_invite(db, invite).await,
-        V::InviteUsed { code, by, at } => login::use_invite(db, *code, *by, *at).await,
+        V::InviteUsed {
+            code,
+            by,
+            at,
+            voucher,
+        } => login::use_invite(db, *code, *by, *at, voucher).await,
         V::InviteRevoked { code } => login::revoke_invite(db, *code).await,
         V::HubSettingChanged(setting) => change_setting(db, setting).await,
         V::AttachmentBegun(row) => attachment::begin(db, row).await,

@@ -31,6 +31,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(6, "0006_view_key"),
     migration!(7, "0007_report"),
     migration!(8, "0008_device_share"),
+    migration!(9, "0009_voucher"),
 ];
 
 /// The schema that this program writes.
@@ -146,7 +147,7 @@ mod tests {
 
     /// The texts that databases out there have applied, so that nobody edits one. A new migration
     /// is entered here with the release that brings it.
-    const RELEASED: [&str; 8] = [
+    const RELEASED: [&str; 9] = [
         "b97d118f0a84ed835a30d6f2891e33258d2e136f99e726435dd9abfe1395b549",
         "55cc3d64f1518cf6e523f3af9279567fb042d5a891d0b2c67ae45f123d228532",
         "c89acb4456a741c85293660a9a70b7ee0defa82111fe647b308a71f75ecc7277",
@@ -155,6 +156,7 @@ mod tests {
         "f517f5d3237a14d96cdb7bd37b22ce9c189982628599a59aa924b7a781379bc2",
         "1d23f799dc6d39e1964eef9909a28ab7cbdfa99d4c3bca9c648caf4a4237b59c",
         "1d2d5b111025efec37e6f40596921910ad49ffe013b3af67078e52dda9d0226a",
+        "d7db2fd3033f0d59d06a7918571c1021fec07555a274db74650ce162e916af8f",
     ];
 
     #[test]

@@ -11,7 +11,7 @@ use crate::vault::{ALL, keep};
 
 /// The schemas that were released, and rows as the program of each wrote them. A schema later
 /// the rows are still there.
-const SCHEMAS: [(&str, &str, &str); 8] = [
+const SCHEMAS: [(&str, &str, &str); 9] = [
     (
         "0001_begin",
         include_str!("../../migrations/0001_begin.sql"),
@@ -51,6 +51,11 @@ const SCHEMAS: [(&str, &str, &str); 8] = [
         "0008_device_share",
         include_str!("../../migrations/0008_device_share.sql"),
         EIGHTH,
+    ),
+    (
+        "0009_voucher",
+        include_str!("../../migrations/0009_voucher.sql"),
+        NINTH,
     ),
 ];
 
@@ -122,6 +127,9 @@ const SEVENTH: &str = "
 
 const EIGHTH: &str = "
     UPDATE vault_share SET device = x'$2' WHERE vault = x'$4';";
+
+const NINTH: &str = "
+    UPDATE invite SET voucher = x'0b' WHERE code = x'$7';";
 
 const HUB: HubId = HubId([0x11; 16]);
 const ADMIN: UserId = UserId([0x22; 16]);
@@ -238,7 +246,9 @@ async fn assert_second(store: &store::Store, version: usize) {
     assert_eq!(admin.search(word).await.unwrap(), [RECORD]);
     assert_eq!(admin.tombstones().await.unwrap().len(), 1);
     assert_eq!(admin.my_voicemail().await.unwrap(), [(2, None)]);
-    assert_eq!(admin.invites().await.unwrap()[0].code, SecretHash(HASH));
+    let invites = admin.invites().await.unwrap();
+    assert_eq!(invites[0].code, SecretHash(HASH));
+    assert_eq!(invites[0].voucher, (version >= 9).then(|| vec![11]));
     let told = admin.audit(0, 9).await.unwrap();
     assert_eq!(told[0].entry.subject, AuditSubject::Call(0));
     let heads = store.unscoped().audit_heads().await.unwrap();

@@ -357,8 +357,10 @@ pub async fn an_invitation_is_used_once(database: Database) {
         created_at: at(1),
         expires_at: at(10),
         used: None,
+        voucher: None,
     };
     let used = |by, second| VaultChange::InviteUsed {
+        voucher: b"voucher".to_vec(),
         code,
         by,
         at: at(second),
@@ -377,6 +379,7 @@ pub async fn an_invitation_is_used_once(database: Database) {
     let found = store.reader().invite(code).await.unwrap().unwrap();
     let expected = InviteRow {
         used: Some((EVE, at(5))),
+        voucher: Some(b"voucher".to_vec()),
         ..invite
     };
     assert_eq!(found, expected);

@@ -173,6 +173,7 @@ impl Client {
             sigchain: Blob(session.sigchain()?),
             profile,
             proof: Blob(session.redeem_invite(offer.code.reveal(), wire.origin())?),
+            voucher: Blob(session.vouch(&invitation.secret)?),
             code: offer.code,
         };
         let welcome = wire.open("/invites/redeem", &request)?.json()?;

@@ -39,6 +39,8 @@ pub struct Invitation {
     pub hub: Id,
     /// How far the hub's roster goes: the server can show no other.
     pub roster_head: Blob,
+    /// What the server never has: by it, the admins know who was invited (`hlinv1…`).
+    pub secret: String,
 }
 
 /// A device at rest.

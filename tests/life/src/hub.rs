@@ -1,6 +1,6 @@
 //! Hubs: believed, begun, and continued by admins.
 
-use crypto::hub::{Change, Role, RoleFlags, RoleId, RosterState};
+use crypto::hub::{Change, Invitation, Role, RoleFlags, RoleId, RosterState};
 use crypto::identity::ChainHead;
 use crypto::{HubId, UserId};
 use crypto_session::{LogFollower, NewHubKey, People};
@@ -114,6 +114,7 @@ impl Client {
         }
         self.believe(&person, &mut view.people)?;
         view.log.check_people(&view.people)?;
+        self.check_invited(&view, hub, user, role)?;
         let known = self.line.session.hub(view.id)?.head().seqno;
         let (user, now) = (UserId::from_bytes(user.0), self.line.now_ms());
         self.line
@@ -128,6 +129,21 @@ impl Client {
             ..RosterExtension::default()
         };
         self.extend(view.id, known, request)
+    }
+
+    /// The server says who used an invitation; whoever held its link vouches for it.
+    fn check_invited(&mut self, view: &Hub, hub: Id, user: Id, role: u16) -> Result<(), Failure> {
+        let invites = self.used_invites(hub)?;
+        let used = invites.iter().find(|invite| invite.used_by == Some(user));
+        let used = used.ok_or_else(|| Failure::Misused("they used no invitation".to_owned()))?;
+        let invited = Invitation {
+            id: used.invite.0,
+            role: RoleId(role),
+        };
+        let voucher = used.voucher.as_ref().map_or(&[][..], |voucher| &voucher.0);
+        let (user, people) = (UserId::from_bytes(user.0), &view.people);
+        let session = &self.line.session;
+        Ok(session.check_voucher(view.id, &invited, user, voucher, people)?)
     }
 
     /// Changes the roster, notes how far everybody's device lists go, and makes a new hub key if

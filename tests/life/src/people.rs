@@ -1,6 +1,10 @@
 //! What admins do about people.
 
-use protocol::{ActiveChange, Blob, Id, InviteMade, InviteRequest, Invites, MemberList, Role};
+use crypto::hub::RoleId;
+use protocol::{
+    ActiveChange, Blob, Id, InviteFacts, InviteMade, InviteRequest, Invites, MemberList,
+    ROSTER_ROLE_HUB_ADMIN, ROSTER_ROLE_REPORTER, ROSTER_ROLE_REVIEWER, ROSTER_ROLE_VOLUNTEER, Role,
+};
 
 use crate::client::Client;
 use crate::failure::Failure;
@@ -21,12 +25,19 @@ impl Client {
         };
         let path = format!("/hubs/{hub}/invites");
         let made: InviteMade = self.tell("POST", &path, &request)?.json()?;
-        let head = self.line.session.roster_head(view.id)?;
+        let session = &self.line.session;
+        let head = session.roster_head(view.id)?;
+        let invited = crypto::hub::Invitation {
+            id: made.invite.0,
+            role: roster_role(role)?,
+        };
+        let secret = session.invite_secret(view.id, &invited)?;
         Ok(Invitation {
             server: self.server().clone(),
             code: made.code,
             hub,
             roster_head: Blob(head.to_vec()),
+            secret: secret.to_string(),
         })
     }
 
@@ -35,12 +46,20 @@ impl Client {
     /// # Errors
     /// [`Failure`].
     pub fn waiting(&mut self, hub: Id) -> Result<Vec<(Id, Role)>, Failure> {
-        let invites: Invites = self.get(&format!("/hubs/{hub}/invites"))?;
         let members: MemberList = self.get(&format!("/hubs/{hub}/members"))?;
-        let used = invites.invites.into_iter();
-        let used = used.filter_map(|invite| Some((invite.used_by?, invite.role)));
         let is_member = |user: Id| members.members.iter().any(|member| member.user == user);
+        let used = self.used_invites(hub)?.into_iter();
+        let used = used.filter_map(|invite| Some((invite.used_by?, invite.role)));
         Ok(used.filter(|(user, _)| !is_member(*user)).collect())
+    }
+
+    /// The hub's invitations, as the server tells of them.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn used_invites(&mut self, hub: Id) -> Result<Vec<InviteFacts>, Failure> {
+        let invites: Invites = self.get(&format!("/hubs/{hub}/invites"))?;
+        Ok(invites.invites)
     }
 
     /// Lets somebody log in, or not.
@@ -61,5 +80,16 @@ impl Client {
         let path = format!("/users/{user}/erasure");
         self.ask("POST", &path, &[])?.bytes()?;
         Ok(())
+    }
+}
+
+/// The number that a built-in role has in the roster.
+fn roster_role(role: Role) -> Result<RoleId, Failure> {
+    match role {
+        Role::HubAdmin => Ok(RoleId(ROSTER_ROLE_HUB_ADMIN)),
+        Role::Volunteer => Ok(RoleId(ROSTER_ROLE_VOLUNTEER)),
+        Role::Reviewer => Ok(RoleId(ROSTER_ROLE_REVIEWER)),
+        Role::Reporter => Ok(RoleId(ROSTER_ROLE_REPORTER)),
+        other => Err(Failure::Misused(format!("no built-in role: {other:?}"))),
     }
 }

@@ -133,6 +133,16 @@ volunteers = ["ana"]
     return join(this.folder, name);
   }
 
+  /** What whoever has the machine does to the database beside the server; gives the first value. */
+  sql(statement) {
+    const program =
+      'import sqlite3, sys\n' +
+      'with sqlite3.connect(sys.argv[1], timeout=10) as database:\n' +
+      '    print((database.execute(sys.argv[2]).fetchone() or [""])[0])';
+    const given = ['-c', program, this.path('data/centralita.db'), statement];
+    return execFileSync('python3', given).toString().trim();
+  }
+
   /** A person at a command line. */
   person(name, ...given) {
     const env = { ...process.env, LIFE_PIN: PIN };
@@ -167,10 +177,12 @@ volunteers = ["ana"]
 
   /** An invitation as the link that the admin passes on. */
   invite(hub) {
-    const { code, roster_head } = JSON.parse(this.person('admin', 'invite', hub, 'volunteer'));
+    const { code, roster_head, secret } = JSON.parse(
+      this.person('admin', 'invite', hub, 'volunteer'),
+    );
     const { log_key, witnesses } = JSON.parse(readFileSync(this.path('server.json'), 'utf8'));
     const pinned = encodeURIComponent([log_key, ...witnesses].join('\n'));
-    return `${this.origin}/#join=${code}~${hub}~${roster_head}~${pinned}`;
+    return `${this.origin}/#join=${code}~${hub}~${roster_head}~${secret}~${pinned}`;
   }
 
   /** Goes down and comes up again, as for an update. */

@@ -188,6 +188,10 @@ test('another PIN is in force at once, and the old one opens nothing', async () 
 test('a device that was lost is taken off by another, and its PIN opens nothing', async () => {
   const lost = devices.at(-1);
   const { device } = await stored(lost);
+  await first.button('Begin it, as its first admin').click();
+  await first.page.getByTestId('members').getByText('Amsel (admin)').waitFor();
+  const epoch = () => Number(box.sql('SELECT max(epoch) FROM hub_key'));
+  assert.equal(epoch(), 1);
   const line = first.page.getByTestId('devices').getByRole('listitem');
   const its = line.filter({ hasText: `Device ${device.slice(0, 8)}` });
   await lost.button('Log out').click();
@@ -198,6 +202,8 @@ test('a device that was lost is taken off by another, and its PIN opens nothing'
   await first.isAccessible('taking a device off');
   await its.getByRole('button', { name: 'Yes, take it off' }).click();
   await its.waitFor({ state: 'detached' });
+  // What it had of the hotline is worth nothing either: the admin's device makes the next key.
+  await eventually('the next key of the hotline', async () => epoch() === 2);
   await lost.unlock(OTHER_PIN);
   await lost.page.getByText('it was taken off your list').waitFor();
   // What is on paper is a device as well; nobody can throw it away by mistake.

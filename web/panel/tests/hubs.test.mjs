@@ -77,6 +77,14 @@ test('somebody comes in by a link, is nobody before the admin takes them in, and
   await page.getByText('You belong to no hotline yet.').waitFor();
   // Nobody loads anything again here: both panels hear of it.
   await admin.page.getByText(/^Somebody has used an invitation \(volunteer, /).waitFor();
+  // A server that puts somebody of its own in the place of who was invited gets nobody in.
+  const genuine = box.sql('SELECT hex(voucher) FROM invite WHERE voucher IS NOT NULL');
+  const forged = genuine.replace(/.{2}$/, (last) => (last === '00' ? '01' : '00'));
+  box.sql(`UPDATE invite SET voucher = x'${forged}' WHERE voucher IS NOT NULL`);
+  await admin.button('Take them in').click();
+  await admin.page.getByText('These are not the keys of whoever has the link').waitFor();
+  await admin.isAccessible('somebody who is not vouched for');
+  box.sql(`UPDATE invite SET voucher = x'${genuine}' WHERE voucher IS NOT NULL`);
   await admin.button('Take them in').click();
   await admin.button('Take them in').waitFor({ state: 'detached' });
   await page.getByText('Mon, Tue, Wed, Thu, Fri, 20:00 to 23:30').waitFor();

@@ -2418,7 +2418,7 @@ export interface paths {
             };
             requestBody: {
                 content: {
-                    "application/json": components["schemas"]["InviteCode"];
+                    "application/json": components["schemas"]["InviteUse"];
                 };
             };
             responses: {
@@ -5014,6 +5014,7 @@ export interface components {
              */
             used_at_ms?: number | null;
             used_by?: components["schemas"]["Id"] | null;
+            voucher?: components["schemas"]["Blob"] | null;
         };
         /** @description An invitation that was just made. */
         InviteMade: {
@@ -5050,6 +5051,8 @@ export interface components {
             recovery_escrow: components["schemas"]["Blob"];
             /** @description The new person's whole sigchain, with the device of a recovery key on it. */
             sigchain: components["schemas"]["Blob"];
+            /** @description `Voucher` with the secret of the link, over the sigchain as it is here. */
+            voucher: components["schemas"]["Blob"];
         };
         /** @description Somebody is invited. */
         InviteRequest: {
@@ -5065,6 +5068,13 @@ export interface components {
         Invites: {
             /** @description The newest first. */
             invites: components["schemas"]["InviteFacts"][];
+        };
+        /** @description An invitation is used by somebody who is here already. */
+        InviteUse: {
+            /** @description The code. */
+            code: string;
+            /** @description `Voucher` with the secret of the link. */
+            voucher: components["schemas"]["Blob"];
         };
         /** @description The items key of a generation. It never changes. */
         ItemsKeyAdded: {

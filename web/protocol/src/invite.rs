@@ -57,6 +57,10 @@ pub struct InviteFacts {
     /// When it was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used_at_ms: Option<u64>,
+    /// `Voucher` by whoever used it (`docs/protocol/hub-v1.md`, "Invitations"): an admin's device
+    /// takes nobody in without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voucher: Option<Blob>,
 }
 
 /// A code of an invitation, as somebody typed it.
@@ -66,6 +70,17 @@ pub struct InviteCode {
     /// The code.
     #[schema(value_type = String)]
     pub code: EntryCode,
+}
+
+/// An invitation is used by somebody who is here already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InviteUse {
+    /// The code.
+    #[schema(value_type = String)]
+    pub code: EntryCode,
+    /// `Voucher` with the secret of the link.
+    pub voucher: Blob,
 }
 
 /// What a code is good for.
@@ -99,4 +114,6 @@ pub struct InviteRedemption {
     pub profile: Blob,
     /// `InviteProof` over the code (`docs/protocol/sigchain-v1.md`, "Redeeming an invite").
     pub proof: Blob,
+    /// `Voucher` with the secret of the link, over the sigchain as it is here.
+    pub voucher: Blob,
 }

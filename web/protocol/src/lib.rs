@@ -49,7 +49,7 @@ pub use hub::{
 };
 pub use invite::{
     INVITE_LIFETIME_MAX_MS, InviteCode, InviteFacts, InviteMade, InviteOffer, InviteRedemption,
-    InviteRequest, Invites,
+    InviteRequest, InviteUse, Invites,
 };
 pub use login::{
     BootstrapRequest, ChallengeAnswer, ChallengeRequest, LoginRequest, Tokens, Welcome,

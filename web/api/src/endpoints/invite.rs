@@ -5,10 +5,11 @@
 
 use axum::http::Method;
 use crypto::OsEntropy;
+use crypto::hub::Voucher;
 use jiff::Timestamp;
 use protocol::{
-    Code, EntryCode, INVITE_LIFETIME_MAX_MS, Id, InviteCode, InviteFacts, InviteMade, InviteOffer,
-    InviteRedemption, InviteRequest, Invites, Topic, Welcome,
+    Blob, Code, EntryCode, INVITE_LIFETIME_MAX_MS, Id, InviteCode, InviteFacts, InviteMade,
+    InviteOffer, InviteRedemption, InviteRequest, InviteUse, Invites, Topic, Welcome,
 };
 use store::{
     AuditChain, AuditEntry, AuditKind, AuditSubject, Changes, InviteRow, Permissions, Role,
@@ -102,6 +103,7 @@ async fn invite(
         created_at: call.now,
         expires_at,
         used: None,
+        voucher: None,
     };
     let invite = id_of(row.code);
     let mut changes = Changes::new();
@@ -122,6 +124,7 @@ async fn list(call: Call, Nothing: Nothing) -> Result<Json<Invites>, Refusal> {
         expires_at_ms: unix_ms(row.expires_at),
         used_by: row.used.map(|(user, _)| Id(user.0)),
         used_at_ms: row.used.map(|(_, at)| unix_ms(at)),
+        voucher: row.voucher.clone().map(Blob),
     });
     let invites = facts.collect();
     Ok(Json(Invites { invites }))
@@ -176,14 +179,14 @@ async fn redeem(
         ));
     }
     let (mut changes, leaf) = newcomer.changes(&call, false);
-    use_up(&call, &row, user, &mut changes);
+    use_up(&call, &row, user, request.voucher, &mut changes)?;
     let kept = call.shared.commit_with_heads(changes, &[leaf]).await;
     kept.map_err(lost_race)?;
     call.shared.notify(row.hub, Topic::Members);
     Ok(Json(Welcome { user: Id(user.0) }))
 }
 
-async fn join(call: Call, Json(request): Json<InviteCode>) -> Result<Nothing, Refusal> {
+async fn join(call: Call, Json(request): Json<InviteUse>) -> Result<Nothing, Refusal> {
     let code = code::normal(request.code.reveal()).ok_or_else(spent)?;
     let row = open_invite(&call, hash(code.as_bytes())).await?;
     let user = call.caller()?.user;
@@ -192,7 +195,7 @@ async fn join(call: Call, Json(request): Json<InviteCode>) -> Result<Nothing, Re
         return Err(Refusal::conflict("you belong to this hub already"));
     }
     let mut changes = Changes::new();
-    use_up(&call, &row, user, &mut changes);
+    use_up(&call, &row, user, request.voucher, &mut changes)?;
     let kept = call.shared.store.commit(changes).await;
     kept.map_err(|error| lost_race(error.into()))?;
     call.shared.notify(row.hub, Topic::Members);
@@ -200,11 +203,20 @@ async fn join(call: Call, Json(request): Json<InviteCode>) -> Result<Nothing, Re
 }
 
 /// The store refuses the whole commit when the invitation was used in the meantime.
-fn use_up(call: &Call, row: &InviteRow, user: UserId, changes: &mut Changes) {
+fn use_up(
+    call: &Call,
+    row: &InviteRow,
+    user: UserId,
+    voucher: Blob,
+    changes: &mut Changes,
+) -> Result<(), Refusal> {
+    // Whether it is true, the hub's admins find out.
+    Voucher::decode(&voucher.0).map_err(Refusal::malformed)?;
     changes.push(VaultChange::InviteUsed {
         code: row.code,
         by: user,
         at: call.now,
+        voucher: voucher.0,
     });
     changes.push(AuditEntry {
         chain: AuditChain::Hub(row.hub),
@@ -213,6 +225,7 @@ fn use_up(call: &Call, row: &InviteRow, user: UserId, changes: &mut Changes) {
         actor: Some(user),
         subject: AuditSubject::Thing(id_of(row.code).0),
     });
+    Ok(())
 }
 
 async fn open_invite(call: &Call, code: SecretHash) -> Result<InviteRow, Refusal> {

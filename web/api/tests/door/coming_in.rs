@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use crypto::OsEntropy;
+use crypto::hub::{HubKey, Invitation, RoleId};
 use crypto_session::Session;
 use protocol::{
     Blob, EntryCode, Id, InviteCode, InviteMade, InviteOffer, InviteRedemption, InviteRequest,
-    Invites, Me, RecoveryFacts, Role, Welcome,
+    InviteUse, Invites, Me, RecoveryFacts, Role, Welcome,
 };
-use store::{AuditChain, AuditKind, Changes, Permissions, RoleId, RoleRow, Sealed, VaultChange};
+use store::{AuditChain, AuditKind, Changes, Permissions, RoleRow, Sealed, VaultChange};
 
 use crate::client::{Answer, Client, ORIGIN, Server, minutes, newcomer, now_ms, pass};
 
@@ -29,7 +31,20 @@ fn redemption(session: &Session, code: &str) -> InviteRedemption {
         sigchain: Blob(session.sigchain().unwrap()),
         profile: Blob(b"sealed".to_vec()),
         proof: Blob(session.redeem_invite(code, ORIGIN).unwrap()),
+        voucher: voucher(session),
     }
+}
+
+/// With the secret of some link: the server cannot tell of which.
+fn voucher(session: &Session) -> Blob {
+    let hub = crypto::HubId::from_bytes([1; 16]);
+    let key = HubKey::generate(hub, 1, &mut OsEntropy).unwrap();
+    let invitation = Invitation {
+        id: [1; 16],
+        role: RoleId(2),
+    };
+    let secret = key.invite_secret(&invitation).reveal();
+    Blob(session.vouch(&secret).unwrap())
 }
 
 /// Somebody new who was invited as a volunteer, logged in.
@@ -184,7 +199,7 @@ async fn nobody_invites_somebody_who_may_more_than_they() {
     let mut admin = server.admin().await;
     let hub = server.hub(1, admin.user(), store::Role::HubAdmin).await;
     let mut host = volunteer(&server, &mut admin, hub).await;
-    let own = RoleId([9; 16]);
+    let own = store::RoleId([9; 16]);
     let mut changes = Changes::new();
     changes.push(VaultChange::RoleDefined(RoleRow {
         hub: store::HubId(hub.0),
@@ -219,12 +234,19 @@ async fn who_is_here_already_joins_another_hub() {
     let as_new = redemption(&person.session, made.code.reveal());
     let refused = server.post("/invites/redeem", &as_new).await;
     assert_eq!(refused.refused(), (409, "conflict".into()));
-    let code = InviteCode { code: made.code };
-    person.post("/invites/join", &code).await.done();
-    let again = person.post("/invites/join", &code).await;
+    let mut using = InviteUse {
+        code: made.code,
+        voucher: Blob(vec![1; 9]),
+    };
+    let unreadable = person.post("/invites/join", &using).await;
+    assert_eq!(unreadable.refused(), (400, "malformed".into()));
+    using.voucher = voucher(&person.session);
+    person.post("/invites/join", &using).await.done();
+    let again = person.post("/invites/join", &using).await;
     assert_eq!(again.refused(), (410, "spent".into()));
     let list: Invites = admin.get(&format!("/hubs/{two}/invites")).await.json();
     assert_eq!(list.invites[0].used_by, Some(person.user()));
+    assert_eq!(list.invites[0].voucher, Some(using.voucher));
 }
 
 #[tokio::test]

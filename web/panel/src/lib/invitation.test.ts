@@ -3,11 +3,12 @@ import { readLink, writeInvitation } from './invitation';
 
 const HUB = '0123456789abcdef0123456789abcdef';
 const HEAD = 'AAAABBBBCCCCDDDD_-';
+const SECRET = `hlinv1${'q'.repeat(58)}`;
 const KEY = 'hotline.example/log+0123abcd+AbCd/+==';
 
 test('an invitation that was made here is read', () => {
   const pinned = `${KEY}\n${KEY}`;
-  const invitation = { code: 'ABCD-EFGH', hub: HUB, rosterHead: HEAD, pinned };
+  const invitation = { code: 'ABCD-EFGH', hub: HUB, rosterHead: HEAD, secret: SECRET, pinned };
   const link = writeInvitation('https://panel.example', invitation);
   expect(link).toMatch(/^https:\/\/panel\.example\/#join=\S+$/);
   expect(readLink(` ${link} \n`)).toEqual({ by: 'invitation', invitation });
@@ -28,6 +29,7 @@ test.each([
   `#begin=ABCD-EFGH~%E0%A4%A${'x'.repeat(20)}`,
   `#join=ABCD-EFGH~${HUB}`,
   `#join=ABCD-EFGH~${HUB}~${HEAD}`,
-  `#join=ABCD-EFGH~${HUB}~${HEAD}~%E0%A4%A${'x'.repeat(20)}`,
-  `#join=ABCD~${HUB.slice(1)}~${HEAD}~${encodeURIComponent(KEY)}`,
+  `#join=ABCD-EFGH~${HUB}~${HEAD}~${encodeURIComponent(KEY)}`,
+  `#join=ABCD-EFGH~${HUB}~${HEAD}~${SECRET}~%E0%A4%A${'x'.repeat(20)}`,
+  `#join=ABCD~${HUB.slice(1)}~${HEAD}~${SECRET}~${encodeURIComponent(KEY)}`,
 ])('what is no link is not taken for one: %s', (text) => expect(readLink(text)).toBeUndefined());

@@ -40,6 +40,8 @@ export interface Invitation {
   hub: string;
   /** How far the hub's roster goes: the server can show no other. */
   rosterHead: string;
+  /** By which the hub's admins know who was invited. The server never has it. */
+  secret: string;
   /** What the inviter knows the server by. */
   pinned: string;
 }
@@ -124,9 +126,10 @@ export class Newcomer {
       const request: BootstrapRequest = { ...known, code, proof: proof(code) };
       welcome = await open('POST', '/bootstrap', request);
     } else {
-      const { hub, rosterHead } = entry.invitation;
-      const offer = await offerOf(entry.invitation);
-      const request: InviteRedemption = { ...known, code: offer.code, proof: proof(offer.code) };
+      const { hub, rosterHead, secret } = entry.invitation;
+      const { code } = await offerOf(entry.invitation);
+      const voucher = toBlob(session.vouch(secret));
+      const request: InviteRedemption = { ...known, code, proof: proof(code), voucher };
       welcome = await open('POST', '/invites/redeem', request);
       rosters[hub] = fromBlob(rosterHead);
     }

@@ -14,7 +14,7 @@ import type {
   SigchainsPage,
 } from '$lib/api';
 import { fromBlob, toBlob } from '$lib/blob';
-import { Failure } from '$lib/failure';
+import { Failure, failureOf } from '$lib/failure';
 import { writeInvitation } from '$lib/invitation';
 import type { Client } from './client';
 import { type Audience, openMember, sealForAdmins } from './profile';
@@ -51,10 +51,12 @@ export class Hubs {
     await this.believe(hub);
     const { line, session } = this.client;
     const request = { role: { name: role }, expires_at_ms: Date.now() + INVITATION_MS };
-    const { code } = await line.ask<InviteMade>('POST', `/hubs/${hub}/invites`, request);
+    const made = await line.ask<InviteMade>('POST', `/hubs/${hub}/invites`, request);
+    const secret = session.inviteSecret(hub, made.invite, BUILT_IN[role].number);
     const rosterHead = toBlob(session.rosterHead(hub));
     const { pinned } = this.client;
-    return writeInvitation(self.location.origin, { code, hub, rosterHead, pinned });
+    const invitation = { code: made.code, hub, rosterHead, secret, pinned };
+    return writeInvitation(self.location.origin, invitation);
   }
 
   /** Who used an invitation and was not taken in yet; the newest first. */
@@ -79,15 +81,31 @@ export class Hubs {
     }
     this.saw(person, people);
     log.checkPeople(people);
+    await this.checkInvited(hub, user, role, people);
     const known = session.rosterSeqno(hub);
     session.addMember(hub, user, BUILT_IN[role].number, people, Date.now());
     const wrap = session.wrapHubKey(hub, user, people);
     await this.extend(hub, known, { wraps: [toBlob(wrap)] });
   }
 
+  /** The server says who used an invitation; who held its link vouches for their own keys. */
+  private async checkInvited(
+    hub: string,
+    user: string,
+    role: BuiltIn,
+    people: People,
+  ): Promise<void> {
+    const { line, session } = this.client;
+    const { invites } = await line.ask<Invites>('GET', `/hubs/${hub}/invites`);
+    const used = invites.find(({ used_by: by, role: as }) => by === user && as.name === role);
+    if (!used?.voucher) throw new Failure('not-vouched', 'Nobody vouches for this person.');
+    const voucher = fromBlob(used.voucher);
+    session.checkVoucher(hub, used.invite, BUILT_IN[role].number, user, voucher, people);
+  }
+
   /** Who belongs to a hub, by name where this admin can read it. */
   async members(hub: string): Promise<Member[]> {
-    const { people } = await this.believe(hub);
+    const { people } = await this.keepUp(hub);
     const { line, session } = this.client;
     const { profiles } = await line.ask<ProfileList>('GET', `/hubs/${hub}/profiles`);
     const byUser = new Map(profiles.map(({ user, profile }) => [user, profile]));
@@ -101,12 +119,42 @@ export class Hubs {
   /** Takes somebody off the list. The hub gets a new key: they read nothing that comes later. */
   async remove(hub: string, user: string): Promise<void> {
     const { people } = await this.believe(hub);
-    const { line, session } = this.client;
+    const { session } = this.client;
     const known = session.rosterSeqno(hub);
     session.removeMember(hub, user, people, Date.now());
-    const { settings } = await line.ask<HubSettings>('GET', `/hubs/${hub}/settings`);
-    const old = settings ? fromBlob(settings) : undefined;
-    await this.extend(hub, known, this.announced(hub, old, people));
+    await this.extend(hub, known, this.announced(hub, await this.settings(hub), people));
+  }
+
+  /**
+   * Believes a hub and does for it what only an admin's device can: notes how far its people's
+   * device lists go, so that a device that was taken off signs nothing for it any more, and makes
+   * the next key where such a device had the last one.
+   */
+  private async keepUp(hub: string): Promise<Believed> {
+    const believed = await this.believe(hub);
+    const { session } = this.client;
+    const isAdmin = (role: number) => builtIn(role) === 'hub-admin';
+    const me = session.members(hub).find(({ user }) => user === session.user);
+    const known = session.rosterSeqno(hub);
+    if (!me || !isAdmin(me.role) || !session.noteDevices(hub, believed.people, Date.now())) {
+      return believed;
+    }
+    const next = session.isHubKeyDue(hub)
+      ? this.announced(hub, await this.settings(hub), believed.people)
+      : {};
+    try {
+      await this.extend(hub, known, next);
+    } catch (thrown) {
+      // Another admin's device was faster.
+      if (failureOf(thrown).code !== 'conflict') throw thrown;
+    }
+    return this.believe(hub);
+  }
+
+  private async settings(hub: string): Promise<Uint8Array | undefined> {
+    const path = `/hubs/${hub}/settings`;
+    const { settings } = await this.client.line.ask<HubSettings>('GET', path);
+    return settings ? fromBlob(settings) : undefined;
   }
 
   /** Seals this person's name for the admins of their hubs, where these have changed. */

@@ -1,0 +1,61 @@
+//! Invitations: the secret in the link, and whether who came in was invited.
+
+use crypto::hub::{Invitation, RoleId};
+use crypto_session as core;
+
+use crate::expectation::People;
+use crate::refusal::Refusal;
+use crate::session::Session;
+
+#[uniffi::export]
+impl Session {
+    /// What the link of an invitation carries past the server. `id` is the
+    /// server's name for the invitation, `role` the role's number in the roster.
+    ///
+    /// # Errors
+    /// `locked`, `key-needed`, `malformed`.
+    pub fn invite_secret(&self, hub: &str, id: &str, role: u16) -> Result<String, Refusal> {
+        let hub = core::hub_named(hub)?;
+        let invitation = invitation(id, role)?;
+        let secret = self.held.with(|it| it.invite_secret(hub, &invitation))?;
+        Ok(secret.to_string())
+    }
+
+    /// Vouches for this person's keys with the secret of the link by which they
+    /// come in.
+    ///
+    /// # Errors
+    /// `locked`, `key-needed`, `mistyped`.
+    pub fn vouch(&self, secret: &str) -> Result<Vec<u8>, Refusal> {
+        self.held.with(|it| it.vouch(secret))
+    }
+
+    /// Checks that the keys of `user`, who is among `people`, are of whoever held
+    /// the link of this invitation. To be done before they are added.
+    ///
+    /// # Errors
+    /// `not-vouched`, `rollback`, `locked`, `key-needed`, `unknown-person`,
+    /// `malformed`, `too-new`.
+    pub fn check_voucher(
+        &self,
+        hub: &str,
+        id: &str,
+        role: u16,
+        user: &str,
+        voucher: &[u8],
+        people: &People,
+    ) -> Result<(), Refusal> {
+        let (hub, user) = (core::hub_named(hub)?, core::user_named(user)?);
+        let invitation = invitation(id, role)?;
+        self.with_people(people, |it, people| {
+            it.check_voucher(hub, &invitation, user, voucher, people)
+        })
+    }
+}
+
+fn invitation(id: &str, role: u16) -> Result<Invitation, Refusal> {
+    Ok(Invitation {
+        id: core::invitation_named(id)?,
+        role: RoleId(role),
+    })
+}
