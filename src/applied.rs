@@ -5,8 +5,8 @@ mod settings;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::OsEntropy;
-use jiff::Timestamp;
 use jiff::civil::Time;
+use jiff::{SignedDuration, Timestamp};
 use store::{
     AuditChain, AuditEntry, AuditKind, AuditSubject, Change, Changes, GroupKind, GroupRow,
     HotlineBody, HotlinePlan, HubId, HubPlan, HubRow, ShiftRow, Store, StoreError, VaultChange,
@@ -16,6 +16,7 @@ use crate::hotline::{Hotline, Hub, Shift};
 
 /// What listings call the volunteers who are rung when nobody is on duty.
 const FALLBACK_GROUP: &str = "fallback";
+const MICROSECOND: SignedDuration = SignedDuration::from_micros(1);
 
 /// Why a hotline cannot be put into the database.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +39,8 @@ pub async fn changes(
     old: Option<&Hotline>,
     hotline: &Hotline,
 ) -> Result<Changes, ApplyError> {
-    let at = Timestamp::now();
+    let mut times = Times(Timestamp::now());
+    let at = times.next();
     let mut changes = Changes::from(Change::HotlineApplied {
         hash: hotline.hash(),
         body: HotlineBody(hotline.to_canonical()),
@@ -47,9 +49,9 @@ pub async fn changes(
     changes.push(Change::HotlinePlanned(Box::new(plan(hotline))));
     changes.push(told(at, AuditKind::HotlineApplied, AuditSubject::Whole));
     if let Some(old) = old {
-        tell_of_settings(&mut changes, store, (old, hotline), at).await?;
+        tell_of_settings(&mut changes, store, (old, hotline), &mut times).await?;
     }
-    add_hubs(&mut changes, store, hotline, at).await?;
+    add_hubs(&mut changes, store, hotline, &mut times).await?;
     Ok(changes)
 }
 
@@ -58,7 +60,7 @@ async fn tell_of_settings(
     changes: &mut Changes,
     store: &Store,
     (old, new): (&Hotline, &Hotline),
-    at: Timestamp,
+    times: &mut Times,
 ) -> Result<(), StoreError> {
     let hubs = store.unscoped().hubs().await?.into_iter();
     let hubs: BTreeMap<String, HubId> = hubs.map(|hub| (hub.name, hub.id)).collect();
@@ -76,7 +78,7 @@ async fn tell_of_settings(
         let user = account.and_then(|account| account.user);
         changes.push(AuditEntry {
             chain,
-            at,
+            at: times.next(),
             kind: entry.kind,
             actor: None,
             subject: user.map_or(AuditSubject::Whole, AuditSubject::User),
@@ -100,7 +102,7 @@ pub async fn caught_up(store: &Store, hotline: &Hotline) -> Result<Changes, Appl
     {
         changes.push(Change::HotlinePlanned(Box::new(plan(hotline))));
     }
-    add_hubs(&mut changes, store, hotline, Timestamp::now()).await?;
+    add_hubs(&mut changes, store, hotline, &mut Times(Timestamp::now())).await?;
     Ok(changes)
 }
 
@@ -108,12 +110,13 @@ async fn add_hubs(
     changes: &mut Changes,
     store: &Store,
     hotline: &Hotline,
-    at: Timestamp,
+    times: &mut Times,
 ) -> Result<(), ApplyError> {
     let known = store.unscoped().hubs().await?;
     let known: BTreeSet<String> = known.into_iter().map(|hub| hub.name).collect();
     for name in hotline.hubs.keys().filter(|name| !known.contains(*name)) {
         let id = HubId(*crypto::HubId::generate(&mut OsEntropy)?.as_bytes());
+        let at = times.next();
         changes.push(VaultChange::HubAdded(HubRow {
             id,
             name: name.clone(),
@@ -122,6 +125,19 @@ async fn add_hubs(
         changes.push(told(at, AuditKind::HubAdded, AuditSubject::Thing(id.0)));
     }
     Ok(())
+}
+
+/// When each thing that one file changes is told to have happened: the trail takes two equal
+/// entries of one microsecond for one that is told again.
+struct Times(Timestamp);
+
+impl Times {
+    fn next(&mut self) -> Timestamp {
+        let now = self.0;
+        // Only the end of time has nothing after it.
+        self.0 = now.checked_add(MICROSECOND).unwrap_or(now);
+        now
+    }
 }
 
 fn plan(hotline: &Hotline) -> HotlinePlan {
@@ -281,6 +297,95 @@ mod tests {
         ];
         assert_eq!(told, expected);
         assert_eq!(store.unscoped().audit_heads().await.unwrap().len(), 2);
+        store.close().await;
+        std::fs::remove_dir_all(data).unwrap();
+    }
+
+    /// Each of them, however many of a kind one file changes at once.
+    #[tokio::test]
+    async fn the_trail_keeps_everything_that_one_file_changes() {
+        let data = folder("at-once");
+        let store = crate::database::open(&data).await.unwrap();
+        let mut old = demo();
+        let hub = old.hubs.keys().next().unwrap().clone();
+        let people = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let shift = |from: i8, names: &[&str]| Shift {
+            hub: hub.clone(),
+            days: [hotline::Weekday::Mon].into(),
+            from: Time::constant(from, 0, 0, 0),
+            to: Time::constant(from + 1, 0, 0, 0),
+            volunteers: people(names),
+            groups: BTreeSet::new(),
+        };
+        old.shifts = vec![
+            shift(1, &["v01"]),
+            shift(2, &["v02"]),
+            shift(3, &["v03"]),
+            shift(4, &["v01", "v02"]),
+        ];
+        let spoken = |text: &str| hotline::PromptSource::Text(text.to_owned());
+        old.hubs.get_mut(&hub).unwrap().prompts.voicemail_thanks = spoken("Gracias");
+        let first = changes(&store, None, &old).await.unwrap();
+        store.commit(first).await.unwrap();
+        let id = store.unscoped().hubs().await.unwrap().remove(0).id;
+
+        let mut new = old.clone();
+        // Two keep their time with other people, two go, and two come.
+        new.shifts = vec![
+            shift(1, &["v01", "v03"]),
+            shift(2, &["v01", "v02", "v03"]),
+            shift(11, &["v02", "v03"]),
+            shift(12, &["v02", "v03"]),
+        ];
+        new.trunks.clear();
+        new.web.passkeys = hotline::PasskeyRule::Off;
+        let volunteer = new.volunteers.get_mut("v01").unwrap();
+        for phone in volunteer.phones.values_mut() {
+            phone.md5 = hotline::Secret::new("another");
+        }
+        let changed = new.hubs.get_mut(&hub).unwrap();
+        changed.queue_timeout_s += 10;
+        changed.screening.ban_list ^= true;
+        changed.language = match changed.language.as_str() {
+            "es" => "en".to_owned(),
+            _ => "es".to_owned(),
+        };
+        changed.fallback = people(&["v02"]);
+        changed.prompts.voicemail_thanks = hotline::PromptSource::BuiltIn;
+        changed.prompts.greeting = spoken("Hola");
+        changed.prompts.voicemail_invitation = spoken("Hable");
+        let second = changes(&store, Some(&old), &new).await.unwrap();
+        store.commit(second).await.unwrap();
+
+        let mut told = kinds(&store, AuditChain::Hub(id)).await;
+        told.sort();
+        let mut expected = vec![
+            AuditKind::CallSettingsUpdated,
+            AuditKind::SpamMitigationToggled,
+            AuditKind::IvrLanguagesUpdated,
+            AuditKind::IvrAudioUploaded,
+            AuditKind::IvrAudioUploaded,
+            AuditKind::IvrAudioDeleted,
+            AuditKind::ShiftEdited,
+            AuditKind::ShiftEdited,
+            AuditKind::ShiftDeleted,
+            AuditKind::ShiftDeleted,
+            AuditKind::ShiftCreated,
+            AuditKind::ShiftCreated,
+            AuditKind::FallbackChanged,
+            AuditKind::PhoneChanged,
+        ];
+        expected.sort();
+        assert_eq!(told, expected);
+        let installation = kinds(&store, AuditChain::Installation).await;
+        let expected = [
+            AuditKind::HotlineApplied,
+            AuditKind::HubAdded,
+            AuditKind::HotlineApplied,
+            AuditKind::TelephonyProviderChanged,
+            AuditKind::WebauthnSettingsUpdated,
+        ];
+        assert_eq!(installation, expected);
         store.close().await;
         std::fs::remove_dir_all(data).unwrap();
     }

@@ -6,7 +6,7 @@ mod archive;
 mod folder;
 mod sealed;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fs::File;
 use std::io::{self, Read, Write};

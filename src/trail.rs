@@ -126,3 +126,82 @@ fn entries(
     };
     hubs.map(entry).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crypto::transparency::Leaf;
+    use store::Change;
+
+    use super::*;
+    use crate::{database, keys};
+
+    const AUDIT_DAYS: u32 = 90;
+
+    fn days_ago(days: i64) -> Timestamp {
+        Timestamp::now() - SignedDuration::from_hours(days * HOURS_PER_DAY)
+    }
+
+    /// The trail's entries, when and what, with their numbers.
+    async fn trail(store: &Store) -> Vec<(u64, AuditKind)> {
+        let rows = store
+            .unscoped()
+            .audit_trail(AuditChain::Installation, 0, 100);
+        let rows = rows.await.unwrap().into_iter();
+        rows.map(|row| (row.seqno, row.entry.kind)).collect()
+    }
+
+    async fn heads_in_the_key_log(store: &Store) -> Vec<crypto::audit::AuditHead> {
+        let leaves = store.unscoped().log_leaves(0).await.unwrap().into_iter();
+        let leaves = leaves.map(|leaf| Leaf::decode(&leaf).unwrap());
+        leaves
+            .filter_map(|leaf| crypto::audit::AuditHead::of_leaf(&leaf))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn old_entries_expire_and_the_new_head_is_in_the_key_log() {
+        let name = format!("centralita-trail-{}", std::process::id());
+        let data = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&data);
+        let store = Arc::new(database::open(&data).await.unwrap());
+        for days in [200, 91, 89, 1] {
+            let entry = AuditEntry {
+                at: days_ago(days),
+                ..of_backup([7; 16])
+            };
+            store.commit(Change::from(entry).into()).await.unwrap();
+        }
+        let made = AuditKind::BackupMade;
+        // Where entries stay for ever, and no panel is served.
+        keep_house(Arc::clone(&store), None, None).await;
+        let all = [(1, made), (2, made), (3, made), (4, made)];
+        assert_eq!(trail(&store).await, all);
+        assert_eq!(heads_in_the_key_log(&store).await, []);
+
+        let signer = keys::log_signer(&data, "hotline.example").unwrap();
+        let options = web_api::WebOptions::new("https://panel.example");
+        let panel = web_api::Shared::open(Arc::clone(&store), options, signer).await;
+        let panel = Arc::new(panel.unwrap());
+        // The second time there is nothing more to do.
+        for _ in 0..2 {
+            let panel = Some(Arc::clone(&panel));
+            keep_house(Arc::clone(&store), panel, Some(AUDIT_DAYS)).await;
+        }
+        let left = [(3, made), (4, made), (5, AuditKind::AuditExpired)];
+        assert_eq!(trail(&store).await, left);
+        let verdict = store.unscoped();
+        let verdict =
+            verdict.verify_audit(AuditChain::Installation, crypto::audit::entry_hash, None);
+        let sound = verdict.await.unwrap().unwrap();
+        assert_eq!((sound.verified, sound.expired), (3, 2));
+        let head = sound.head.unwrap();
+        let published = crypto::audit::AuditHead {
+            chain: crypto::audit::AuditChain::Installation,
+            seqno: head.seqno,
+            hash: head.hash,
+        };
+        assert_eq!(heads_in_the_key_log(&store).await, [published]);
+        drop((panel, store));
+        std::fs::remove_dir_all(data).unwrap();
+    }
+}

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::id::{AccountId, HubId, VolunteerId};
 use crate::party::{CallerHash, PhoneNumber};
 use crate::schedule::Schedule;
@@ -57,9 +59,34 @@ pub struct VolunteerConfig {
 #[derive(Clone, Debug, Default)]
 pub struct Screening {
     /// The ban list; `None` when switched off.
-    pub bans: Option<BTreeSet<CallerHash>>,
+    pub bans: Option<Bans>,
     /// The rate limit; `None` when switched off.
     pub rate_limit: Option<RateLimit>,
+}
+
+/// Banned numbers, each until a time or until the next configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bans(BTreeMap<CallerHash, Option<Timestamp>>);
+
+impl Bans {
+    /// Whether the number is banned when the wall clock shows `wall`.
+    #[must_use]
+    pub fn holds(&self, caller: CallerHash, wall: Timestamp) -> bool {
+        let until = self.0.get(&caller);
+        until.is_some_and(|until| until.is_none_or(|until| wall < until))
+    }
+}
+
+impl FromIterator<(CallerHash, Option<Timestamp>)> for Bans {
+    fn from_iter<I: IntoIterator<Item = (CallerHash, Option<Timestamp>)>>(bans: I) -> Self {
+        Self(bans.into_iter().collect())
+    }
+}
+
+impl FromIterator<CallerHash> for Bans {
+    fn from_iter<I: IntoIterator<Item = CallerHash>>(callers: I) -> Self {
+        callers.into_iter().map(|caller| (caller, None)).collect()
+    }
 }
 
 /// At most so many calls of one number within a sliding window.

@@ -271,7 +271,8 @@ impl Router {
             return Err(RejectReason::Unavailable);
         }
         let (hub, settings) = found.ok_or(RejectReason::UnknownNumber)?;
-        self.door.screen(&hub, &settings.screening, caller, now)?;
+        let time = (now, self.clock.at(now));
+        self.door.screen(&hub, &settings.screening, caller, time)?;
         Ok((hub, settings))
     }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
+use jiff::Timestamp;
+
 use crate::command::RejectReason;
 use crate::config::{RateLimit, Screening};
 use crate::id::HubId;
@@ -28,7 +30,7 @@ struct Window {
 }
 
 impl Door {
-    /// Decides on a caller, and counts them if they are let through.
+    /// Decides on a caller, and counts them if they are let through. The wall clock shows `wall`.
     ///
     /// # Errors
     ///
@@ -38,7 +40,7 @@ impl Door {
         hub: &HubId,
         screening: &Screening,
         caller: CallerTag,
-        now: Instant,
+        (now, wall): (Instant, Timestamp),
     ) -> Result<(), RejectReason> {
         self.forget_expired(now);
         let CallerTag::Known(hash) = caller else {
@@ -47,7 +49,7 @@ impl Door {
         if screening
             .bans
             .as_ref()
-            .is_some_and(|bans| bans.contains(&hash))
+            .is_some_and(|bans| bans.holds(hash, wall))
         {
             return Err(RejectReason::Banned);
         }

@@ -294,11 +294,11 @@ async fn a_reader_written_from_the_document_opens_a_box() {
     assert_eq!(names, expected.keys().collect::<Vec<_>>());
 }
 
-/// Ends with the pipe to its script.
-struct Postgres(std::process::Child, String);
+/// With its address. Ends with the pipe to its script.
+pub struct Postgres(std::process::Child, pub String);
 
 impl Postgres {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres-for-tests");
         let mut child = Command::new(script)
             .stdin(Stdio::piped())

@@ -34,7 +34,8 @@ pub struct PromptPlan {
 }
 
 impl Hotline {
-    /// What the router must know. `bans` are those in force now, `breaks` the declared ones.
+    /// What the router must know. `bans` are those in force now, some of them until a time;
+    /// `breaks` the declared ones.
     #[must_use]
     pub fn to_router_config(&self, bans: &[BanRow], breaks: &[BreakRow]) -> RouterConfig {
         let hubs = self.hubs.iter().map(|(id, hub)| {
@@ -159,10 +160,10 @@ impl Hotline {
             voicemail_silence: seconds(hub.voicemail_silence_s),
             wrap_up: seconds(hub.wrap_up_s),
             screening: Screening {
-                bans: hub
-                    .screening
-                    .ban_list
-                    .then(|| bans.map(|ban| CallerHash(ban.caller.0)).collect()),
+                bans: hub.screening.ban_list.then(|| {
+                    bans.map(|ban| (CallerHash(ban.caller.0), ban.expires_at))
+                        .collect()
+                }),
                 rate_limit: hub.screening.rate_limit.map(|limit| RateLimit {
                     max_calls: limit.max_calls,
                     window: seconds(limit.window_s),

@@ -32,6 +32,7 @@ pub struct Metrics {
     pub(super) datagrams_dropped: Counter<u64, AtomicU64>,
     pub(super) media_busy: Counter<u64, AtomicU64>,
     pub(super) facts_waiting: Gauge<i64, AtomicI64>,
+    pub(super) facts_left_out: Counter<u64, AtomicU64>,
     listening: AtomicBool,
     draining: AtomicBool,
     database_down: AtomicBool,
@@ -54,6 +55,7 @@ impl Metrics {
             datagrams_dropped: Counter::default(),
             media_busy: Counter::default(),
             facts_waiting: Gauge::default(),
+            facts_left_out: Counter::default(),
             listening: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             database_down: AtomicBool::new(false),
@@ -88,6 +90,11 @@ impl Metrics {
             "facts_waiting",
             "Facts that wait for the database",
             this.facts_waiting.clone(),
+        );
+        registry.register(
+            "facts_left_out",
+            "Parts of facts that the database never took",
+            this.facts_left_out.clone(),
         );
         Self { registry, ..this }
     }

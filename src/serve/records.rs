@@ -1,16 +1,16 @@
 //! Keeps facts: what the router tells becomes rows, in order, without ever holding up a call.
 
+mod writer;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use routing::{CallRecord, CallerTag, Notice, Outcome};
 use store::{
-    AuditEntry, AuditKind, AuditSubject, CallEnd, CallStart, Caller, CallerHash, Change, Changes,
-    HubId, OutcomeClass, RungRow, Sealed, Store, StoreError, VaultChange, VoicemailStart,
+    AuditEntry, AuditKind, AuditSubject, CallEnd, CallStart, Caller, CallerHash, Change, HubId,
+    OutcomeClass, RungRow, Sealed, Store, VaultChange, VoicemailStart,
 };
 use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TrySendError;
 
 use super::ingest::Ingest;
 use super::metrics::{Metrics, fail_name, outcome_names};
@@ -64,18 +64,8 @@ pub type Kept = mpsc::Receiver<BTreeSet<(HubId, KeptHere)>>;
 const MAX_QUEUED_FACTS: usize = 1_024;
 /// Facts kept in memory while the database takes no writes: days of a busy hotline.
 const MAX_WAITING_FACTS: usize = 100_000;
-/// Facts written together.
-const MAX_BATCH: usize = 256;
-/// How long the first fact of a batch waits for company: a write to the disk costs far more
-/// than a row, and nobody waits for it.
-const GATHER: Duration = Duration::from_millis(50);
 /// News of the database for the panel; what finds no room waits for the next.
 const MAX_QUEUED_NEWS: usize = 16;
-/// Pause before a failed write is tried again.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// How often a failed write is tried again once the process is stopping.
-const MAX_TRIES_WHEN_STOPPING: u32 = 10;
-
 /// The voice loop's end.
 pub struct Keeper {
     waiting: VecDeque<Fact>,
@@ -91,7 +81,7 @@ impl Keeper {
     ) -> (Self, Kept, tokio::task::JoinHandle<()>) {
         let (queue, facts) = mpsc::channel(MAX_QUEUED_FACTS);
         let (tell, kept) = mpsc::channel(MAX_QUEUED_NEWS);
-        let writer = tokio::spawn(write_all(store, facts, tell, Arc::clone(&metrics)));
+        let writer = tokio::spawn(writer::write_all(store, facts, tell, Arc::clone(&metrics)));
         let keeper = Self {
             waiting: VecDeque::new(),
             queue,
@@ -273,96 +263,6 @@ fn end_row(record: &CallRecord, ended_at: jiff::Timestamp) -> CallEnd {
         outcome: OutcomeClass::parse(class).unwrap_or(OutcomeClass::Failed),
         reason: (!reason.is_empty()).then(|| reason.to_owned()),
     }
-}
-
-async fn write_all(
-    store: Arc<Store>,
-    mut facts: mpsc::Receiver<Fact>,
-    tell: mpsc::Sender<BTreeSet<(HubId, KeptHere)>>,
-    metrics: Arc<Metrics>,
-) {
-    let mut batch = Vec::new();
-    let mut news = BTreeSet::new();
-    while facts.recv_many(&mut batch, MAX_BATCH).await > 0 {
-        if !facts.is_closed() && batch.len() < MAX_BATCH {
-            tokio::time::sleep(GATHER).await;
-            let room = MAX_BATCH - batch.len();
-            if !facts.is_empty() {
-                facts.recv_many(&mut batch, room).await;
-            }
-        }
-        let mut tries = 0;
-        while let Err(error) = commit(&store, &batch).await {
-            if metrics.database_ok() {
-                tracing::error!(%error, "facts wait in memory");
-            }
-            metrics.set_database_ok(false);
-            tries += 1;
-            if facts.is_closed() && tries > MAX_TRIES_WHEN_STOPPING {
-                tracing::error!(facts = batch.len(), "facts are lost");
-                return;
-            }
-            tokio::time::sleep(RETRY_AFTER).await;
-        }
-        if !metrics.database_ok() {
-            tracing::info!("facts reach the database again");
-        }
-        metrics.set_database_ok(true);
-        news.extend(batch.drain(..).filter_map(|fact: Fact| fact.tells));
-        // Nobody listens where no panel is served.
-        if !news.is_empty() && !matches!(tell.try_send(news.clone()), Err(TrySendError::Full(_))) {
-            news.clear();
-        }
-    }
-}
-
-async fn commit(store: &Store, batch: &[Fact]) -> Result<(), StoreError> {
-    match store
-        .commit(all(batch.iter().flat_map(|fact| &fact.changes)))
-        .await
-    {
-        Err(error) if contradicts(&error) => one_by_one(store, batch).await,
-        result => result,
-    }
-}
-
-fn all<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Changes {
-    changes.into_iter().cloned().collect()
-}
-
-/// Whether what is kept already stands against a change, today and tomorrow.
-fn contradicts(error: &StoreError) -> bool {
-    matches!(
-        error,
-        StoreError::AlreadyEnded { .. } | StoreError::Conflict { .. }
-    )
-}
-
-/// A contradiction in one fact must not hold up the others, nor, within it, what it tells of.
-async fn one_by_one(store: &Store, batch: &[Fact]) -> Result<(), StoreError> {
-    for fact in batch {
-        match store.commit(all(&fact.changes)).await {
-            // All of it was kept before, and the answer was lost: its entry of the trail too.
-            Err(StoreError::AlreadyEnded { call }) => {
-                tracing::info!(call, "a call's end was kept already");
-                continue;
-            }
-            Err(error) if contradicts(&error) => {}
-            result => {
-                result?;
-                continue;
-            }
-        }
-        for change in &fact.changes {
-            match store.commit(change.clone().into()).await {
-                Err(error) if contradicts(&error) => {
-                    tracing::error!(%error, "a fact contradicts an earlier one and is left out");
-                }
-                result => result?,
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

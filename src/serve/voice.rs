@@ -298,11 +298,8 @@ impl VoiceLoop {
                 let (outcome, reason) = super::metrics::outcome_names(record.outcome);
                 tracing::info!(call = %record.call, outcome, reason, "call ended");
             }
-            Notice::CallAnswered {
-                call, volunteer, ..
-            } => {
-                tracing::info!(%call, %volunteer, "call answered");
-            }
+            // By whom is for the records: logs tell nothing about people.
+            Notice::CallAnswered { call, .. } => tracing::info!(%call, "call answered"),
             _ => {}
         }
         let fact = records::fact_of(notice, sealed, &self.ingest, Timestamp::now());

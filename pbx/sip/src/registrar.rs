@@ -31,7 +31,7 @@ pub struct Registration {
     pub path: Vec<String>,
     /// Where it came from.
     pub flow: Flow,
-    /// The phone's `User-Agent`.
+    /// The phone's `User-Agent`, short and without control characters.
     pub user_agent: Option<String>,
     /// What it wants done.
     pub contacts: Contacts,
@@ -82,6 +82,9 @@ pub enum RegisterError {
     /// 403: more contacts, or longer ones, than we keep.
     #[error("too many or too long contacts")]
     TooLarge,
+    /// 400: a value with control characters, which not every database takes.
+    #[error("a value with control characters")]
+    Unprintable,
     /// 503.
     #[error("the table is full")]
     Full,
@@ -271,18 +274,14 @@ impl Registrar {
         updates: &[ContactUpdate],
         lifetimes: Lifetimes,
     ) -> Result<(), RegisterError> {
-        let long = |text: &str| text.len() > MAX_VALUE_LEN;
-        if updates.len() > MAX_CONTACTS_PER_REGISTER
-            || request.path.len() > MAX_PATHS
-            || request.path.iter().any(|path| long(path))
-            || long(&request.call_id)
-        {
+        if updates.len() > MAX_CONTACTS_PER_REGISTER || request.path.len() > MAX_PATHS {
             return Err(RegisterError::TooLarge);
         }
+        check_value(&request.call_id)?;
+        request.path.iter().try_for_each(|path| check_value(path))?;
         for update in updates {
-            if long(&update.uri) || update.instance.as_deref().is_some_and(long) {
-                return Err(RegisterError::TooLarge);
-            }
+            check_value(&update.uri)?;
+            update.instance.as_deref().map_or(Ok(()), check_value)?;
             let asked = update.expires.unwrap_or(lifetimes.max);
             if !asked.is_zero() && asked < lifetimes.min {
                 return Err(RegisterError::TooBrief);
@@ -413,6 +412,17 @@ impl Registrar {
             }
         }
         Some(binding)
+    }
+}
+
+/// Whether a value from outside can be kept.
+fn check_value(text: &str) -> Result<(), RegisterError> {
+    if text.len() > MAX_VALUE_LEN {
+        return Err(RegisterError::TooLarge);
+    }
+    match text.contains(char::is_control) {
+        true => Err(RegisterError::Unprintable),
+        false => Ok(()),
     }
 }
 

@@ -178,6 +178,33 @@ fn lifetimes_and_stars_follow_the_rules() {
     assert!(matches!(bench.event(), UaEvent::BindingRemoved { .. }));
 }
 
+/// Not every database takes them, and one registration must not hold up the records of calls.
+#[test]
+fn control_characters_never_reach_what_is_kept() {
+    let mut bench = Bench::new();
+    let contact = "<sip:ana@203.0.113.7:5062>";
+    let agent = format!(
+        "User-Agent: a\0b\u{1}\u{7f}\u{85}\tc{}\r\n",
+        "ñ".repeat(600)
+    );
+    let more = format!("{EXPIRES}{agent}");
+    let response = bench.register_with("ana", PHONE, contact, &more, 1);
+    assert_eq!(response.status(), 200);
+    let kept: Vec<_> = bench.ua.bindings().cloned().collect();
+    let agent = kept[0].user_agent.as_deref().unwrap();
+    assert!(agent.starts_with("abcññ"), "{agent:?}");
+    assert_eq!(agent.chars().count(), 128);
+
+    let instance = format!("{contact};+sip.instance=\"<urn:a\0b>\";reg-id=1");
+    let named = "Path: \"a\0b\" <sip:192.0.2.9;lr>\r\n";
+    for (contact, more) in [(instance.as_str(), EXPIRES), (contact, named)] {
+        let mut bench = Bench::new();
+        let response = bench.register_with("ana", PHONE, contact, more, 1);
+        assert_eq!(response.status(), 400, "{contact:?} {more:?}");
+        assert_eq!(bench.ua.counts().bindings, 0);
+    }
+}
+
 #[test]
 fn an_overtaken_register_is_refused() {
     let mut bench = Bench::new();

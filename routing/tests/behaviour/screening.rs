@@ -30,7 +30,7 @@ fn at_most(max_calls: u32) -> Screening {
 
 fn banning(caller: &str) -> Screening {
     Screening {
-        bans: Some([PlainHasher.hash(&number(caller))].into()),
+        bans: Some([PlainHasher.hash(&number(caller))].into_iter().collect()),
         rate_limit: None,
     }
 }
@@ -47,6 +47,28 @@ fn a_banned_caller_is_refused_before_anything_rings() {
     assert!(desk.router.is_idle());
     let counted = desk.router.snapshot(desk.now).counters.ended;
     assert_eq!(counted[&Outcome::Rejected(RejectReason::Banned)], 1);
+}
+
+/// Without a new configuration: nobody sends one because time goes by.
+#[test]
+fn a_ban_with_an_end_ends() {
+    let wall: jiff::Timestamp = NOON.parse().unwrap();
+    let until = wall + secs(60);
+    let caller = PlainHasher.hash(&number(CALLER));
+    let screening = Screening {
+        bans: Some([(caller, Some(until))].into_iter().collect()),
+        rate_limit: None,
+    };
+    let mut desk = Desk::open(config_screening(screening));
+    let refused = |desk: &mut Desk| rejected(&desk.call_from(Some(CALLER), NIGHT).1);
+    assert_eq!(refused(&mut desk), Some(RejectReason::Banned));
+    desk.wait_ms(59_999);
+    assert_eq!(refused(&mut desk), Some(RejectReason::Banned));
+    desk.wait_ms(1);
+    assert_eq!(refused(&mut desk), None);
+    // The clock is put back: it is as it was then.
+    desk.wall(NOON);
+    assert_eq!(refused(&mut desk), Some(RejectReason::Banned));
 }
 
 #[test]

@@ -6,18 +6,20 @@ use super::*;
 fn the_router_gets_people_groups_bans_and_breaks() {
     let hotline = parsed(&example());
     let at = jiff::Timestamp::UNIX_EPOCH;
+    let end = jiff::Timestamp::constant(60, 0);
     let ban = |hub: &str, byte| BanRow {
         hub: hub.to_owned(),
         caller: store::CallerHash([byte; 32]),
         created_at: at,
-        expires_at: None,
+        expires_at: (byte == 3).then_some(end),
         reason: None,
     };
     let breaks = [BreakRow {
         volunteer: "v02".to_owned(),
         since: at,
     }];
-    let router = hotline.to_router_config(&[ban("norte", 1), ban("sur", 2)], &breaks);
+    let router =
+        hotline.to_router_config(&[ban("norte", 1), ban("sur", 2), ban("norte", 3)], &breaks);
     let hub = &router.hubs[&HubId::new("norte")];
     let ids = |names: &[&str]| names.iter().map(|n| VolunteerId::new(n)).collect();
     assert_eq!(hub.fallback, ids(&["v02", "v03"]));
@@ -26,8 +28,10 @@ fn the_router_gets_people_groups_bans_and_breaks() {
     assert_eq!(hub.schedule.zone.iana_name(), Some("Europe/Madrid"));
     assert_eq!(hub.queue_timeout.as_secs(), 90);
     let bans = hub.screening.bans.as_ref().unwrap();
-    assert!(bans.contains(&CallerHash([1; 32])));
-    assert_eq!(bans.len(), 1);
+    let holds = |byte, wall| bans.holds(CallerHash([byte; 32]), wall);
+    assert!(holds(1, jiff::Timestamp::MAX));
+    assert!(!holds(2, at), "another hub's");
+    assert!(holds(3, at) && !holds(3, end), "only until its end");
     let number = PhoneNumber::parse("0015550101").unwrap();
     assert_eq!(router.numbers[&number], HubId::new("norte"));
     let volunteer = |id| &router.volunteers[&VolunteerId::new(id)];

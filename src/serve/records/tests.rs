@@ -2,13 +2,15 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use routing::{CallId, HubId, RecordingId, VolunteerId};
-use store::{AuditChain, CallFilter, CallRow, HubRow, UserId};
+use store::{AuditChain, BindingRow, CallFilter, CallRow, HubRow, Transport, UserId};
 
 use super::*;
-use crate::database;
+use crate::backup::tests::Postgres;
+use crate::database::{self, DataFolder};
 use crate::serve::ingest::HubReaders;
 
 const HUB: [u8; 16] = [7; 16];
@@ -309,12 +311,153 @@ async fn an_end_that_is_told_twice_is_kept_once() {
     let ingest = Ingest::default();
     let fact = fact_of(&ended, None, &ingest, Timestamp::UNIX_EPOCH);
     for _ in 0..2 {
-        commit(&store, std::slice::from_ref(&fact)).await.unwrap();
+        kept(&store, [fact.clone()]).await;
     }
     let trail = store
         .unscoped()
         .audit_trail(AuditChain::Installation, 0, 10);
     assert_eq!(trail.await.unwrap().len(), 1);
+    drop(store);
+    std::fs::remove_dir_all(data).unwrap();
+}
+
+/// Keeps facts as a server does from its start to its end; what it counted meanwhile.
+async fn kept(store: &Arc<Store>, facts: impl IntoIterator<Item = Fact>) -> Arc<Metrics> {
+    let metrics = Arc::new(Metrics::new());
+    let (mut keeper, _kept, writer) = Keeper::start(Arc::clone(store), Arc::clone(&metrics));
+    for fact in facts {
+        keeper.keep(fact);
+    }
+    keeper.finish().await;
+    ends(writer).await;
+    metrics
+}
+
+async fn ends(writer: tokio::task::JoinHandle<()>) {
+    tokio::time::timeout(Duration::from_secs(60), writer)
+        .await
+        .expect("the writer ends after the last fact")
+        .unwrap();
+}
+
+/// A call that is over, with its entry of the trail.
+fn call_fact(call: u64) -> Fact {
+    let ended = ended_call(call, Outcome::Abandoned, None);
+    fact_of(&ended, None, &ingest(Vec::new()), Timestamp::UNIX_EPOCH)
+}
+
+async fn kept_calls(store: &Store) -> Vec<u64> {
+    let filter = CallFilter {
+        limit: 100,
+        ..CallFilter::default()
+    };
+    let calls = store.unscoped().calls(None, &filter).await.unwrap();
+    calls.iter().map(|row| row.start().call).collect()
+}
+
+fn registration(id: u64, user_agent: &str) -> Change {
+    let address = ([192, 0, 2, 1], 5060).into();
+    Change::BindingUpserted(Box::new(BindingRow {
+        id,
+        account: "ana".into(),
+        contact: "sip:ana@192.0.2.7".into(),
+        instance: None,
+        reg_id: None,
+        path: Vec::new(),
+        transport: Transport::Udp,
+        local: address,
+        remote: address,
+        call_id: "reg".into(),
+        cseq: 1,
+        expires_at: Timestamp::UNIX_EPOCH,
+        user_agent: Some(user_agent.into()),
+    }))
+}
+
+/// Calls, and registrations of which the database refuses one, alone and beside a call.
+async fn assert_only_what_is_refused_is_left_out(store: &Arc<Store>, refused: &str) {
+    let mut beside = call_fact(2);
+    beside.changes.insert(0, registration(1, refused));
+    let facts = [
+        call_fact(1),
+        Fact::from([registration(2, refused)]),
+        beside,
+        Fact::from([registration(3, "a phone")]),
+        call_fact(3),
+    ];
+    let metrics = kept(store, facts).await;
+    assert_eq!(kept_calls(store).await, [3, 2, 1]);
+    let bindings = store.unscoped().bindings().await.unwrap();
+    let bindings: Vec<u64> = bindings.iter().map(|row| row.id).collect();
+    assert_eq!(bindings, [3]);
+    assert_eq!(metrics.facts_left_out.get(), 2);
+    assert!(metrics.database_ok());
+}
+
+/// Lets another program change the database.
+fn execute(data: &Path, sql: &str) {
+    let program = "import sqlite3, sys\n\
+        database = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=20)\n\
+        database.executescript(sys.argv[2])";
+    let mut python = Command::new("python3");
+    python.args(["-c", program]).arg(data.join("centralita.db"));
+    assert!(python.arg(sql).status().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_fact_that_the_database_refuses_holds_up_no_other() {
+    let data = folder("refused");
+    let store = with_hub(&data).await;
+    execute(
+        &data,
+        "CREATE TRIGGER refuse BEFORE INSERT ON binding WHEN new.user_agent = 'refused' \
+         BEGIN SELECT RAISE(ABORT, 'refused'); END;",
+    );
+    assert_only_what_is_refused_is_left_out(&store, "refused").await;
+    drop(store);
+    std::fs::remove_dir_all(data).unwrap();
+}
+
+/// It takes no NUL in a text.
+#[tokio::test]
+async fn a_fact_that_postgresql_refuses_holds_up_no_other() {
+    let (data, server) = (folder("postgres"), Postgres::start());
+    let known = DataFolder::find(&data, Some(&server.1)).unwrap();
+    let store = Arc::new(known.open().await.unwrap());
+    assert_only_what_is_refused_is_left_out(&store, "a\0b").await;
+    drop(store);
+    let _ = std::fs::remove_dir_all(data);
+}
+
+#[tokio::test]
+async fn nothing_is_left_out_while_the_database_as_a_whole_refuses() {
+    let data = folder("refuses-all");
+    let store = with_hub(&data).await;
+    let refuse = |table| {
+        let when = format!("CREATE TRIGGER refuse_{table} BEFORE INSERT ON {table}");
+        execute(
+            &data,
+            &format!("{when} BEGIN SELECT RAISE(ABORT, 'no'); END;"),
+        );
+    };
+    refuse("call");
+    refuse("counter");
+    let metrics = Arc::new(Metrics::new());
+    let (mut keeper, _kept, writer) = Keeper::start(Arc::clone(&store), Arc::clone(&metrics));
+    keeper.keep(call_fact(1));
+    keeper.keep(call_fact(2));
+    // Longer than facts are tried together.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(!metrics.database_ok());
+    execute(
+        &data,
+        "DROP TRIGGER refuse_call; DROP TRIGGER refuse_counter;",
+    );
+    keeper.finish().await;
+    ends(writer).await;
+    assert_eq!(kept_calls(&store).await, [2, 1]);
+    assert_eq!(metrics.facts_left_out.get(), 0);
+    assert!(metrics.database_ok());
     drop(store);
     std::fs::remove_dir_all(data).unwrap();
 }

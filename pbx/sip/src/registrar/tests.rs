@@ -244,3 +244,24 @@ fn absurd_sizes_are_refused() {
         Err(RegisterError::TooLarge)
     );
 }
+
+#[test]
+fn what_a_database_may_refuse_is_not_kept() {
+    let now = Instant::now();
+    let mut table = Registrar::new();
+    let with_nul = || "a\0b".to_owned();
+    let mut path = update(1, "sip:ana@10.0.0.1", 600);
+    path.path = vec![with_nul()];
+    let mut call_id = update(2, "sip:ana@10.0.0.1", 600);
+    call_id.call_id = with_nul();
+    let mut instance = contact("sip:ana@10.0.0.1", 600);
+    instance.instance = Some(with_nul());
+    let instance = request(3, Contacts::Update(vec![instance]));
+    for refused in [path, call_id, instance, update(4, "sip:a\0@10.0.0.1", 600)] {
+        assert_eq!(
+            table.register(refused, LIFETIMES, now),
+            Err(RegisterError::Unprintable)
+        );
+    }
+    assert!(table.is_empty());
+}

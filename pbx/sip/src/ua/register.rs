@@ -15,6 +15,9 @@ use crate::text::Text;
 
 use super::{Account, Binding};
 
+/// What is kept of a `User-Agent`: whatever its characters, no more bytes than of other values.
+const MAX_USER_AGENT_CHARS: usize = MAX_VALUE_LEN / 4;
+
 impl UserAgent {
     pub(super) fn receive_register(&mut self, received: &Received<'_>, now: Instant) {
         let request = received.request;
@@ -53,6 +56,7 @@ impl UserAgent {
                 let status = match error {
                     RegisterError::Full => 503,
                     RegisterError::TooLarge => 403,
+                    RegisterError::Unprintable => 400,
                     RegisterError::OutOfOrder | RegisterError::TooBrief => 500,
                 };
                 self.refuse_in(server, request, status, now);
@@ -96,7 +100,8 @@ fn registration(received: &Received<'_>, account: Account) -> Option<Registratio
     let headers = received.request.headers();
     let user_agent = headers.get(HeaderName::UserAgent).map(|line| {
         let text = line.text();
-        text.reveal().chars().take(MAX_VALUE_LEN / 4).collect()
+        let shown = text.reveal().chars().filter(|c| !c.is_control());
+        shown.take(MAX_USER_AGENT_CHARS).collect()
     });
     let path: Result<Vec<String>, _> = headers
         .all(HeaderName::Path)

@@ -9,13 +9,15 @@ use e2e::voice::Voice;
 
 const CALLER: &str = "+34911987654";
 const CALLER_NAME: &str = "Maria Secreta";
+/// The volunteer, in the file and as the user of their phone.
+const HANDLE: &str = "zoraida";
 
 #[test]
 fn a_whole_call_at_the_most_verbose_level_tells_nothing_about_anybody() {
     let net = Net::new();
-    let hotline = Hotline::new(net, &["ana"]);
+    let hotline = Hotline::new(net, &[HANDLE]);
     let server = Server::start_logging(&hotline, "trace");
-    let mut phone = Baresip::start(net, Setup::phone(net.phone(0), "ana", 600));
+    let mut phone = Baresip::start(net, Setup::phone(net.phone(0), HANDLE, 600));
     server.wait_phones(1);
     server.say(&["ban", "night", "+34911222333"]);
 
@@ -39,7 +41,7 @@ fn a_whole_call_at_the_most_verbose_level_tells_nothing_about_anybody() {
     }
     phone.hang_up();
     answered.succeeds();
-    server.say(&["break", "ana", "on"]);
+    server.say(&["break", HANDLE, "on"]);
     let mut message = plan().start(net);
     voice.wait_hears(INVITATION_HZ, 0.7);
     std::thread::sleep(std::time::Duration::from_secs(3));
@@ -87,7 +89,8 @@ fn secrets(wire: &str) -> Vec<String> {
         CALLER_NAME,
         "Maria",
         SHOWN,
-        &password("ana"),
+        HANDLE,
+        &password(HANDLE),
     ]
     .map(str::to_owned)
     .to_vec();

@@ -76,6 +76,22 @@ fn the_first_to_pick_up_has_the_caller_and_the_others_stop() {
         calls.contains("answered") && calls.contains("ben"),
         "{calls}"
     );
+    assert_trail_tells(&server, ["call-answered", "call-ended"]);
+}
+
+/// Of the one call that there was, and of it alone.
+fn assert_trail_tells(server: &Server, kinds: [&str; 2]) {
+    let trail = server.say(&["audit", "list", "--hub", "night"]);
+    let of_calls = trail.lines().filter_map(|line| line.split_once("call "));
+    let of_calls: Vec<(&str, &str)> = of_calls.collect();
+    let [(first, call), (second, same)] = of_calls[..] else {
+        panic!("two entries for a call:\n{trail}");
+    };
+    assert_eq!(call, same, "{trail}");
+    for (entry, kind) in [first, second].into_iter().zip(kinds) {
+        assert!(entry.contains(&format!(" {kind} ")), "{kind}:\n{trail}");
+    }
+    server.say(&["audit", "verify"]);
 }
 
 fn assert_tells_no_number(wire: &str) {
