@@ -185,6 +185,22 @@ volunteers = ["ana"]
     return `${this.origin}/#join=${code}~${hub}~${roster_head}~${secret}~${pinned}`;
   }
 
+  /** Has a partner confirm the key log from the next start on; gives the partner's key. */
+  async witness() {
+    const log = /^\s*(\S+\/keys\+\S+)$/m.exec(this.command('keys'))[1];
+    const given = ['--data', this.path('partner'), 'witness', '--name', 'partner.example'];
+    given.push('--log', log, '--listen', '127.0.0.1:0');
+    this.partner = spawn(program, given, { stdio: ['ignore', 'pipe', 'ignore'] });
+    let said = '';
+    this.partner.stdout.on('data', (chunk) => (said += chunk));
+    const listens = () => /Listens on (\S+),/.exec(said)?.[1];
+    const url = await eventually('the witness', listens);
+    const key = /^partner\.example\+\S+$/m.exec(said)[0];
+    this.apply(`witnesses = ["${key} ${url}"]`);
+    await this.restart();
+    return key;
+  }
+
   /** Goes down and comes up again, as for an update. */
   async restart() {
     await this.end();
@@ -198,6 +214,7 @@ volunteers = ["ana"]
   }
 
   async stop() {
+    this.partner?.kill('SIGKILL');
     await this.end();
     rmSync(this.folder, { recursive: true });
   }

@@ -33,7 +33,7 @@ test('the first admin comes in by the printed link, which another server cannot 
   const link = await box.link();
   const [begin, key] = link.split('~');
   // The box is somebody else than the link says: the last letters of its key are others.
-  const others = decodeURIComponent(key).replace(/.{8}(=*)$/, 'AAAAAAAA$1');
+  const others = decodeURIComponent(key).replace(/.{8}(=*)$/m, 'AAAAAAAA$1');
   await page.goto(`${begin}~${encodeURIComponent(others)}`);
   await admin.sees('You are the first admin');
   await admin.field('What others call you').fill('Amsel');
@@ -58,9 +58,40 @@ test('the keys that the device knows the server by are those that its machine pr
   await admin.button('Done').click();
 });
 
+test('who was told of no witness adds one later, and believes nothing that it does not confirm', async () => {
+  const { page } = admin;
+  const unwitnessed = page.getByText('Nobody outside of this server confirms its list of keys.');
+  await unwitnessed.waitFor();
+  const witness = await box.witness();
+  const open = async () => {
+    await page.reload();
+    await admin.unlock(PIN);
+    await admin.sees('Hello, Amsel');
+    await admin.button('Keys of the server').click();
+  };
+  await open();
+  await admin.field('Key of one more witness').fill('partner.example');
+  await admin.button('Add the witness').click();
+  await page.getByText('This is no key of a witness.').waitFor();
+  await admin.isAccessible('adding a witness');
+  await admin.field('Key of one more witness').fill(witness);
+  await admin.button('Add the witness').click();
+  await unwitnessed.waitFor({ state: 'detached' });
+  await open();
+  assert.equal(await unwitnessed.count(), 0);
+  assert.equal(await page.locator('dd.key').last().innerText(), witness);
+  await admin.button('Done').click();
+
+  box.partner.kill('SIGSTOP');
+  await admin.button('Begin it, as its first admin').click();
+  await page.getByText('The witnesses have not confirmed').waitFor();
+  box.partner.kill('SIGCONT');
+  await open();
+  await admin.button('Done').click();
+});
+
 test('the first admin begins a hotline', async () => {
   const { page } = admin;
-  await admin.button('Begin it, as its first admin').click();
   await page.getByText('Mon, Tue, Wed, Thu, Fri, 20:00 to 23:30').waitFor();
   await page.getByTestId('members').getByText('Amsel (admin)').waitFor();
   await admin.isAccessible('a hotline that has begun');
@@ -115,7 +146,7 @@ test('whoever is invited to another server than this one is told before a code i
   const stranger = await Device.open();
   try {
     const [front, key] = (await made.innerText()).split(/~(?=[^~]*$)/);
-    const others = decodeURIComponent(key).replace(/.{8}(=*)$/, 'AAAAAAAA$1');
+    const others = decodeURIComponent(key).replace(/.{8}(=*)$/m, 'AAAAAAAA$1');
     await stranger.page.goto(`${front}~${encodeURIComponent(others)}`);
     await stranger.field('What others call you').fill('Elster');
     await stranger.choosePin(PIN);

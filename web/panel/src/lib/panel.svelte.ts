@@ -156,6 +156,10 @@ export class Panel {
     this.byPasskey = true;
   }
 
+  async addWitness(key: string): Promise<void> {
+    this.person = await this.act((call) => call.addWitness(key));
+  }
+
   async closeToPasskeys(): Promise<void> {
     await this.act((call) => call.closeToPasskeys());
     this.byPasskey = false;

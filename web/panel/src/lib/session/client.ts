@@ -28,7 +28,7 @@ import { fromBlob, toBlob } from '$lib/blob';
 import { newShareKey, shareOf } from '$lib/device/share';
 import * as kept from '$lib/device/store';
 import { Failure } from '$lib/failure';
-import { readPinned, writePinned } from '$lib/pinned';
+import { readPinned, withWitness, writePinned } from '$lib/pinned';
 import { Line, open, type TokensChanged } from './line';
 import { checkLog } from './log';
 import { openProfile, sealProfile } from './profile';
@@ -296,6 +296,19 @@ export class Client {
     this.seen.checkpoint = checkpoint;
     await this.keepSeen();
     return log;
+  }
+
+  /** From now on, what the server shows is believed only when this witness confirms it, too. */
+  async addWitness(key: string): Promise<Person> {
+    const { line, session } = this;
+    const pinned = withWitness(this.record, key);
+    const { checkpoint } = await checkLog(line, session, pinned, this.seen.checkpoint);
+    this.record = { ...this.record, ...pinned };
+    await kept.keepDevice(this.record);
+    this.witnessed = true;
+    this.seen.checkpoint = checkpoint;
+    await this.keepSeen();
+    return this.person();
   }
 
   /** Who this is. */

@@ -29,6 +29,8 @@ export interface VaultCalls {
   letIn(digits: string): void;
   /** What this device knows the server by: a line for each key, the log's first. */
   pinned(): string;
+  /** Takes the key of one more witness, named by somebody beside the server. */
+  addWitness(key: string): Person;
   changePin(pin: string): void;
   /** Takes another device of this person off their list. */
   takeOff(device: string): void;

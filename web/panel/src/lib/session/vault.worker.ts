@@ -70,6 +70,7 @@ serve<VaultCalls>({
     await once.letIn(digits);
   },
   pinned: () => there(client).pinned,
+  addWitness: (key) => there(client).addWitness(key),
   changePin: (pin) => there(client).changePin(pin),
   takeOff: (device) => there(client).takeOff(device),
   passkeyInput: () => there(client).session.prfInput(),
