@@ -1,5 +1,7 @@
 //! What OpenMLS needs, over our primitives, for the one cipher suite.
 
+use std::fmt;
+
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use hkdf::Hkdf;
@@ -28,7 +30,7 @@ type PublicKey = <X25519HkdfSha256 as Kem>::PublicKey;
 type EncappedKey = <X25519HkdfSha256 as Kem>::EncappedKey;
 
 /// Primitives, randomness and memory of one device.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Provider {
     primitives: Primitives,
     storage: MemoryStorage,
@@ -49,6 +51,13 @@ impl OpenMlsProvider for Provider {
 
     fn rand(&self) -> &Primitives {
         &self.primitives
+    }
+}
+
+/// OpenMLS's memory holds the secrets of every group, and would print them.
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Provider(…)")
     }
 }
 
@@ -322,4 +331,17 @@ fn public(bytes: &[u8]) -> Result<PublicKey, CryptoError> {
 
 fn encapped(bytes: &[u8]) -> Result<EncappedKey, CryptoError> {
     EncappedKey::from_bytes(bytes).map_err(|_| CryptoError::InvalidPublicKey)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing_of_what_openmls_keeps() {
+        let provider = Provider::default();
+        let kept = provider.storage.values.write();
+        kept.unwrap().insert(vec![0xab; 4], vec![0xcd; 4]);
+        assert_eq!(format!("{provider:?}"), "Provider(…)");
+    }
 }
