@@ -1,6 +1,6 @@
 //! Making each guess of a code slow.
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -55,11 +55,34 @@ impl Kdf {
                     Some(STRETCHED_BYTES),
                 )
                 .expect("the cost is within the limits of RFC 9106");
+                let mut memory = memory(params.block_count())?;
                 Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-                    .hash_password_into(code, salt, &mut *out)
+                    .hash_password_into_with_memory(code, salt, &mut *out, &mut *memory)
                     .map_err(|_| VaultError::OutOfMemory)?;
             }
         }
         Ok(out)
+    }
+}
+
+/// What Argon2 works in. A code can be tried on any block of it far faster than
+/// on the whole, so it is wiped, which freeing alone does not do.
+fn memory(blocks: usize) -> Result<Zeroizing<Box<[Block]>>, VaultError> {
+    let mut memory = Vec::new();
+    let reserved = memory.try_reserve_exact(blocks);
+    reserved.map_err(|_| VaultError::OutOfMemory)?;
+    memory.resize(blocks, Block::new());
+    Ok(Zeroizing::new(memory.into_boxed_slice()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_cannot_be_had_is_refused() {
+        assert_eq!(memory(3).unwrap().len(), 3);
+        let refused = memory(isize::MAX as usize / Block::SIZE);
+        assert!(matches!(refused, Err(VaultError::OutOfMemory)));
     }
 }
