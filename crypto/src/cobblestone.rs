@@ -124,13 +124,13 @@ impl ChunkCipher {
     }
 
     /// The plaintext of a sealed chunk.
-    fn open(&self, index: u64, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+    fn open(&self, index: u64, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         let nonce = self.nonce(index)?;
         let corrupt = Error::ChunkCorrupt { index };
         let Some((body, tag)) = sealed.split_last_chunk::<TAG_BYTES>() else {
             return Err(corrupt);
         };
-        let mut plain = body.to_vec();
+        let mut plain = Zeroizing::new(body.to_vec());
         let opened = self.aead.decrypt_inout_detached(
             &nonce,
             b"",

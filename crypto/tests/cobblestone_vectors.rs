@@ -28,7 +28,7 @@ fn open_in_pieces(test: &Test, sealed: &[u8], piece: usize) -> Opened {
     let mut decryptor = Decryptor::new(key, &test.ctx);
     for part in sealed.chunks(piece) {
         match decryptor.push(part) {
-            Ok(more) => plain.extend(more),
+            Ok(more) => plain.extend_from_slice(&more),
             Err(_) => {
                 assert!(decryptor.push(part).is_err(), "a failure must last");
                 assert!(decryptor.finish().is_err(), "a failure must last");
@@ -41,7 +41,7 @@ fn open_in_pieces(test: &Test, sealed: &[u8], piece: usize) -> Opened {
     }
     match decryptor.finish() {
         Ok(last) => {
-            plain.extend(last);
+            plain.extend_from_slice(&last);
             Opened { plain, whole: true }
         }
         Err(_) => Opened {
@@ -64,8 +64,7 @@ fn open_by_chunk(test: &Test, sealed: &[u8]) -> Result<Vec<u8>, Error> {
         let start = index as usize * SEALED_CHUNK_BYTES;
         pieces.push(opener.open_whole(index, &body[start..start + SEALED_CHUNK_BYTES])?);
     }
-    pieces.reverse();
-    Ok(pieces.concat())
+    Ok(pieces.iter().rev().flat_map(|it| it.to_vec()).collect())
 }
 
 fn check(test: &Test) {

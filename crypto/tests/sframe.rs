@@ -82,7 +82,7 @@ fn everybody_in_the_call_hears_who_speaks() {
                 let heard = listener.open(&sealed);
                 match person.member() == speaker.member() {
                     true => assert_eq!(heard, Err(FrameError::Reflected)),
-                    false => assert_eq!(heard, Ok((speaker.member(), sound.clone()))),
+                    false => assert_eq!(heard, Ok((speaker.member(), sound.clone().into()))),
                 }
             }
         }
@@ -305,7 +305,7 @@ fn a_reader_in_python_opens_the_offer_and_speaks_and_hears() {
         let sealed = answer["sealed"].as_array().unwrap();
         for (said, sealed) in request["say"].as_array().unwrap().iter().zip(sealed) {
             let heard = listener.open(&unhex(sealed.as_str().unwrap())).unwrap();
-            assert_eq!(heard, (ben.member(), unhex(said.as_str().unwrap())));
+            assert_eq!(heard, (ben.member(), unhex(said.as_str().unwrap()).into()));
         }
         // And what it must refuse.
         request["signer"] = hex(ben.keys.signing_key().verifying_key().as_bytes()).into();

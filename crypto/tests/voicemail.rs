@@ -102,7 +102,7 @@ fn chunks_are_read_in_any_order() {
     for index in [3, 1, 0, 2] {
         let start = index * CHUNK_BYTES;
         let expected = &pcm[start..pcm.len().min(start + CHUNK_BYTES)];
-        assert_eq!(reader.read_chunk(index as u64).unwrap(), expected);
+        assert_eq!(*reader.read_chunk(index as u64).unwrap(), expected);
     }
     for index in [4, u64::MAX] {
         assert!(matches!(

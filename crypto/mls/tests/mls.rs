@@ -269,7 +269,7 @@ fn a_group_speaks_with_keys_of_its_own_and_new_ones_after_each_change() {
     listener.use_key(keys[1].clone()).unwrap();
     let sealed = sealer.seal(b"sound").unwrap();
     let heard = listener.open(&sealed);
-    assert_eq!(heard, Ok((devices[0].member(), b"sound".to_vec())));
+    assert_eq!(heard, Ok((devices[0].member(), b"sound".to_vec().into())));
     // Another call of the same group, or the same call after a change.
     let another = CallId::generate(&mut OsEntropy).unwrap();
     let mut deaf = FrameOpener::new(another);
@@ -366,7 +366,7 @@ impl Peer {
         let mut listener = FrameOpener::new(call);
         listener.use_key(group.call_key(call).unwrap()).unwrap();
         let heard = listener.open(&sealer.seal(b"sound").unwrap());
-        assert_eq!(heard, Ok((self.member, b"sound".to_vec())));
+        assert_eq!(heard, Ok((self.member, b"sound".to_vec().into())));
         assert!(group.members().contains(&device.member()));
     }
 }

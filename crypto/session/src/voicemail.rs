@@ -74,7 +74,7 @@ impl Voicemail {
     /// # Errors
     /// [`Code::Altered`], or [`Code::Malformed`] when there is no such chunk.
     pub fn chunk(&mut self, index: u64) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-        Ok(Zeroizing::new(self.0.read_chunk(index)?))
+        Ok(self.0.read_chunk(index)?)
     }
 }
 

@@ -64,9 +64,11 @@ impl<R: Read> BackupReader<R> {
             let mut sealed = std::mem::take(&mut self.begun);
             let room = READ_BYTES as u64;
             let read = self.source.by_ref().take(room).read_to_end(&mut sealed)?;
-            let mut plain = Zeroizing::new(body.push(&sealed)?);
+            let mut plain = body.push(&sealed)?;
             if read < READ_BYTES {
-                plain.extend_from_slice(&Zeroizing::new(body.finish()?));
+                let last = body.finish()?;
+                // In new memory: growing would leave what there was behind.
+                plain = Zeroizing::new([plain.as_slice(), &last].concat());
             } else {
                 self.body = Some(body);
             }

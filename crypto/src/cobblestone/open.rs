@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use super::{
     CHUNK_BYTES, ChunkCipher, ContentKey, PREFIX_BYTES, SALT_BYTES, SEALED_CHUNK_BYTES, TAG_BYTES,
 };
@@ -38,7 +40,7 @@ impl ChunkOpener {
     ///
     /// # Errors
     /// [`Error::ChunkCorrupt`] when it is altered, moved or not whole.
-    pub fn open_whole(&self, index: u64, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+    pub fn open_whole(&self, index: u64, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         if sealed.len() != SEALED_CHUNK_BYTES {
             return Err(Error::ChunkCorrupt { index });
         }
@@ -50,7 +52,7 @@ impl ChunkOpener {
     /// # Errors
     /// [`Error::BodyTruncated`] when they are too few to be a chunk or are a
     /// whole one, [`Error::ChunkCorrupt`] when they do not open.
-    pub fn open_last(&self, index: u64, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+    pub fn open_last(&self, index: u64, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         if sealed.len() < TAG_BYTES || sealed.len() >= SEALED_CHUNK_BYTES {
             return Err(Error::BodyTruncated);
         }
@@ -98,7 +100,7 @@ impl Decryptor {
     /// [`Error::BodyMismatch`] or [`Error::ChunkCorrupt`]. Plaintext of chunks
     /// before the bad one in the same call is lost, and every later call fails
     /// with [`Error::BodyTruncated`].
-    pub fn push(&mut self, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+    pub fn push(&mut self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.pending.extend_from_slice(sealed);
         match self.open_pending() {
             Ok(plain) => Ok(plain),
@@ -114,18 +116,18 @@ impl Decryptor {
     /// # Errors
     /// [`Error::BodyTruncated`] when the message has no end,
     /// [`Error::ChunkCorrupt`] when its end does not open.
-    pub fn finish(self) -> Result<Vec<u8>, Error> {
+    pub fn finish(self) -> Result<Zeroizing<Vec<u8>>, Error> {
         match self.progress {
             Progress::Chunks { opener, next } => opener.open_last(next, &self.pending),
             Progress::Prefix | Progress::Failed => Err(Error::BodyTruncated),
         }
     }
 
-    fn open_pending(&mut self) -> Result<Vec<u8>, Error> {
+    fn open_pending(&mut self) -> Result<Zeroizing<Vec<u8>>, Error> {
         let mut rest = self.pending.as_slice();
         if let Progress::Prefix = self.progress {
             let Some((prefix, after)) = rest.split_first_chunk::<PREFIX_BYTES>() else {
-                return Ok(Vec::new());
+                return Ok(Zeroizing::default());
             };
             let opener = Box::new(ChunkOpener::new(&self.key, &self.context, prefix)?);
             self.progress = Progress::Chunks { opener, next: 0 };
@@ -134,7 +136,9 @@ impl Decryptor {
         let Progress::Chunks { opener, next } = &mut self.progress else {
             return Err(Error::BodyTruncated);
         };
-        let mut plain = Vec::with_capacity(rest.len() / SEALED_CHUNK_BYTES * CHUNK_BYTES);
+        // Never grows: no copy of plaintext stays behind.
+        let whole = rest.len() / SEALED_CHUNK_BYTES * CHUNK_BYTES;
+        let mut plain = Zeroizing::new(Vec::with_capacity(whole));
         while let Some((chunk, after)) = rest.split_first_chunk::<SEALED_CHUNK_BYTES>() {
             plain.extend_from_slice(&opener.open_whole(*next, chunk)?);
             *next += 1;

@@ -164,7 +164,7 @@ impl<R: Read + Seek> BodyReader<R> {
             reader.whole_chunks,
             (chunks % SEALED_CHUNK_BYTES as u64) as usize,
         )?;
-        reader.last = Zeroizing::new(reader.opener.open_last(reader.whole_chunks, &end)?);
+        reader.last = reader.opener.open_last(reader.whole_chunks, &end)?;
         reader.length = reader.read_length()?;
         Ok(reader)
     }
@@ -262,7 +262,7 @@ impl<R: Read + Seek> BodyReader<R> {
             return Ok(self.last.clone());
         }
         let sealed = self.sealed(index, SEALED_CHUNK_BYTES)?;
-        Ok(Zeroizing::new(self.opener.open_whole(index, &sealed)?))
+        Ok(self.opener.open_whole(index, &sealed)?)
     }
 
     fn sealed(&mut self, index: u64, bytes: usize) -> Result<Vec<u8>, RecordError> {

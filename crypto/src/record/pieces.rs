@@ -65,7 +65,7 @@ impl BodyOpener {
         if prefix.is_ok_and(|prefix| commitment(prefix) != self.named) {
             return Err(RecordError::BodyMismatch);
         }
-        let plain = Zeroizing::new(self.decryptor.push(sealed)?);
+        let plain = self.decryptor.push(sealed)?;
         self.framing.text_of(&plain)
     }
 
@@ -76,7 +76,7 @@ impl BodyOpener {
     /// not the whole body, or not the one that the author signed;
     /// [`RecordError::Malformed`] when it is not padded as it must be.
     pub fn finish(self) -> Result<Zeroizing<Vec<u8>>, RecordError> {
-        let plain = Zeroizing::new(self.decryptor.finish()?);
+        let plain = self.decryptor.finish()?;
         if <[u8; 32]>::from(self.hasher.finalize()) != self.body_hash {
             return Err(RecordError::BodyAltered);
         }

@@ -7,6 +7,7 @@ use ::sframe::CipherSuite;
 use ::sframe::frame::{EncryptedFrameView, MediaFrameView, MonotonicCounter};
 use ::sframe::header::SframeHeader;
 use ::sframe::key::{DecryptionKey, EncryptionKey};
+use zeroize::Zeroizing;
 
 use super::call_key::{CallKey, Member, stream};
 use super::error::{CallKeyError, FrameError};
@@ -136,7 +137,7 @@ impl FrameOpener {
     ///
     /// # Errors
     /// [`FrameError`]. The frame is not played; the next one may be good.
-    pub fn open(&mut self, sealed: &[u8]) -> Result<(Member, Vec<u8>), FrameError> {
+    pub fn open(&mut self, sealed: &[u8]) -> Result<(Member, Zeroizing<Vec<u8>>), FrameError> {
         if self.epochs.is_empty() {
             return Err(FrameError::NoKey);
         }
@@ -170,7 +171,7 @@ impl Epoch {
         sealed: &[u8],
         header: &SframeHeader,
         place: u8,
-    ) -> Result<(Member, Vec<u8>), FrameError> {
+    ) -> Result<(Member, Zeroizing<Vec<u8>>), FrameError> {
         let member = self.key.member(place).ok_or(FrameError::UnknownKey)?;
         if place == self.key.own() {
             return Err(FrameError::Reflected);
@@ -198,15 +199,17 @@ impl Epoch {
 }
 
 impl Stream {
-    fn open(&mut self, sealed: &[u8], counter: u64) -> Result<Vec<u8>, FrameError> {
+    fn open(&mut self, sealed: &[u8], counter: u64) -> Result<Zeroizing<Vec<u8>>, FrameError> {
         if counter >= MAX_FRAMES || !self.window.is_new(counter) {
             return Err(FrameError::Replayed);
         }
         let frame = EncryptedFrameView::try_new(sealed).map_err(|_| FrameError::Malformed)?;
-        let frame = frame.decrypt(&self.key);
+        // As long as the whole frame, so that it never grows and leaves a copy.
+        let mut buffer = Zeroizing::new(Vec::with_capacity(sealed.len()));
+        let frame = frame.decrypt_into(&self.key, &mut *buffer);
         let frame = frame.map_err(|_| FrameError::Altered)?;
         self.window.insert(counter);
-        Ok(frame.payload().to_vec())
+        Ok(Zeroizing::new(frame.payload().to_vec()))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::{Read, Seek, SeekFrom};
 
+use zeroize::Zeroizing;
+
 use super::format::{Front, MAX_FRONT_BYTES, VoicemailMeta, body_context, wrap_info};
 use crate::cobblestone::{CHUNK_BYTES, ChunkOpener, SEALED_CHUNK_BYTES};
 use crate::error::Error;
@@ -21,7 +23,7 @@ pub struct VoicemailReader<R> {
     whole_chunks: u64,
     /// The sound of the last, short chunk; `None` when the recording has no
     /// authentic end.
-    last: Option<Vec<u8>>,
+    last: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl<R: Read + Seek> VoicemailReader<R> {
@@ -89,13 +91,15 @@ impl<R: Read + Seek> VoicemailReader<R> {
     /// # Errors
     /// [`Error::NoSuchChunk`], [`Error::ChunkCorrupt`] or [`Error::Io`]. Other
     /// chunks stay readable.
-    pub fn read_chunk(&mut self, index: u64) -> Result<Vec<u8>, Error> {
+    pub fn read_chunk(&mut self, index: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
         if index < self.whole_chunks {
             let sealed = self.sealed(index, SEALED_CHUNK_BYTES)?;
             return self.opener.open_whole(index, &sealed);
         }
         match self.last_sound() {
-            sound if index == self.whole_chunks && !sound.is_empty() => Ok(sound.to_vec()),
+            sound if index == self.whole_chunks && !sound.is_empty() => {
+                Ok(Zeroizing::new(sound.to_vec()))
+            }
             _ => Err(Error::NoSuchChunk { index }),
         }
     }
@@ -109,7 +113,7 @@ impl<R: Read + Seek> VoicemailReader<R> {
     }
 
     /// Tries the bytes after the whole chunks as the recording's end.
-    fn open_end(&mut self, bytes: usize) -> Result<Option<Vec<u8>>, Error> {
+    fn open_end(&mut self, bytes: usize) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         let sealed = self.sealed(self.whole_chunks, bytes)?;
         match self.opener.open_last(self.whole_chunks, &sealed) {
             Ok(sound) => Ok(Some(sound)),
@@ -127,7 +131,7 @@ impl<R: Read + Seek> VoicemailReader<R> {
     }
 
     fn last_sound(&self) -> &[u8] {
-        self.last.as_deref().unwrap_or_default()
+        self.last.as_deref().map_or(&[], Vec::as_slice)
     }
 }
 
@@ -141,7 +145,8 @@ impl<R> fmt::Debug for VoicemailReader<R> {
     }
 }
 
-/// The sound of a recording in order, from [`VoicemailReader::chunks`].
+/// The sound of a recording in order, from [`VoicemailReader::chunks`]. To wipe
+/// what it gives is the caller's part.
 #[derive(Debug)]
 pub struct Chunks<'a, R> {
     reader: &'a mut VoicemailReader<R>,
@@ -160,7 +165,8 @@ impl<R: Read + Seek> Iterator for Chunks<'_, R> {
             Ok(_) => self.next + 1,
             Err(_) => u64::MAX,
         };
-        Some(sound)
+        // Moved out whole, so that the caller has the only copy.
+        Some(sound.map(|mut sound| std::mem::take(&mut *sound)))
     }
 }
 
