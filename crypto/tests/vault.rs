@@ -484,3 +484,14 @@ proptest! {
         prop_assert_eq!(entered, "Passcode(…)");
     }
 }
+
+#[test]
+fn an_id_is_shown_to_nobody_but_who_asks_for_it() {
+    let id = VaultId::from_bytes([0xa7; VaultId::BYTES]);
+    assert_eq!(id.reveal(), "a7".repeat(VaultId::BYTES));
+    let share = Share::from_bytes(&[1; 32]);
+    let kept = ServerShare::new(id, share, &crypto::vault::AuthSecret::from_bytes(&[2; 32]));
+    for shown in [format!("{id:?}"), format!("{kept:?}")] {
+        assert!(shown.contains("VaultId(…)"), "{shown}");
+    }
+}

@@ -87,7 +87,7 @@ impl VaultFacts {
 
     /// Names it at the server that keeps its share.
     pub fn id(&self) -> String {
-        self.0.id.to_string()
+        self.0.id.reveal()
     }
 
     /// Whether the share of the device's key store is needed.

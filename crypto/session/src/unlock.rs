@@ -275,7 +275,7 @@ impl Unlocking {
 
 impl fmt::Debug for Unlocking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Unlocking(… of {})", self.vault_id)
+        write!(f, "Unlocking(… of {:?})", self.vault_id)
     }
 }
 

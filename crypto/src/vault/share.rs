@@ -9,6 +9,9 @@ use crate::label::Label;
 use crate::primitive::hash;
 
 /// Names a vault. Random, says nothing about its device.
+///
+/// Who knows it can use up the tries at the server's share, so it is not to
+/// stand in a log: `Debug` shows nothing of it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VaultId([u8; Self::BYTES]);
 
@@ -24,6 +27,20 @@ impl VaultId {
     /// To store or send.
     pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
         &self.0
+    }
+
+    /// 32 hexadecimal digits, for the person's own device.
+    pub fn reveal(&self) -> String {
+        let mut text = String::with_capacity(2 * Self::BYTES);
+        for byte in self.0 {
+            let digits = [byte >> 4, byte & 0xf].map(u32::from);
+            text.extend(
+                digits
+                    .iter()
+                    .filter_map(|digit| char::from_digit(*digit, 16)),
+            );
+        }
+        text
     }
 
     /// What to evaluate a passkey's PRF at (WebAuthn level 3 section 10.1.4,
@@ -43,16 +60,9 @@ impl VaultId {
     }
 }
 
-/// 32 hexadecimal digits.
-impl fmt::Display for VaultId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
 impl fmt::Debug for VaultId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VaultId({self})")
+        f.write_str("VaultId(…)")
     }
 }
 

@@ -95,7 +95,7 @@ impl VaultFacts {
     /// Names it at the server that keeps its share.
     #[wasm_bindgen(getter)]
     pub fn id(&self) -> String {
-        self.0.id.to_string()
+        self.0.id.reveal()
     }
 
     /// Whether the share of the device's key store is needed.
