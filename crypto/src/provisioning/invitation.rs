@@ -19,7 +19,9 @@ const TYPED_BITS: usize = 50;
 const TYPED_BYTES: usize = TYPED_BITS.div_ceil(8);
 
 /// Names the room on the server where two devices meet.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+///
+/// Of a typed invitation it is the code itself: `Debug` shows nothing of it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoomId([u8; Self::BYTES]);
 
 impl RoomId {
@@ -43,6 +45,12 @@ impl RoomId {
     }
 }
 
+impl fmt::Debug for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RoomId(…)")
+    }
+}
+
 /// How the invitation gets from one device to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvitationKind {
@@ -55,7 +63,7 @@ pub enum InvitationKind {
 
 /// Where to find the new device, and (scanned) how to know it.
 ///
-/// Holds a secret: wiped from memory when dropped, and `Debug` shows only the room.
+/// Holds a secret: wiped from memory when dropped, and `Debug` shows only its kind.
 #[derive(Clone)]
 pub struct Invitation {
     pub(super) room: RoomId,
@@ -161,5 +169,17 @@ impl Invitation {
 impl fmt::Debug for Invitation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Invitation({:?}, …)", self.kind())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_does_not_show_the_code_that_names_the_room() {
+        let invitation = Invitation::typed(&mut crate::OsEntropy).unwrap();
+        assert_eq!(format!("{:?}", invitation.room()), "RoomId(…)");
+        assert_eq!(format!("{invitation:?}"), "Invitation(Typed, …)");
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use super::error::RoomRefused;
 use super::message::MAX_MESSAGE_BYTES;
@@ -14,9 +15,9 @@ pub const ROOM_LIFETIME_MS: u64 = 5 * 60 * 1000;
 pub const MAX_MESSAGES: usize = 5;
 
 /// Shows the server that a device is one of the two. Each device makes its own
-/// when it enters.
+/// when it enters. Wiped from memory when dropped.
 #[derive(Clone)]
-pub struct RoomPass([u8; Self::BYTES]);
+pub struct RoomPass(Zeroizing<[u8; Self::BYTES]>);
 
 impl RoomPass {
     /// Bytes of a pass.
@@ -27,14 +28,14 @@ impl RoomPass {
     /// # Errors
     /// [`EntropyError`] when the source fails.
     pub fn generate(entropy: &mut (impl Entropy + ?Sized)) -> Result<Self, EntropyError> {
-        let mut bytes = [0; Self::BYTES];
-        entropy.fill(&mut bytes)?;
+        let mut bytes = Zeroizing::new([0; Self::BYTES]);
+        entropy.fill(&mut *bytes)?;
         Ok(Self(bytes))
     }
 
     /// Takes what was sent.
     pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
-        Self(bytes)
+        Self(Zeroizing::new(bytes))
     }
 
     /// To send to the server.
@@ -43,7 +44,7 @@ impl RoomPass {
     }
 
     fn is(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        self.0.ct_eq(&*other.0).into()
     }
 }
 

@@ -140,9 +140,10 @@ fn associated(kind: Kind) -> Vec<u8> {
     Label::ProvisionMessage.bind(&[kind as u8])
 }
 
-/// The six digits that both devices must have in common.
-#[derive(Clone, Copy)]
-pub struct SafetyDigits([u8; Self::COUNT]);
+/// The six digits that both devices must have in common. Wiped from memory when
+/// dropped.
+#[derive(Clone)]
+pub struct SafetyDigits(Zeroizing<[u8; Self::COUNT]>);
 
 impl SafetyDigits {
     /// Digits.
@@ -151,7 +152,7 @@ impl SafetyDigits {
     /// The last digits of a number of 64 random bits, of which none is more
     /// than 2⁻⁴⁴ likelier than another.
     fn from_number(mut number: u64) -> Self {
-        let mut digits = [0; Self::COUNT];
+        let mut digits = Zeroizing::new([0; Self::COUNT]);
         for digit in digits.iter_mut().rev() {
             *digit = b'0' + (number % 10) as u8;
             number /= 10;
@@ -161,16 +162,19 @@ impl SafetyDigits {
 
     /// To show, in two groups of three: `123 456`.
     pub fn reveal(&self) -> String {
-        let digits = self.0.map(char::from);
-        let (first, second) = digits.split_at(Self::COUNT / 2);
-        let group = |digits: &[char]| digits.iter().collect::<String>();
-        format!("{} {}", group(first), group(second))
+        // Never grows: no copy stays behind.
+        let mut text = String::with_capacity(Self::COUNT + 1);
+        let (first, second) = self.0.split_at(Self::COUNT / 2);
+        text.extend(first.iter().copied().map(char::from));
+        text.push(' ');
+        text.extend(second.iter().copied().map(char::from));
+        text
     }
 
     /// Compares with what somebody typed; spaces and dashes do not count.
     pub(super) fn matches(&self, typed: &str) -> bool {
         let filler = |character: char| character.is_whitespace() || character == '-';
-        let typed: Vec<u8> = typed.replace(filler, "").into_bytes();
+        let typed = Zeroizing::new(typed.replace(filler, "").into_bytes());
         self.0[..].ct_eq(&typed).into()
     }
 }
