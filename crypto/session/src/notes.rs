@@ -116,7 +116,8 @@ impl Session {
     ///
     /// # Errors
     /// [`Code::Locked`], [`Code::KeyNeeded`], [`Code::UnknownPerson`],
-    /// [`Code::Limit`], [`Code::NoRandomness`].
+    /// [`Code::Limit`], [`Code::NoRandomness`]; [`Code::OutOfTurn`] when a device
+    /// was revoked and [`Session::rotate_key`] has not followed.
     pub fn seal_note(
         &mut self,
         place: RecordPlace,
@@ -162,7 +163,7 @@ impl Session {
     ///
     /// # Errors
     /// As of [`Session::open_note`]; [`Code::KeyNeeded`] also when the newest
-    /// items key was not loaded.
+    /// items key was not loaded, [`Code::OutOfTurn`] as of [`Session::seal_note`].
     pub fn rewrap_note(
         &mut self,
         record: &[u8],
@@ -285,6 +286,7 @@ impl Open {
         if believed.rewrap()?.is_none() {
             return Ok(None);
         }
+        self.sealing_key()?;
         let items = self.newest_items_key().ok_or_else(no_items_key)?;
         let key = believed.opening_key()?;
         let next = front.rewrap_for_items_key(&self.writer(), &key, items, entropy)?;
@@ -305,7 +307,7 @@ impl Open {
         readers: &[UserId],
         people: &People,
     ) -> Result<Vec<Reader>, Refusal> {
-        let own = self.person()?.ring.current().reader();
+        let own = self.sealing_key()?.reader();
         let others = readers.iter().filter(|user| **user != own.user);
         let others = others.map(|user| self.reader(*user, people));
         std::iter::once(Ok(own)).chain(others).collect()

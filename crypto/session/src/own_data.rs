@@ -30,6 +30,7 @@ impl Session {
     /// [`Code::Locked`],
     /// [`Code::Mistyped`] for a `key` that is none,
     /// [`Code::KeyNeeded`],
+    /// [`Code::OutOfTurn`] as of [`Session::seal_note`],
     /// [`Code::Limit`] beyond 256 MiB,
     /// [`Code::NoRandomness`].
     pub fn seal_export(
@@ -51,7 +52,7 @@ impl Session {
             export: RecordId::generate(entropy)?,
             created_at_ms: now_ms,
         };
-        let mut readers = vec![open.person()?.ring.current().reader()];
+        let mut readers = vec![open.sealing_key()?.reader()];
         if let Some(key) = key {
             readers.push(Reader {
                 // It is nobody's per-user key: an id that nobody else has.

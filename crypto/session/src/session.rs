@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crypto::identity::{
-    ChainHead, DeviceKeys, InviteProof, ItemsKey, LoginChallenge, PukRing, RequestFacts, Sigchain,
+    ChainHead, DeviceKeys, InviteProof, ItemsKey, LoginChallenge, Puk, PukRing, RequestFacts,
+    Sigchain,
 };
 use crypto::vault::VaultId;
 use crypto::{DeviceId, Entropy, HubId, OsEntropy, ReaderSecretKey, UserId};
@@ -200,7 +201,8 @@ impl Session {
         Ok(chain.state().live_devices().map(|(id, _)| id).collect())
     }
 
-    /// Revokes another device. [`Session::rotate_key`] must follow.
+    /// Revokes another device. It has the newest key: until [`Session::rotate_key`]
+    /// makes the next one, this session seals nothing to its person.
     ///
     /// # Errors
     /// [`Code::Locked`], [`Code::KeyNeeded`], [`Code::NotAllowed`].
@@ -227,10 +229,12 @@ impl Session {
     /// their other devices.
     ///
     /// # Errors
-    /// [`Code::Locked`], [`Code::KeyNeeded`], [`Code::NoRandomness`].
+    /// [`Code::Locked`], [`Code::KeyNeeded`], [`Code::NoRandomness`];
+    /// [`Code::OutOfTurn`] when a device was revoked and [`Session::rotate_key`] has
+    /// not followed.
     pub fn sealed_items_key(&mut self) -> Result<Vec<u8>, Refusal> {
         let (open, entropy) = self.parts()?;
-        let puk = open.person()?.ring.current();
+        let puk = open.sealing_key()?;
         let items = open.items.get(&puk.generation());
         let items = items.ok_or_else(no_items_key)?;
         Ok(items.seal(puk, entropy)?)
@@ -316,6 +320,18 @@ impl fmt::Debug for Session {
 impl Open {
     pub(crate) fn person(&self) -> Result<&Person, Refusal> {
         self.person.as_ref().ok_or_else(no_chain)
+    }
+
+    /// The person's newest key, to seal under: not while a device that was revoked still has it.
+    pub(crate) fn sealing_key(&self) -> Result<&Puk, Refusal> {
+        let person = self.person()?;
+        if person.chain.state().puk_rotation_due() {
+            return Err(Refusal::new(
+                Code::OutOfTurn,
+                "a device was taken off and still has the newest key; make the next one first",
+            ));
+        }
+        Ok(person.ring.current())
     }
 
     /// The items key that new records are wrapped under, if it was loaded.

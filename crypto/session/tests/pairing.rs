@@ -6,6 +6,7 @@ mod people;
 
 use std::collections::BTreeSet;
 
+use crypto::HubId;
 use crypto::provisioning::InvitationKind;
 use crypto_session::{Code, NewPairing, OldPairing, People, Pinned, Session};
 use people::{NOW_MS, code, expected, pair, person, pinned, place};
@@ -104,8 +105,21 @@ fn a_revoked_device_opens_nothing_new_and_its_notes_are_marked() {
     assert_eq!(BTreeSet::from_iter(old.devices().unwrap()), both);
     old.revoke_device(new.device(), NOW_MS).unwrap();
     assert_eq!(old.devices().unwrap(), [old.device()]);
-    old.rotate_key(NOW_MS).unwrap();
     let expectation = expected(place, &old, &[&old]);
+    let late = [
+        old.seal_note(place, b"after", &[], &people).map(drop),
+        old.seal_file(place, 5, &[], &people).map(drop),
+        old.revise_note(&note.record, &expectation, b"after", &[], &people)
+            .map(drop),
+        old.seal_export(HubId::from_bytes([7; 16]), b"after", None, NOW_MS)
+            .map(drop),
+        old.sealed_items_key().map(drop),
+    ];
+    for sealed in late {
+        assert_eq!(code(sealed), Code::OutOfTurn);
+    }
+    old.rotate_key(NOW_MS).unwrap();
+    old.seal_note(place, b"after", &[], &people).unwrap();
     let opened = old.open_note(&note.record, &expectation, &people).unwrap();
     assert_eq!(
         (&**opened.plaintext, opened.author_revoked),
