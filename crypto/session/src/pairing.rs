@@ -236,13 +236,16 @@ impl OldPairing {
         let (open, entropy) = session.parts()?;
         let person = open.person.as_mut().ok_or_else(no_chain)?;
         let newest = Some(person.ring.current());
-        let chain = &mut person.chain;
+        // Kept only once there is something to tell the device with.
+        let mut chain = person.chain.clone();
         chain.add_device(&open.keys, &card, newest, now_ms, entropy)?;
         let mut payload = chain.head().encode().to_vec();
         if let Some(pinned) = pinned {
             payload.extend(pinned.to_string().into_bytes());
         }
-        Ok(confirmed.send(&payload, entropy)?)
+        let message = confirmed.send(&payload, entropy)?;
+        person.chain = chain;
+        Ok(message)
     }
 
     fn take(&mut self) -> OldStep {

@@ -5,9 +5,11 @@
 mod people;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crypto::HubId;
 use crypto::provisioning::InvitationKind;
+use crypto::{Entropy, EntropyError, HubId, OsEntropy};
 use crypto_session::{Code, NewPairing, OldPairing, People, Pinned, Session};
 use people::{NOW_MS, code, expected, pair, person, pinned, place};
 
@@ -127,4 +129,47 @@ fn a_revoked_device_opens_nothing_new_and_its_notes_are_marked() {
     );
     let chain = old.sigchain().unwrap();
     assert_eq!(code(new.follow_sigchain(&chain, None)), Code::NotForYou);
+}
+
+/// Randomness that comes to an end.
+struct Ending(Arc<AtomicUsize>);
+
+impl Entropy for Ending {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        let left = self.0.load(Ordering::Relaxed);
+        self.0.store(left.saturating_sub(1), Ordering::Relaxed);
+        match left {
+            0 => Err(EntropyError),
+            _ => OsEntropy.fill(out),
+        }
+    }
+}
+
+#[test]
+fn a_device_that_cannot_be_told_is_not_on_the_list() {
+    let mut failed = 0;
+    for fills in 0.. {
+        let left = Arc::new(AtomicUsize::new(usize::MAX));
+        let mut old = Session::create_with(None, Box::new(Ending(left.clone()))).unwrap();
+        old.begin_sigchain(NOW_MS).unwrap();
+        let before = old.sigchain().unwrap();
+        let fresh = Session::create(Some(old.user())).unwrap();
+        let mut new = NewPairing::invite(fresh, InvitationKind::Typed).unwrap();
+        let joined = OldPairing::join(&mut old, InvitationKind::Typed, new.invitation());
+        let (mut helping, commit) = joined.unwrap();
+        let reveal = helping.receive_share(&new.receive(&commit).unwrap());
+        helping
+            .receive_hello(&new.receive(&reveal.unwrap()).unwrap())
+            .unwrap();
+        helping.confirm(&new.digits().unwrap()).unwrap();
+        left.store(fills, Ordering::Relaxed);
+        match helping.admit(&mut old, None, NOW_MS) {
+            Ok(_) => break,
+            Err(refused) => assert_eq!(refused.code(), Code::NoRandomness),
+        }
+        assert_eq!(old.sigchain().unwrap(), before);
+        failed += 1;
+    }
+    // For the device's wrap and for the message to it, at the least.
+    assert!(failed >= 2, "{failed}");
 }
