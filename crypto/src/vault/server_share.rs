@@ -30,6 +30,8 @@ const VERSION: u8 = 1;
 const DESTROYED: u8 = 0;
 const HELD: u8 = 1;
 const HELD_AND_PROPOSED: u8 = 2;
+const MAX_BYTES: usize =
+    MAGIC.len() + 1 + VaultId::BYTES + 2 + 8 + 2 * (Share::BYTES + Verifier::BYTES);
 
 /// The server's share of one vault, with its count of wrong tries.
 ///
@@ -134,14 +136,16 @@ impl ServerShare {
         Ok(())
     }
 
-    /// To store. Holds the share in the clear.
+    /// To store. Holds the share in the clear; to wipe it is the caller's part.
     pub fn encode(&self) -> Vec<u8> {
         let state = match &self.held {
             None => DESTROYED,
             Some(Held { proposed: None, .. }) => HELD,
             Some(_) => HELD_AND_PROPOSED,
         };
-        let mut out = MAGIC.to_vec();
+        // Never grows: no copy of a share stays behind.
+        let mut out = Vec::with_capacity(MAX_BYTES);
+        out.extend_from_slice(MAGIC);
         out.push(VERSION);
         out.extend_from_slice(self.vault.as_bytes());
         out.extend([state, self.wrong]);
@@ -347,6 +351,7 @@ mod tests {
             .propose(Share::from_bytes(&[2; 32]), &auth(2))
             .unwrap();
         let bytes = share.encode();
+        assert_eq!(bytes.len(), MAX_BYTES);
         for length in 0..bytes.len() {
             assert!(ServerShare::decode(&bytes[..length]).is_err());
         }
