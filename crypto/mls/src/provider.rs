@@ -1,5 +1,8 @@
 //! What OpenMLS needs, over our primitives, for the one cipher suite.
 
+#[cfg(test)]
+mod vectors;
+
 use std::fmt;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
