@@ -5,11 +5,14 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
 const LABEL_PREFIX: &str = concat!("hl", "/v1/");
 const OTHER_SOURCES: [&str; 7] = ["ts", "mjs", "js", "svelte", "sql", "toml", "sh"];
+/// Of these only what is under version control: tools and builds write them too.
+const KEPT_SOURCES: [&str; 8] = ["html", "json", "py", "kt", "kts", "swift", "yml", "yaml"];
 
 struct Entry {
     id: u64,
@@ -89,6 +92,30 @@ fn is_rust(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "rs")
 }
 
+/// What is under version control, by the paths it would have on disk.
+fn kept(repository: &Path) -> Vec<PathBuf> {
+    let listed = Command::new("git")
+        .args(["ls-files", "-z"])
+        .current_dir(repository)
+        .output()
+        .expect("this test needs git");
+    assert!(listed.status.success(), "this test needs a clone");
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let paths = listed.split_terminator('\0');
+    paths.map(|path| repository.join(path)).collect()
+}
+
+/// Whether a file is part of tests, benches, examples or fuzzing.
+fn is_trial(path: &Path) -> bool {
+    let folders = path.strip_prefix(root().parent().unwrap()).unwrap();
+    let is_trial = |folder| {
+        ["tests", "benches", "examples", "fuzz", "tests.rs"]
+            .iter()
+            .any(|trial| folder == *trial)
+    };
+    folders.iter().any(is_trial)
+}
+
 /// Rust, and whatever else runs outside of tests: independent readers spell the
 /// labels as the documents do.
 fn is_source(path: &Path) -> bool {
@@ -131,12 +158,20 @@ fn labels_are_unique_and_none_begins_another() {
 fn no_other_source_spells_a_label() {
     let (repository, mut sources) = (root().parent().unwrap(), Vec::new());
     files(repository, is_source, &mut sources);
+    let registry = root().join("labels.json");
+    sources.extend(kept(repository).into_iter().filter(|path| {
+        let extension = path.extension().unwrap_or_default();
+        let is_read = KEPT_SOURCES.iter().any(|kept| extension == *kept);
+        is_read && path.is_file() && *path != registry && !is_trial(path)
+    }));
     let generated = root().join("src/label/registry.rs");
     assert!(sources.contains(&generated));
     for (file, is_read) in [
         ("Cargo.toml", true),
         ("scripts/build-wasm", true),
         ("web/protocol/generated/api.ts", true),
+        ("web/panel/package.json", true),
+        ("crypto/tests/python/open_record.py", false),
         ("crypto/tests/labels.rs", true),
         ("crypto/tests/node/record.js", false),
         ("crypto/labels.json", false),
@@ -170,11 +205,23 @@ fn each_label_is_in_the_protocol_documents() {
 #[test]
 fn each_label_has_one_call_site() {
     let mut sources = Vec::new();
-    files(&root().join("src"), is_rust, &mut sources);
+    files(root().parent().unwrap(), is_rust, &mut sources);
+    sources.retain(|path| !is_trial(path));
+    for searched in [
+        "crypto/src/padding.rs",
+        "crypto/session/src/session.rs",
+        "src/main.rs",
+    ] {
+        let searched = root().parent().unwrap().join(searched);
+        assert!(sources.contains(&searched), "{}", searched.display());
+    }
+    let sources: Vec<String> = sources
+        .iter()
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
     for entry in registry() {
         let usage = format!("Label::{}", entry.variant);
-        let uses = sources.iter().map(|file| {
-            let text = fs::read_to_string(file).unwrap();
+        let uses = sources.iter().map(|text| {
             let product = text.split("#[cfg(test)]").next().unwrap_or_default();
             let after = product.split(&usage).skip(1);
             // Not the beginning of a longer name.
