@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crypto::hub::{Role, RoleFlags, RoleId};
 use crypto::identity::{ChainHead, LoginChallenge, Sigchain};
-use crypto::provisioning::InvitationKind;
+use crypto::provisioning::{Invitation, InvitationKind, OldDevice};
 use crypto::record::{RecordHeader, RecordKind, RecordPlace};
 use crypto::transparency::{Leaf, Log, LogSigner, NoteName, Subject, Witness, WitnessSigner};
 use crypto::{
@@ -16,7 +16,7 @@ use crypto::{
 };
 use crypto_session::{
     Expectation, LogFollower, NewPairing, OldPairing, People, Pinned, ServerKey, Session,
-    SignedRecording, Unlocking,
+    SignedRecording, Unlocking, VaultFacts, VaultShares,
 };
 
 const ANA: UserId = UserId::from_bytes([1; 16]);
@@ -54,6 +54,8 @@ pub struct World {
     server: ServerKey,
     place: RecordPlace,
     witness_key: String,
+    /// All of the roster.
+    links: Vec<Vec<u8>>,
     /// A genuine message of each kind.
     pub genuine: BTreeMap<&'static str, Vec<u8>>,
 }
@@ -77,6 +79,9 @@ impl World {
         };
         let note = ana.seal_note(place, WORDS, &[BEN], &people).unwrap();
         genuine.insert("note", note.record);
+        genuine.insert("front", note.front);
+        let links = ana.roster_links_after(HUB, 0).unwrap();
+        genuine.insert("roster link", links[links.len() - 1].clone());
         genuine.insert("sigchain", ben.sigchain().unwrap());
         genuine.insert("other sigchain", ana.sigchain().unwrap());
         genuine.insert("items key", ben.sealed_items_key().unwrap());
@@ -94,6 +99,7 @@ impl World {
             server,
             place,
             witness_key,
+            links,
             genuine,
         }
     }
@@ -167,18 +173,32 @@ fn server(
     let follower = LogFollower::new(&log_key, std::slice::from_ref(&witness_key), 1).unwrap();
     genuine.insert("checkpoint", signed.as_str().into());
     genuine.insert("log key", log_key.clone().into());
+    genuine.insert("witness key", witness_key.clone().into());
     genuine.insert("leaf", log.leaves()[0].encode().to_vec());
     let id_and_key = ServerKey::new(id, key.verifying_key().as_bytes()).unwrap();
     (id_and_key, follower, witness_key)
 }
 
 fn papers(ben: &mut Session, genuine: &mut BTreeMap<&'static str, Vec<u8>>) {
+    let shares = VaultShares {
+        device: Some(&[8; 32]),
+        ..VaultShares::default()
+    };
+    genuine.insert("vault", ben.seal_vault("593018", shares).unwrap().vault);
     let sheet = ben.make_recovery_key(NOW_MS).unwrap();
     genuine.insert("recovery key", sheet.reveal().into());
     genuine.insert("escrow", sheet.escrow);
     let codes = ben.make_backup_codes(NOW_MS).unwrap();
     let first: Vec<u8> = codes.reveal().next().unwrap().into();
     genuine.insert("backup code", first);
+    let head = ben.head().unwrap();
+    genuine.insert("head", head.to_vec());
+    let pinned = format!(
+        "{}\n{}",
+        str::from_utf8(&genuine["log key"]).unwrap(),
+        str::from_utf8(&genuine["witness key"]).unwrap()
+    );
+    genuine.insert("payload", [&head[..], pinned.as_bytes()].concat());
     for kind in [InvitationKind::Scanned, InvitationKind::Typed] {
         let (name, names) = match kind {
             InvitationKind::Scanned => ("scanned", ["commit", "share", "reveal", "hello"]),
@@ -199,6 +219,23 @@ fn pairing(ben: &mut Session, kind: InvitationKind) -> (NewPairing, OldPairing, 
     let new = NewPairing::invite(session, kind).unwrap();
     let (old, commit) = OldPairing::join(ben, kind, new.invitation()).unwrap();
     (new, old, commit)
+}
+
+/// What the new device makes of a last message with this in it, from an old device that says
+/// what it likes.
+fn admitted(payload: &[u8]) -> bool {
+    let entropy = &mut Still(31);
+    let session = Session::create_with(Some(BEN), Box::new(Still(30))).unwrap();
+    let mut new = NewPairing::invite(session, InvitationKind::Typed).unwrap();
+    let invitation = Invitation::enter(new.invitation()).unwrap();
+    let (old, commit) = OldDevice::join(invitation, entropy).unwrap();
+    let share = new.receive(&commit).unwrap();
+    let (old, reveal) = old.receive_share(&share).unwrap();
+    let hello = new.receive(&reveal).unwrap();
+    let old = old.receive_hello(&hello).unwrap();
+    let old = old.confirm(&new.digits().unwrap()).unwrap();
+    let last = old.send(payload, entropy).unwrap();
+    new.finish(&last).is_ok()
 }
 
 /// Gives the bytes to everything; returns how many took them.
@@ -228,6 +265,7 @@ fn chains(world: &mut World, bytes: &[u8]) -> usize {
     // Only the end of a chain is as long as this.
     if bytes.len() == ChainHead::BYTES {
         taken += ok(ben.follow_sigchain(&own, Some(bytes)));
+        taken += ok(People::default().add(BEN, &own, Some(bytes)));
     }
     for user in [ANA, BEN] {
         taken += ok(people.add(user, bytes, None));
@@ -244,9 +282,17 @@ fn hub(world: &mut World, bytes: &[u8]) -> usize {
         ben,
         people,
         genuine,
+        links,
         ..
     } = world;
     let roster = &genuine["roster"];
+    let (last, before) = links.split_last().unwrap();
+    let mut followed: Vec<&[u8]> = before.iter().map(Vec::as_slice).collect();
+    followed.push(bytes);
+    if ben.follow_hub_links(HUB, &followed, None, people).is_ok() {
+        assert_eq!(bytes, last);
+        taken += 1;
+    }
     if ben.follow_hub(HUB, bytes, None, people).is_ok() {
         assert_eq!(bytes, roster);
         taken += 1;
@@ -287,6 +333,19 @@ fn records(world: &mut World, bytes: &[u8]) -> usize {
     taken += ok(ben.remove_reader(bytes, expectation, BEN, people));
     taken += ok(ben.revise_note(bytes, expectation, WORDS, &[], people));
     taken += ok(ben.sign_erasure(bytes, NOW_MS));
+    if let Ok(moved) = ben.rewrap_note(bytes, expectation, people) {
+        assert_eq!(bytes, genuine["note"]);
+        let moved = moved.expect("it is sealed to the slower key");
+        let opened = ben.open_note(&moved.record, expectation, people).unwrap();
+        assert_eq!(*opened.plaintext, WORDS);
+        assert_eq!(opened.rewrap, None);
+        taken += 1;
+    }
+    if let Ok(moved) = ben.rewrap_file(bytes, expectation, people) {
+        assert_eq!(bytes, genuine["front"]);
+        assert!(moved.is_some());
+        taken += 1;
+    }
     if let Ok(mut file) = ben.open_file(bytes, expectation, people) {
         taken += ok(file.push(bytes));
         taken += ok(file.finish());
@@ -340,6 +399,11 @@ fn log(world: &mut World, bytes: &[u8]) -> usize {
 /// What comes from a device that is not known yet.
 fn strangers(world: &mut World, bytes: &[u8]) -> usize {
     let mut taken = 0;
+    taken += ok(VaultFacts::of(bytes));
+    // A head and a text; no text is longer than what is pinned.
+    if (ChainHead::BYTES..4_096).contains(&bytes.len()) {
+        taken += usize::from(admitted(bytes));
+    }
     let code = "not a code";
     taken += ok(Session::recover(BEN, bytes, code));
     for (user, text) in [(BEN, "recovery key"), (BEN, "backup code")] {
