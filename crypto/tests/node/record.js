@@ -7,7 +7,9 @@
 
 import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from "@hpke/core";
 import { gcm } from "@noble/ciphers/aes.js";
+import { xchacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { ed25519 } from "@noble/curves/ed25519.js";
+import { hkdf } from "@noble/hashes/hkdf.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
 import { bytesToHex, concatBytes, hexToBytes, randomBytes } from "@noble/hashes/utils.js";
@@ -169,6 +171,38 @@ function check(context, manifest, bodyHash, signature, facts) {
   return sha256(signed);
 }
 
+function unbox(key, bound, box) {
+  try {
+    return xchacha20poly1305(key, box.subarray(0, 24), bound).decrypt(box.subarray(24));
+  } catch {
+    throw new Refused("a box does not open");
+  }
+}
+
+// From the per-user key to the items key, and from that to the record's.
+function openOwnWrap(entry, opener, context, commitment) {
+  const generation = concatBytes(entry.user, integer(entry.generation, 4));
+  const sealed = opener.items_key;
+  if (!same(sealed.subarray(0, 25), concatBytes(text.encode("HLIK"), integer(1, 1), generation))) throw new Refused("another key is needed");
+  const symmetric = hkdf(sha256, opener.seed, undefined, bind("hl/v1/puk/puk-sym", generation), 32);
+  const items = unbox(symmetric, bind("hl/v1/puk/items-key-wrap", generation), sealed.subarray(25));
+  const bound = concatBytes(generation, context.record, integer(context.revision, 4), vector(commitment));
+  return unbox(items, bind("hl/v1/puk/items-cek-wrap", bound), entry.wrap);
+}
+
+async function openWrap(entry, opener, context, commitment) {
+  if (entry.kind === 1 && opener.items_key) return openOwnWrap(entry, opener, context, commitment);
+  if (entry.kind !== 0 || entry.generation !== opener.generation) throw new Refused("another key is needed");
+  const recipientKey = await suite.kem.deserializePrivateKey(opener.secret);
+  const info = wrapInfo(context.bytes, commitment, entry.user, entry.generation);
+  try {
+    const recipient = await suite.createRecipientContext({ recipientKey, enc: entry.wrap.slice(0, 32), info });
+    return new Uint8Array(await recipient.open(entry.wrap.slice(32)));
+  } catch {
+    throw new Refused("the key of this record does not open");
+  }
+}
+
 async function openRecord(facts) {
   const source = new Input(facts.sealed);
   const context = readContext(source);
@@ -180,16 +214,7 @@ async function openRecord(facts) {
   const { opener } = facts;
   const entry = manifest.entries.find((candidate) => same(candidate.user, opener.user));
   if (!entry) throw new Refused("not sealed to this person");
-  if (entry.kind !== 0 || entry.generation !== opener.generation) throw new Refused("another key is needed");
-  const recipientKey = await suite.kem.deserializePrivateKey(opener.secret);
-  const info = wrapInfo(context.bytes, manifest.commitment, entry.user, entry.generation);
-  let key;
-  try {
-    const recipient = await suite.createRecipientContext({ recipientKey, enc: entry.wrap.slice(0, 32), info });
-    key = new Uint8Array(await recipient.open(entry.wrap.slice(32)));
-  } catch {
-    throw new Refused("the key of this record does not open");
-  }
+  const key = await openWrap(entry, opener, context, manifest.commitment);
   if (!same(body.subarray(24, 56), manifest.commitment) || !same(sha256(body), bodyHash)) throw new Refused("the body is another one");
   const words = openBody(body, key, bind(context.kind, context.bytes));
   const position = [context.revision, manifest.revision];

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import (
     X25519PublicKey,
 )
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+from parts import Refused, derive, unbox
 
 KINDS = {
     kind: f"hl/v1/record/{kind}-body".encode()
@@ -34,12 +35,11 @@ INGEST_HEADER = b"hl/v1/record/ingest-header"
 RECORD_MANIFEST = b"hl/v1/record/record-manifest"
 RECORD_ERASURE = b"hl/v1/record/record-erasure"
 EXPORT_BODY = b"hl/v1/vault/export-body"
+PUK_SYM = "hl/v1/puk/puk-sym"
+ITEMS_KEY_WRAP = "hl/v1/puk/items-key-wrap"
+ITEMS_CEK_WRAP = "hl/v1/puk/items-cek-wrap"
 HPKE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 NOBODY = bytes(16)
-
-
-class Refused(Exception):
-    """The record breaks a rule of the format, or is not as expected."""
 
 
 def sha256(data: bytes) -> bytes:
@@ -159,11 +159,28 @@ def wrap_info(front: bytes, commitment: bytes, user: bytes, generation: int) -> 
     return bind(RECORD_KEY_WRAP, context)
 
 
-def open_wrap(entries: list[dict], key: dict, front: bytes, commitment: bytes) -> bytes:
+def open_own_wrap(entry: dict, key: dict, context: dict, commitment: bytes) -> bytes:
+    """From the per-user key to the items key, and from that to the record's."""
+    generation = entry["user"] + struct.pack(">I", entry["generation"])
+    sealed = Input(key["items_key"])
+    sealed.front(b"HLIK", suite=False)
+    if sealed.take(20) != generation:
+        raise Refused("another key is needed")
+    symmetric = derive(key["seed"], PUK_SYM, generation)
+    items = unbox(symmetric, ITEMS_KEY_WRAP, generation, sealed.data[sealed.at :])
+    bound = context["record"] + struct.pack(">I", context["revision"]) + vector(commitment)
+    return unbox(items, ITEMS_CEK_WRAP, generation + bound, entry["wrap"])
+
+
+def open_wrap(
+    entries: list[dict], key: dict, front: bytes, commitment: bytes, context: dict | None = None
+) -> bytes:
     mine = [entry for entry in entries if entry["user"] == key["user"]]
     if not mine:
         raise Refused("not sealed to this person")
     entry = mine[0]
+    if entry["kind"] == 1 and context and "items_key" in key:
+        return open_own_wrap(entry, key, context, commitment)
     if entry["kind"] != 0 or entry["generation"] != key["generation"]:
         raise Refused("another key is needed")
     secret = X25519PrivateKey.from_private_bytes(key["secret"])
@@ -218,7 +235,11 @@ def open_record(facts: dict) -> dict:
     if any(entry["user"] not in facts["allowed"] for entry in manifest["entries"]):
         raise Refused("a reader who may not be")
     key = open_wrap(
-        manifest["entries"], facts["opener"], context["bytes"], manifest["commitment"]
+        manifest["entries"],
+        facts["opener"],
+        context["bytes"],
+        manifest["commitment"],
+        context,
     )
     if body[24:56] != manifest["commitment"] or sha256(body) != body_hash:
         raise Refused("the body is another one")

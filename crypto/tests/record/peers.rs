@@ -5,8 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crypto::OsEntropy;
+use crypto::identity::ItemsKey;
 use crypto::record::{Erasure, Export, ExportFacts, RecordKind, RecordPlace, SealedRecord};
+use crypto::{Entropy, EntropyError, OsEntropy};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -151,6 +152,54 @@ fn peers_open_what_we_seal() {
                 );
             }
         }
+    }
+}
+
+/// Keeps what it gave: the first bytes are the seed of a new per-user key.
+#[derive(Default)]
+struct Kept(Vec<u8>);
+
+impl Entropy for Kept {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        OsEntropy.fill(out)?;
+        self.0.extend_from_slice(out);
+        Ok(())
+    }
+}
+
+#[test]
+fn peers_open_what_is_under_the_author_s_own_items_key() {
+    let mut hotline = Hotline::new();
+    let (author, mut kept) = (&mut hotline.author, Kept::default());
+    let next = author
+        .chain
+        .rotate_puk(&author.keys, Some(&author.puk), 3, &mut kept);
+    author.puk = next.unwrap();
+    let items = ItemsKey::generate(&author.puk, &mut OsEntropy).unwrap();
+    let sealed_items = items.seal(&author.puk, &mut OsEntropy).unwrap();
+    let readers = [hotline.author.reader(), hotline.admin.reader()];
+    let writer = hotline.author.writer().with_items_key(&items);
+    let note = writer.seal(NOTE, WORDS, &readers, &mut OsEntropy).unwrap();
+    let mut facts = opening(&hotline, &hotline.author, &note.encode());
+    let user = hotline.author.user().to_string();
+    facts["opener"] = json!({ "user": user, "generation": 2, "seed": hex(&kept.0[..32]) });
+    for peer in PEERS {
+        let refusal = ask(peer, "open", &facts).unwrap_err();
+        assert_eq!(refusal, "refused: another key is needed", "{peer:?}");
+        let with = |items_key: &[u8]| {
+            let mut facts = facts.clone();
+            facts["opener"]["items_key"] = json!(hex(items_key));
+            ask(peer, "open", &facts)
+        };
+        assert_eq!(unhex(&with(&sealed_items).unwrap()["text"]), WORDS);
+        let mut altered = sealed_items.clone();
+        *altered.last_mut().unwrap() ^= 1;
+        let refusal = with(&altered).unwrap_err();
+        assert_eq!(refusal, "refused: a box does not open", "{peer:?}");
+        let another = ItemsKey::generate(&hotline.author.puk, &mut OsEntropy).unwrap();
+        let another = another.seal(&hotline.author.puk, &mut OsEntropy).unwrap();
+        let refusal = with(&another).unwrap_err();
+        assert_eq!(refusal, "refused: a box does not open", "{peer:?}");
     }
 }
 
