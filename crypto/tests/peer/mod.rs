@@ -1,4 +1,4 @@
-//! Runs the readers in Python that were written from `docs/protocol/`.
+//! Runs the readers in Python and JavaScript that were written from `docs/protocol/`.
 
 #![allow(dead_code, reason = "each test uses a part")]
 
@@ -24,7 +24,10 @@ pub fn start(script: &str, arguments: &[&str]) -> Child {
 
 /// Runs a script on `input` to its end.
 pub fn run(script: &str, arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = start(script, arguments);
+    end(start(script, arguments), input)
+}
+
+fn end(mut child: Child, input: &[u8]) -> Output {
     let mut stdin = child.stdin.take().unwrap();
     std::thread::scope(|scope| {
         // A script that refuses its arguments does not read its input.
@@ -35,7 +38,28 @@ pub fn run(script: &str, arguments: &[&str], input: &[u8]) -> Output {
 
 /// What the script answers to `request`, or the sentence with which it refuses.
 pub fn ask(script: &str, request: &Value) -> Result<Value, String> {
-    let output = run(script, &[], request.to_string().as_bytes());
+    answer(run(script, &[], request.to_string().as_bytes()))
+}
+
+/// As [`ask`], of a script in JavaScript.
+pub fn ask_node(script: &str, action: &str, facts: &Value) -> Result<Value, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node");
+    assert!(
+        folder.join("node_modules").exists(),
+        "no node_modules: run scripts/setup-tests"
+    );
+    let child = Command::new("node")
+        .arg(folder.join(script))
+        .arg(action)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    answer(end(child, facts.to_string().as_bytes()))
+}
+
+fn answer(output: Output) -> Result<Value, String> {
     match output.status.success() {
         true => Ok(serde_json::from_slice(&output.stdout).unwrap()),
         false => Err(String::from_utf8(output.stderr).unwrap().trim().to_owned()),
