@@ -16,7 +16,7 @@ use crypto::{
 };
 use serde_json::{Value, json};
 
-use peer::{hex, run};
+use peer::{ask, hex, run, unhex};
 
 fn answer(output: &Output) -> &[u8] {
     let complaint = String::from_utf8_lossy(&output.stderr);
@@ -201,4 +201,29 @@ fn the_reader_written_from_the_document_refuses_what_it_must() {
         refusal(&reader, Some(in_first_chunk)),
         "refused: the body does not open"
     );
+}
+
+#[test]
+fn we_hear_what_a_writer_from_the_document_has_sealed() {
+    let keys = [(); 2].map(|()| ReaderSecretKey::generate().unwrap());
+    let readers: Vec<_> = keys
+        .iter()
+        .map(|key| hex(key.public_key().as_bytes()))
+        .collect();
+    for length in [0, 1, CHUNK_BYTES, 2 * CHUNK_BYTES + 7_000] {
+        let meta = meta();
+        let facts = json!({
+            "hub": meta.hub, "recording": meta.recording, "created_at_ms": meta.created_at_ms,
+            "sample_rate_hz": meta.sample_rate_hz, "readers": readers, "sound": hex(sound(length)),
+        });
+        let answer = ask("seal_voicemail.py", &facts).unwrap();
+        let sealed = unhex(answer["sealed"].as_str().unwrap());
+        for key in &keys {
+            let mut reader = VoicemailReader::open(Cursor::new(&sealed), key).unwrap();
+            assert_eq!(reader.meta(), &meta);
+            assert!(reader.is_complete());
+            let heard: Vec<u8> = reader.chunks().flat_map(|chunk| chunk.unwrap()).collect();
+            assert!(heard == sound(length), "{length}");
+        }
+    }
 }
