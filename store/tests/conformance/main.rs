@@ -87,6 +87,7 @@ on_both_engines! {
     audit::a_changed_trail_is_noticed,
     audit::what_is_left_of_an_expired_trail_verifies,
     audit::all_trails_let_go_of_their_old_part_and_tell,
+    audit::a_trail_that_grows_and_expires_meanwhile_is_whole,
     erase::an_erased_caller_is_in_no_call,
     erase::the_messages_of_an_erased_caller_are_deleted,
     erase::a_caller_who_is_erased_while_calling_stays_so,
