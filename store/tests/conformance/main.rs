@@ -46,6 +46,7 @@ on_both_engines! {
     exchange::a_repeated_commit_changes_nothing,
     exchange::calls_come_in_pages_and_by_hub,
     exchange::calls_that_a_crash_cut_off_end_as_failed,
+    exchange::the_trail_tells_of_calls_that_a_crash_cut_off,
     exchange::call_ids_are_never_given_twice,
     exchange::a_listing_can_be_read_beside_the_server,
     backup::a_backup_comes_back_on_either_engine,
