@@ -1,5 +1,7 @@
 //! Forgetting.
 
+use std::time::Duration;
+
 use super::Refused;
 use super::vault::expect;
 use crate::engine::{Pool, Transaction, args, sqlite};
@@ -9,6 +11,38 @@ use crate::open::Store;
 use crate::row::CallerHash;
 use crate::scope::calls::left_by_caller_sql;
 use crate::vault::Erasure;
+
+/// How often the log of SQLite is tried to be folded in, and the pause between.
+const FOLD_TRIES: u32 = 5;
+const FOLD_PAUSE: Duration = Duration::from_millis(200);
+
+/// All tables from which something is erased, by the statements below or along with their rows.
+const VACUUMS: [&str; 24] = [
+    "VACUUM attachment",
+    "VACUUM attachment_chunk",
+    "VACUUM backup_code",
+    "VACUUM ban",
+    "VACUUM call",
+    "VACUUM call_rung",
+    "VACUUM device",
+    "VACUUM hub_key_wrap",
+    "VACUUM invite",
+    "VACUUM items_key",
+    "VACUUM passkey",
+    "VACUUM person",
+    "VACUUM phone_account",
+    "VACUUM record",
+    "VACUUM record_token",
+    "VACUUM recovery_escrow",
+    "VACUUM ring_group_member",
+    "VACUUM session",
+    "VACUUM session_spent",
+    "VACUUM shift_member",
+    "VACUUM vault_share",
+    "VACUUM voicemail",
+    "VACUUM voicemail_reader",
+    "VACUUM volunteer_break",
+];
 
 pub(super) async fn apply(db: &mut Transaction, erasure: &Erasure) -> Result<(), Refused> {
     match erasure {
@@ -150,47 +184,43 @@ async fn person(db: &mut Transaction, user: UserId) -> Result<(), Refused> {
 
 impl Store {
     /// Takes from the disk what erased rows leave behind there: SQLite's log, and the copies
-    /// that were made before migrations. PostgreSQL frees the rows; see the ADR for what its
-    /// own log still holds.
+    /// that were made before migrations. PostgreSQL frees the rows, which takes as long as its
+    /// tables are large; see the ADR for what its own log still holds.
     ///
     /// # Errors
-    /// See [`StoreError`]. The rows are erased in any case, and this may be repeated.
+    /// [`StoreError::NotScrubbed`] while somebody reads; see [`StoreError`]. The rows are erased
+    /// in any case, and this may be repeated.
     pub async fn scrub(&self) -> Result<(), StoreError> {
-        let failed = |error| StoreError::from_sqlx(error, self.path());
+        if let Place::File(database) = self.path() {
+            sqlite::remove_copies(database)?;
+        }
         match &self.writer {
-            Pool::Sqlite(_) => {
-                let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-                self.writer.execute(sql).await.map_err(failed)?;
-            }
+            Pool::Sqlite(pool) => self.fold_log(pool).await,
             Pool::Postgres(_) => {
-                for sql in [
-                    "VACUUM call",
-                    "VACUUM call_rung",
-                    "VACUUM record",
-                    "VACUUM record_token",
-                    "VACUUM person",
-                    "VACUUM device",
-                    "VACUUM session",
-                    "VACUUM session_spent",
-                    "VACUUM passkey",
-                    "VACUUM recovery_escrow",
-                    "VACUUM backup_code",
-                    "VACUUM items_key",
-                    "VACUUM attachment",
-                    "VACUUM attachment_chunk",
-                    "VACUUM voicemail",
-                    "VACUUM voicemail_reader",
-                    "VACUUM vault_share",
-                    "VACUUM phone_account",
-                    "VACUUM hub_key_wrap",
-                ] {
-                    self.writer.execute(sql).await.map_err(failed)?;
+                // Not where it would keep commits waiting, or be ended after a minute.
+                let pool = self.reader().pool();
+                for sql in VACUUMS {
+                    let freed = pool.execute(sql).await;
+                    freed.map_err(|error| StoreError::from_sqlx(error, self.path()))?;
                 }
+                Ok(())
             }
         }
-        match self.path() {
-            Place::File(database) => sqlite::remove_copies(database),
-            Place::Server(_) => Ok(()),
+    }
+
+    async fn fold_log(&self, pool: &sqlx::SqlitePool) -> Result<(), StoreError> {
+        for tried in 1..=FOLD_TRIES {
+            let folded = sqlite::fold_log(pool).await;
+            if folded.map_err(|error| StoreError::from_sqlx(error, self.path()))? {
+                return Ok(());
+            }
+            // Commits go on between the tries.
+            if tried < FOLD_TRIES {
+                tokio::time::sleep(FOLD_PAUSE).await;
+            }
         }
+        Err(StoreError::NotScrubbed {
+            place: self.path().clone(),
+        })
     }
 }

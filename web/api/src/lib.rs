@@ -29,6 +29,7 @@ mod refusal;
 mod role;
 mod rooms;
 mod route;
+mod scrub;
 mod sealed;
 mod shared;
 mod sight;

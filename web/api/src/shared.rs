@@ -22,6 +22,7 @@ use crate::limit::Limits;
 use crate::passkeys::Passkeys;
 use crate::refusal::Refusal;
 use crate::rooms::Rooms;
+use crate::scrub::Scrubs;
 use crate::spent::{GivenOut, SeenOnce};
 use crate::watch::{Ended, Event, News, Watch};
 
@@ -108,6 +109,7 @@ pub struct Shared {
     /// Where two devices of a person meet.
     pub(crate) rooms: Rooms,
     pub(crate) passkeys: Passkeys,
+    pub(crate) scrubs: Scrubs,
 }
 
 impl Shared {
@@ -135,6 +137,7 @@ impl Shared {
             watch: Watch::new(),
             shares: Mutex::new(()),
             rooms: Rooms::new(),
+            scrubs: Scrubs::default(),
         })
     }
 
