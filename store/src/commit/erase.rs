@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Refused;
-use super::vault::expect;
+use super::vault::{expect, expect_super_admin, has_super_admin};
 use crate::engine::{Pool, Transaction, args, sqlite};
 use crate::error::{Place, StoreError};
 use crate::id::UserId;
@@ -123,11 +123,13 @@ macro_rules! names_sql {
 }
 
 async fn person(db: &mut Transaction, user: UserId) -> Result<(), Refused> {
+    let had = has_super_admin(db).await?;
     // Here and not only where it is asked for: a roster may list them in the meantime.
     let sql = "UPDATE person SET status = 'erased', profile = NULL, super_admin = 0 WHERE id = $1 \
                AND NOT EXISTS (SELECT 1 FROM membership WHERE membership.person = $1)";
     let erased = db.execute(sql, args![&user.0]).await?;
     expect(erased, "a person who is still a member, or is not here")?;
+    expect_super_admin(db, had).await?;
     for sql in [
         "DELETE FROM session WHERE person = $1",
         "DELETE FROM passkey WHERE person = $1",

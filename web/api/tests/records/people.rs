@@ -177,6 +177,22 @@ async fn an_erasure_is_done_although_a_backup_still_reads() {
 }
 
 #[tokio::test]
+async fn two_who_shut_each_other_out_leave_one() {
+    let norte = Norte::new().await;
+    let (town, ada, otto) = (&norte.town, &norte.ada, &norte.otto);
+    let of = |person: &Person| format!("/users/{}/super-admin", person.id());
+    let change = |super_admin| SuperAdminChange { super_admin };
+    town.put(ada, &of(otto), &change(true)).await.done();
+    let of_ada = of(ada);
+    let (no, out) = (change(false), ActiveChange { active: false });
+    let of_otto = format!("/users/{}/active", otto.id());
+    let (first, second) = tokio::join!(town.put(otto, &of_ada, &no), town.put(ada, &of_otto, &out));
+    let done = [&first, &second].map(|answer| answer.status.is_success());
+    assert_eq!(done.iter().filter(|done| **done).count(), 1, "{done:?}");
+    assert!(town.store.reader().has_super_admin().await.unwrap());
+}
+
+#[tokio::test]
 async fn a_private_note_goes_with_its_author() {
     let mut norte = Norte::new().await;
     let sealed = norte.vera.seal(note(1), "Mine.", &[]);
