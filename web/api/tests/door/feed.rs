@@ -7,13 +7,14 @@ use protocol::{
     FEED_CLOSE_NOT_LOGGED_IN, FEED_CLOSE_SESSION_ENDED, FEED_CLOSE_TOO_MANY, FEED_PATH, FeedLogin,
     Notice, Topic,
 };
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use crate::client::{Client, ORIGIN, Server, now_ms};
+use crate::client::{Client, NAME, ORIGIN, Server, now_ms};
 
 type Socket = WebSocketStream<TlsStream<TcpStream>>;
 
@@ -110,6 +111,39 @@ async fn a_person_hears_of_their_own_devices_and_nobody_else_does() {
     assert_eq!(notice(&mut of_admin).await, Notice::Devices);
     let quiet = tokio::time::timeout(Duration::from_millis(300), of_other.next()).await;
     assert!(quiet.is_err());
+}
+
+#[tokio::test]
+async fn what_somebody_began_who_went_away_is_done_and_told() {
+    let server = Server::start().await;
+    let mut admin = server.admin().await;
+    server.hub(1, admin.user(), store::Role::HubAdmin).await;
+    let mut of_admin = logged_in(&mut admin).await;
+    let user = store::UserId(admin.user().0);
+    let mut done = 0;
+    for number in 1..=20_u8 {
+        let profile = protocol::Blob(vec![number; 20]);
+        let body = serde_json::to_vec(&protocol::ProfileChange { profile }).unwrap();
+        let token = admin.tokens.access.clone();
+        let mut request = format!("PUT /api/v1/me/profile HTTP/1.1\r\nhost: {NAME}\r\n");
+        for (name, value) in admin.sign("PUT", "/me/profile", &body, &token) {
+            request += &format!("{name}: {value}\r\n");
+        }
+        request += &format!("content-length: {}\r\n\r\n", body.len());
+        let mut request = request.into_bytes();
+        request.extend(body);
+        let mut stream = server.connect().await;
+        stream.write_all(&request).await.unwrap();
+        // Somewhere between the request and its end.
+        tokio::time::sleep(Duration::from_micros(300 * u64::from(number))).await;
+        stream.shutdown().await.unwrap();
+        let told = tokio::time::timeout(Duration::from_millis(500), of_admin.next()).await;
+        let row = server.store.reader().user(user).await.unwrap().unwrap();
+        let kept = row.profile.unwrap().0 == [number; 20];
+        assert_eq!(told.is_ok(), kept, "{number}");
+        done += u32::from(kept);
+    }
+    assert!(done > 0);
 }
 
 #[tokio::test]
