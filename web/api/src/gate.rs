@@ -10,6 +10,7 @@ use axum::http::header::AUTHORIZATION;
 use bytes::Bytes;
 use crypto::VerifyingKey;
 use crypto::identity::{LoginError, RequestFacts, RequestProof};
+use hyper::body::Body as _;
 use jiff::Timestamp;
 use protocol::{Blob, Code, Id, PROOF_HEADER};
 use store::{Changes, HubId, HubRow, LoginChange, Permissions, SessionRow};
@@ -59,6 +60,13 @@ pub(crate) async fn pass(
         shared.limits.open(peer.ip())?;
     }
     let (head, body) = request.into_parts();
+    if access != Access::Open && !body.is_end_stream() {
+        // Nothing is kept for whoever has no login.
+        if let Err(refused) = shown(&shared, access, &head.headers, now).await {
+            body::discard(body, terms.max_body_bytes, BODY_TIMEOUT).await;
+            return Err(refused);
+        }
+    }
     let body = read(body, terms.max_body_bytes).await?;
     let caller = match access {
         Access::Open => None,
@@ -118,18 +126,7 @@ async fn identify(
     asked: &Asked<'_>,
     now: Timestamp,
 ) -> Result<Caller, Refusal> {
-    let token = bearer(asked.headers).ok_or_else(Refusal::login_needed)?;
-    let shown = hash(&token);
-    let session = match terms.access {
-        Access::Refresh => {
-            let session = shared.store.reader().session_of_refresh(shown).await?;
-            session.ok_or_else(Refusal::login_needed)?
-        }
-        _ => {
-            let session = shared.store.reader().session(shown, now).await?;
-            session.ok_or_else(token_expired)?
-        }
-    };
+    let (token, session) = shown(shared, terms.access, asked.headers, now).await?;
     shared.limits.account(session.user)?;
     let signer = verify(shared, asked, &token, &session, now)?;
     if signer == Signer::View && !terms.locked {
@@ -145,9 +142,31 @@ async fn identify(
         device: session.device,
         session: session.id,
         locked: signer == Signer::View,
-        token: shown,
+        token: hash(&token),
         super_admin: user.is_some_and(|user| user.super_admin),
     })
+}
+
+/// The token that is shown, and its session.
+async fn shown(
+    shared: &Shared,
+    access: Access,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<(Vec<u8>, SessionRow), Refusal> {
+    let token = bearer(headers).ok_or_else(Refusal::login_needed)?;
+    let reader = shared.store.reader();
+    let session = match access {
+        Access::Refresh => {
+            let session = reader.session_of_refresh(hash(&token)).await?;
+            session.ok_or_else(Refusal::login_needed)?
+        }
+        _ => {
+            let session = reader.session(hash(&token), now).await?;
+            session.ok_or_else(token_expired)?
+        }
+    };
+    Ok((token, session))
 }
 
 fn token_expired() -> Refusal {
