@@ -25,6 +25,7 @@ mod mirror;
 mod newcomer;
 mod panel;
 mod passkeys;
+mod patient;
 mod refusal;
 mod role;
 mod rooms;
