@@ -1,6 +1,6 @@
 //! The one place where a request is let through.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +43,18 @@ pub(crate) struct Terms {
     pub(crate) locked: bool,
 }
 
+/// Counts a request, before anything is done for it.
+pub(crate) fn count(shared: &Shared, request: &Request) -> Result<(), Refusal> {
+    shared.limits.address(peer(request)?)
+}
+
+/// The listener notes the peer of every connection.
+fn peer(request: &Request) -> Result<IpAddr, Refusal> {
+    let peer = request.extensions().get::<SocketAddr>();
+    let peer = peer.ok_or_else(|| Refusal::internal("a request without a peer"))?;
+    Ok(peer.ip())
+}
+
 /// Lets a request through, or not.
 pub(crate) async fn pass(
     shared: Arc<Shared>,
@@ -51,13 +63,10 @@ pub(crate) async fn pass(
     request: Request,
 ) -> Result<Passed, Refusal> {
     let now = (shared.options.clock)();
-    // The listener notes the peer of every connection.
-    let peer = request.extensions().get::<SocketAddr>().copied();
-    let peer = peer.ok_or_else(|| Refusal::internal("a request without a peer"))?;
-    shared.limits.address(peer.ip())?;
+    let peer = peer(&request)?;
     let access = terms.access;
     if access == Access::Open {
-        shared.limits.open(peer.ip())?;
+        shared.limits.open(peer)?;
     }
     let (head, body) = request.into_parts();
     if access != Access::Open && !body.is_end_stream() {
@@ -92,7 +101,7 @@ pub(crate) async fn pass(
     let call = Call {
         shared,
         now,
-        peer: peer.ip(),
+        peer,
         caller,
         hub,
         path,

@@ -17,6 +17,7 @@ use crate::activity::Activity;
 use crate::chains::Chains;
 use crate::code;
 use crate::exports::Exports;
+use crate::feed::Feeds;
 use crate::keylog::{KeyLog, KeyLogError};
 use crate::limit::Limits;
 use crate::passkeys::Passkeys;
@@ -110,6 +111,7 @@ pub struct Shared {
     pub(crate) rooms: Rooms,
     pub(crate) passkeys: Passkeys,
     pub(crate) scrubs: Scrubs,
+    pub(crate) feeds: Feeds,
 }
 
 impl Shared {
@@ -138,6 +140,7 @@ impl Shared {
             shares: Mutex::new(()),
             rooms: Rooms::new(),
             scrubs: Scrubs::default(),
+            feeds: Feeds::default(),
         })
     }
 

@@ -276,6 +276,31 @@ async fn one_person_does_not_ask_without_end_and_others_are_served() {
     assert_eq!(world.status(other, "GET", "/me", "").await, 200);
 }
 
+/// Whatever they ask for: also what nobody has to be let through for.
+#[tokio::test]
+async fn one_address_does_not_ask_without_end() {
+    let world = World::new("address").await;
+    for (number, path) in (1..).zip(["/", "/assets/none.js", "/nothing", protocol::FEED_PATH]) {
+        let ask = async |host: u8| {
+            let mut request = Request::get(path).body(Body::empty()).unwrap();
+            let peer = SocketAddr::from(([192, 0, 2, host], 1024));
+            request.extensions_mut().insert(peer);
+            let answer = world.service.clone().oneshot(request).await.unwrap();
+            answer.status().as_u16()
+        };
+        let began = Instant::now();
+        let mut taken = 0;
+        while ask(number).await != 429 {
+            taken += 1;
+            // Two hundred at once, and fifty more each second.
+            let most = 200 + 50 * (began.elapsed().as_secs() + 1);
+            assert!(taken <= most, "{path}: {taken}");
+        }
+        assert!(taken >= 200, "{path}: {taken}");
+        assert_ne!(ask(100 + number).await, 429, "{path}");
+    }
+}
+
 #[test]
 fn the_list_has_every_route() {
     let listed: BTreeSet<(String, String)> = EXPECTED

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use protocol::{
-    FEED_CLOSE_NOT_LOGGED_IN, FEED_CLOSE_SESSION_ENDED, FEED_CLOSE_TOO_MANY, FEED_PATH, FeedLogin,
-    Notice, Topic,
+    FEED_CLOSE_NOT_LOGGED_IN, FEED_CLOSE_SESSION_ENDED, FEED_CLOSE_TOO_MANY,
+    FEED_CLOSE_TOO_MANY_FEEDS, FEED_PATH, FEEDS_PER_PERSON, FeedLogin, Notice, Topic,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -196,6 +196,13 @@ async fn who_says_too_much_is_closed() {
     long.send(Message::Text((most + "x").into())).await.unwrap();
     assert_eq!(close_code(&mut long, SOON).await, 1009);
 
+    let mut at_once = open(&server).await;
+    at_once
+        .send(Message::Text("x".repeat(16 * 1024 + 1).into()))
+        .await
+        .unwrap();
+    assert_eq!(close_code(&mut at_once, SOON).await, 1009);
+
     let mut many = logged_in(&mut admin).await;
     for _ in 0..30 {
         many.send(Message::Text("x".into())).await.unwrap();
@@ -205,6 +212,25 @@ async fn who_says_too_much_is_closed() {
         many.send(Message::Text("x".into())).await.unwrap();
     }
     assert_eq!(close_code(&mut many, SOON).await, FEED_CLOSE_TOO_MANY);
+}
+
+#[tokio::test]
+async fn a_person_has_so_many_feeds_and_others_have_theirs() {
+    let server = Server::start().await;
+    let mut admin = server.admin().await;
+    let hub = server.hub(1, admin.user(), store::Role::HubAdmin).await;
+    let mut other = crate::coming_in::volunteer(&server, &mut admin, hub).await;
+    let mut feeds = Vec::new();
+    for _ in 0..FEEDS_PER_PERSON {
+        feeds.push(logged_in(&mut admin).await);
+    }
+    let mut more = open(&server).await;
+    more.send(text(&login_of(&mut admin))).await.unwrap();
+    assert_eq!(close_code(&mut more, SOON).await, FEED_CLOSE_TOO_MANY_FEEDS);
+    logged_in(&mut other).await;
+    feeds.pop().unwrap().close(None).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    logged_in(&mut admin).await;
 }
 
 #[tokio::test]
