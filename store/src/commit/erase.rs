@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::Refused;
 use super::vault::{expect, expect_super_admin, has_super_admin};
 use crate::engine::{Pool, Transaction, args, sqlite};
 use crate::error::{Place, StoreError};
-use crate::id::UserId;
+use crate::id::{HubId, RecordId, Sealed, UserId};
 use crate::open::Store;
 use crate::row::CallerHash;
 use crate::scope::calls::left_by_caller_sql;
@@ -44,6 +46,13 @@ const VACUUMS: [&str; 24] = [
     "VACUUM volunteer_break",
 ];
 
+/// A record, and the files that go with it.
+macro_rules! with_files_sql {
+    () => {
+        "(SELECT $2 UNION SELECT record FROM attachment WHERE hub = $1 AND attached_to = $2)"
+    };
+}
+
 pub(super) async fn apply(db: &mut Transaction, erasure: &Erasure) -> Result<(), Refused> {
     match erasure {
         Erasure::Caller {
@@ -57,26 +66,49 @@ pub(super) async fn apply(db: &mut Transaction, erasure: &Erasure) -> Result<(),
             tombstone,
             at,
         } => {
-            let sql = "UPDATE record SET header = NULL, body = NULL, manifest = NULL \
-                       WHERE hub = $1 AND id = $2";
-            let erased = db.execute(sql, args![&hub.0, &record.0]).await?;
-            expect(erased, "a record that is not here")?;
-            for sql in [
-                "DELETE FROM record_token WHERE hub = $1 AND record = $2",
-                "DELETE FROM attachment WHERE hub = $1 AND (record = $2 OR attached_to = $2)",
-            ] {
-                db.execute(sql, args![&hub.0, &record.0]).await?;
-            }
-            db.execute(
-                "INSERT INTO tombstone (hub, record, body, erased_at) VALUES ($1, $2, $3, $4) \
-                 ON CONFLICT (hub, record) DO NOTHING",
-                args![&hub.0, &record.0, &tombstone.0, at.as_microsecond()],
-            )
-            .await?;
-            Ok(())
+            let place = (*hub, *record);
+            record_of(db, place, tombstone, *at).await
         }
         Erasure::User { user } => person(db, *user).await,
     }
+}
+
+/// A record and the files that go with it, whoever may see them: each leaves the same mark.
+async fn record_of(
+    db: &mut Transaction,
+    (hub, record): (HubId, RecordId),
+    tombstone: &Sealed,
+    at: Timestamp,
+) -> Result<(), Refused> {
+    let sql = "UPDATE record SET header = NULL, body = NULL, manifest = NULL \
+               WHERE hub = $1 AND id = $2";
+    let erased = db.execute(sql, args![&hub.0, &record.0]).await?;
+    expect(erased, "a record that is not here")?;
+    db.execute(
+        concat!(
+            "INSERT INTO tombstone (hub, record, body, erased_at) \
+             SELECT DISTINCT hub, id, $3, $4 FROM record WHERE hub = $1 AND id IN ",
+            with_files_sql!(),
+            " ON CONFLICT (hub, record) DO NOTHING"
+        ),
+        args![&hub.0, &record.0, &tombstone.0, at.as_microsecond()],
+    )
+    .await?;
+    for sql in [
+        concat!(
+            "UPDATE record SET header = NULL, body = NULL, manifest = NULL \
+             WHERE hub = $1 AND id IN ",
+            with_files_sql!()
+        ),
+        concat!(
+            "DELETE FROM record_token WHERE hub = $1 AND record IN ",
+            with_files_sql!()
+        ),
+        "DELETE FROM attachment WHERE hub = $1 AND (record = $2 OR attached_to = $2)",
+    ] {
+        db.execute(sql, args![&hub.0, &record.0]).await?;
+    }
+    Ok(())
 }
 
 async fn caller_of(

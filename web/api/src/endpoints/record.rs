@@ -349,10 +349,9 @@ async fn erase(call: Call, Json(request): Json<RecordErasure>) -> Result<Nothing
         return Err(Refusal::conflict("the record has another revision by now"));
     }
     // Its files go with it, and leave the same mark.
-    let files = scope.attachments_of(id).await?.into_iter();
-    let files = files.filter(|file| file.complete);
+    let files = scope.erased_with(id).await?;
     let mut changes = Changes::new();
-    for record in files.map(|file| file.row.record).chain([id]) {
+    for record in files.into_iter().chain([id]) {
         changes.push(store::Erasure::Record {
             hub,
             record,
