@@ -94,6 +94,18 @@ impl Scoped<'_> {
         self.query(sql, &args, state).await
     }
 
+    /// The records of all files that go with a record, whoever may read them: what is erased along
+    /// with it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn erased_with(&self, record: RecordId) -> Result<Vec<RecordId>, StoreError> {
+        let sql = "SELECT record FROM attachment WHERE hub = $1 AND attached_to = $2 \
+                   AND complete = 1 ORDER BY created_at, record";
+        let file = |row: &Row| fixed(row, "record").map(RecordId);
+        self.query(sql, &[Arg::from(&record.0)], file).await
+    }
+
     /// At most `length` bytes of a file from the one numbered `from`, and no more than
     /// [`MAX_ATTACHMENT_READ_BYTES`]; `None` when it is not there, pieces are missing, or it is
     /// not for this person. Before it is completed, it is for who uploads it.

@@ -21,9 +21,7 @@ use crate::id::UserId;
 use crate::login::LoginChange;
 use crate::open::Store;
 use crate::plan::HotlinePlan;
-use crate::row::{
-    BanRow, BindingRow, CallEnd, CallStart, CallerHash, OutcomeClass, VoicemailStart,
-};
+use crate::row::{BanRow, BindingRow, CallEnd, CallStart, CallerHash, VoicemailStart};
 use crate::vault::{Erasure, VaultChange};
 use jiff::Timestamp;
 
@@ -259,24 +257,20 @@ impl Store {
         Ok((next - i64::from(count)).cast_unsigned() + 1)
     }
 
-    /// Ends every call whose process died: failed, crashed, at `at`. Returns their ids.
+    /// Ends every call whose process died: failed, crashed, at `at`; and tells the trails of the
+    /// hubs that are known, unless the store was opened without a hash function for them. Returns
+    /// the ids of the calls.
     ///
     /// # Errors
-    /// See [`StoreError`].
+    /// See [`StoreError`]; no call is ended then.
     pub async fn close_crashed_calls(&self, at: Timestamp) -> Result<Vec<u64>, StoreError> {
         let failed = |error| StoreError::from_sqlx(error, self.path());
-        let rows = self
-            .writer
-            .rows(
-                "UPDATE call SET ended_at = $1, wait = 0, talk = 0, outcome = $2, \
-                 reason = 'crashed' WHERE outcome IS NULL RETURNING id",
-                args![at.as_microsecond(), OutcomeClass::Failed.as_str()],
-            )
+        let mut transaction = self.writer.begin().await.map_err(failed)?;
+        let closed = exchange::close_crashed_calls(&mut transaction, at, self.audit_hash)
             .await
             .map_err(failed)?;
-        rows.iter()
-            .map(|row| row.at(0).map(i64::cast_unsigned).map_err(failed))
-            .collect()
+        transaction.commit().await.map_err(failed)?;
+        Ok(closed)
     }
 }
 

@@ -138,6 +138,14 @@ pub enum StoreError {
         /// The data folder, or the database.
         place: Place,
     },
+    /// What was erased is still on the disk beside the rows, because somebody reads them.
+    #[error(
+        "{place} is being read, perhaps for a backup: what was erased is still in its log. Try again when that is over"
+    )]
+    NotScrubbed {
+        /// The database.
+        place: Place,
+    },
     /// No room, or writing was refused.
     #[error("the disk that holds {place} is full or refuses writes. Free some space")]
     DiskFull {
@@ -209,7 +217,10 @@ impl StoreError {
     pub fn is_passing(&self) -> bool {
         matches!(
             self,
-            Self::Unavailable { .. } | Self::DiskFull { .. } | Self::InUse { .. }
+            Self::Unavailable { .. }
+                | Self::DiskFull { .. }
+                | Self::InUse { .. }
+                | Self::NotScrubbed { .. }
         )
     }
 

@@ -148,6 +148,8 @@ pub enum LoginChange {
         user: UserId,
         /// The escrow.
         body: Sealed,
+        /// The device that is on paper, when it is known.
+        device: Option<DeviceId>,
         /// When.
         at: Timestamp,
     },
@@ -275,6 +277,17 @@ impl Reader {
         let sql = "SELECT body FROM recovery_escrow WHERE person = $1";
         let body = |row: &Row| row.get("body").map(Sealed);
         Ok(self.query(sql, args![&user.0], body).await?.pop())
+    }
+
+    /// The device that a person has on paper, when it is known.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn recovery_device(&self, user: UserId) -> Result<Option<DeviceId>, StoreError> {
+        let sql = "SELECT device FROM recovery_escrow WHERE person = $1";
+        let device = |row: &Row| optional_fixed(row, "device");
+        let found = self.query(sql, args![&user.0], device).await?.pop();
+        Ok(found.flatten().map(DeviceId))
     }
 
     /// What an unused backup code opens.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::engine::{Arg, Engine, Pool, Row, open_readers, postgres, sqlite};
+use crate::engine::{Arg, Engine, Pool, Row, Transaction, open_readers, postgres, sqlite};
 use crate::error::{Place, StoreError};
 use crate::unscoped::Unscoped;
 
@@ -63,6 +63,15 @@ impl Reader {
         Ok(format!("{name} {version}"))
     }
 
+    /// The database as it is now, for several queries.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
+        let begun = self.pool.begin_snapshot().await;
+        Ok(Snapshot {
+            reader: self,
+            transaction: begun.map_err(|error| self.failed(error))?,
+        })
+    }
+
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
     }
@@ -116,5 +125,25 @@ impl Reader {
 
     pub(crate) fn failed(&self, error: sqlx::Error) -> StoreError {
         StoreError::from_sqlx(error, &self.place)
+    }
+}
+
+/// A database that stands still, whatever is written meanwhile.
+pub(crate) struct Snapshot<'a> {
+    reader: &'a Reader,
+    transaction: Transaction,
+}
+
+impl Snapshot<'_> {
+    /// The rows of a query, decoded.
+    pub(crate) async fn query<T>(
+        &mut self,
+        sql: &'static str,
+        args: &[Arg<'_>],
+        decode: impl Fn(&Row) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        let failed = |error| self.reader.failed(error);
+        let rows = self.transaction.rows(sql, args).await.map_err(failed)?;
+        rows.iter().map(|row| decode(row).map_err(failed)).collect()
     }
 }

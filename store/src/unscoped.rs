@@ -100,7 +100,10 @@ impl<'a> Unscoped<'a> {
     ) -> Result<Vec<CallRow>, StoreError> {
         let sql = "SELECT * FROM call WHERE ($1 IS NULL OR hub = $1) AND ($2 IS NULL OR id < $2) \
                    ORDER BY id DESC LIMIT $3";
-        let before = filter.before.map(u64::cast_signed);
+        // No number is beyond what the databases count to.
+        let before = filter
+            .before
+            .map(|before| i64::try_from(before).unwrap_or(i64::MAX));
         let limit = i64::from(filter.limit.min(MAX_CALLS_PER_QUERY));
         let rows = self
             .reader

@@ -268,6 +268,31 @@ async fn erased_bytes_are_on_no_page_of_the_disk() {
     assert_eq!(found(), 0);
 }
 
+#[tokio::test]
+async fn what_somebody_still_reads_is_not_said_to_be_gone() {
+    let folder = Folder::new();
+    let store = Store::open(&folder.data()).await.unwrap();
+    let call = |call| Change::CallStarted(start(call)).into();
+    store.commit(call(1)).await.unwrap();
+    let url = format!("sqlite:{}", folder.data().join("centralita.db").display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let mut reading = pool.begin().await.unwrap();
+    let calls = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM call");
+    assert_eq!(calls.fetch_one(&mut *reading).await.unwrap(), 1);
+    store.commit(call(2)).await.unwrap();
+    let (scrubbed, kept) = tokio::join!(store.scrub(), store.commit(call(3)));
+    kept.unwrap();
+    let refused = scrubbed.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::NotScrubbed { .. }),
+        "{refused}"
+    );
+    reading.commit().await.unwrap();
+    store.scrub().await.unwrap();
+    let log = folder.data().join("centralita.db-wal");
+    assert_eq!(std::fs::metadata(log).unwrap().len(), 0);
+}
+
 #[test]
 fn an_address_keeps_its_password_to_itself() {
     let url = PostgresUrl::parse("postgres://me:hunter2@127.0.0.1:5433/calls").unwrap();

@@ -15,6 +15,8 @@ use crate::vault::UserStatus;
 const MAX_AUDIT_PER_QUERY: u32 = 1000;
 /// Entries that are read at once.
 const PAGE_ENTRIES: i64 = 500;
+const PAGE_SQL: &str =
+    "SELECT * FROM audit WHERE chain = $1 AND seqno > $2 ORDER BY seqno LIMIT $3";
 
 /// The end of a chain. Who keeps one elsewhere can later tell whether the chain was rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,9 +184,11 @@ impl Reader {
         hash: AuditHash,
         kept: Option<AuditHead>,
     ) -> Result<Result<AuditSummary, AuditFault>, StoreError> {
+        // What is appended or expires meanwhile would look as if somebody had meddled.
+        let mut database = self.snapshot().await?;
         let bytes = chain.bytes();
         let sql = "SELECT last AS seqno, hash FROM audit_segment WHERE chain = $1 ORDER BY last";
-        let segments = self.query(sql, args![&bytes], head).await?;
+        let segments = database.query(sql, args![&bytes], head).await?;
         let mut end = segments.last().copied();
         let expired = end.map_or(0, |end| end.seqno);
         let mut kept_is_there = kept.is_none_or(|kept| {
@@ -194,7 +198,8 @@ impl Reader {
         });
         loop {
             let after = end.map_or(0, |end| end.seqno);
-            let page = self.audit_page(chain, after, PAGE_ENTRIES).await?;
+            let args = args![&bytes, after.cast_signed(), PAGE_ENTRIES];
+            let page = database.query(PAGE_SQL, args, audit_row).await?;
             for row in &page {
                 let (seqno, previous) = end.map_or((1, [0; 32]), |end| (end.seqno + 1, end.hash));
                 if row.seqno != seqno {
@@ -215,7 +220,7 @@ impl Reader {
             }
         }
         let sql = "SELECT seqno, hash FROM audit_head WHERE chain = $1";
-        if self.query(sql, args![&bytes], head).await?.pop() != end {
+        if database.query(sql, args![&bytes], head).await?.pop() != end {
             return Ok(Err(AuditFault::End));
         }
         if !kept_is_there {
@@ -234,9 +239,10 @@ impl Reader {
         after: u64,
         limit: i64,
     ) -> Result<Vec<AuditRow>, StoreError> {
-        let sql = "SELECT * FROM audit WHERE chain = $1 AND seqno > $2 ORDER BY seqno LIMIT $3";
         let chain = chain.bytes();
-        self.query(sql, args![&chain, after.cast_signed(), limit], audit_row)
+        // No number is beyond what the databases count to.
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        self.query(PAGE_SQL, args![&chain, after, limit], audit_row)
             .await
     }
 }

@@ -85,7 +85,7 @@ pub(crate) const TABLES: &[Table] = tables! {
         credential Bytes, person Bytes, device Bytes, body Bytes, name Bytes, counter Int,
         created_at Int, used_at Int
     }
-    recovery_escrow [1] { person Bytes, body Bytes, set_at Int }
+    recovery_escrow [1] { person Bytes, body Bytes, set_at Int, device Bytes }
     backup_code [2] { person Bytes, verifier Bytes, escrow Bytes, set_at Int, used_at Int }
     items_key [2] { person Bytes, generation Int, body Bytes }
     bootstrap [1] {

@@ -1,14 +1,57 @@
 //! Forgetting.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use super::Refused;
-use super::vault::expect;
+use super::vault::{expect, expect_super_admin, has_super_admin};
 use crate::engine::{Pool, Transaction, args, sqlite};
 use crate::error::{Place, StoreError};
-use crate::id::UserId;
+use crate::id::{HubId, RecordId, Sealed, UserId};
 use crate::open::Store;
 use crate::row::CallerHash;
 use crate::scope::calls::left_by_caller_sql;
 use crate::vault::Erasure;
+
+/// How often the log of SQLite is tried to be folded in, and the pause between.
+const FOLD_TRIES: u32 = 5;
+const FOLD_PAUSE: Duration = Duration::from_millis(200);
+
+/// All tables from which something is erased, by the statements below or along with their rows.
+const VACUUMS: [&str; 24] = [
+    "VACUUM attachment",
+    "VACUUM attachment_chunk",
+    "VACUUM backup_code",
+    "VACUUM ban",
+    "VACUUM call",
+    "VACUUM call_rung",
+    "VACUUM device",
+    "VACUUM hub_key_wrap",
+    "VACUUM invite",
+    "VACUUM items_key",
+    "VACUUM passkey",
+    "VACUUM person",
+    "VACUUM phone_account",
+    "VACUUM record",
+    "VACUUM record_token",
+    "VACUUM recovery_escrow",
+    "VACUUM ring_group_member",
+    "VACUUM session",
+    "VACUUM session_spent",
+    "VACUUM shift_member",
+    "VACUUM vault_share",
+    "VACUUM voicemail",
+    "VACUUM voicemail_reader",
+    "VACUUM volunteer_break",
+];
+
+/// A record, and the files that go with it.
+macro_rules! with_files_sql {
+    () => {
+        "(SELECT $2 UNION SELECT record FROM attachment WHERE hub = $1 AND attached_to = $2)"
+    };
+}
 
 pub(super) async fn apply(db: &mut Transaction, erasure: &Erasure) -> Result<(), Refused> {
     match erasure {
@@ -23,26 +66,49 @@ pub(super) async fn apply(db: &mut Transaction, erasure: &Erasure) -> Result<(),
             tombstone,
             at,
         } => {
-            let sql = "UPDATE record SET header = NULL, body = NULL, manifest = NULL \
-                       WHERE hub = $1 AND id = $2";
-            let erased = db.execute(sql, args![&hub.0, &record.0]).await?;
-            expect(erased, "a record that is not here")?;
-            for sql in [
-                "DELETE FROM record_token WHERE hub = $1 AND record = $2",
-                "DELETE FROM attachment WHERE hub = $1 AND (record = $2 OR attached_to = $2)",
-            ] {
-                db.execute(sql, args![&hub.0, &record.0]).await?;
-            }
-            db.execute(
-                "INSERT INTO tombstone (hub, record, body, erased_at) VALUES ($1, $2, $3, $4) \
-                 ON CONFLICT (hub, record) DO NOTHING",
-                args![&hub.0, &record.0, &tombstone.0, at.as_microsecond()],
-            )
-            .await?;
-            Ok(())
+            let place = (*hub, *record);
+            record_of(db, place, tombstone, *at).await
         }
         Erasure::User { user } => person(db, *user).await,
     }
+}
+
+/// A record and the files that go with it, whoever may see them: each leaves the same mark.
+async fn record_of(
+    db: &mut Transaction,
+    (hub, record): (HubId, RecordId),
+    tombstone: &Sealed,
+    at: Timestamp,
+) -> Result<(), Refused> {
+    let sql = "UPDATE record SET header = NULL, body = NULL, manifest = NULL \
+               WHERE hub = $1 AND id = $2";
+    let erased = db.execute(sql, args![&hub.0, &record.0]).await?;
+    expect(erased, "a record that is not here")?;
+    db.execute(
+        concat!(
+            "INSERT INTO tombstone (hub, record, body, erased_at) \
+             SELECT DISTINCT hub, id, $3, $4 FROM record WHERE hub = $1 AND id IN ",
+            with_files_sql!(),
+            " ON CONFLICT (hub, record) DO NOTHING"
+        ),
+        args![&hub.0, &record.0, &tombstone.0, at.as_microsecond()],
+    )
+    .await?;
+    for sql in [
+        concat!(
+            "UPDATE record SET header = NULL, body = NULL, manifest = NULL \
+             WHERE hub = $1 AND id IN ",
+            with_files_sql!()
+        ),
+        concat!(
+            "DELETE FROM record_token WHERE hub = $1 AND record IN ",
+            with_files_sql!()
+        ),
+        "DELETE FROM attachment WHERE hub = $1 AND (record = $2 OR attached_to = $2)",
+    ] {
+        db.execute(sql, args![&hub.0, &record.0]).await?;
+    }
+    Ok(())
 }
 
 async fn caller_of(
@@ -89,17 +155,19 @@ macro_rules! names_sql {
 }
 
 async fn person(db: &mut Transaction, user: UserId) -> Result<(), Refused> {
+    let had = has_super_admin(db).await?;
     // Here and not only where it is asked for: a roster may list them in the meantime.
     let sql = "UPDATE person SET status = 'erased', profile = NULL, super_admin = 0 WHERE id = $1 \
                AND NOT EXISTS (SELECT 1 FROM membership WHERE membership.person = $1)";
     let erased = db.execute(sql, args![&user.0]).await?;
     expect(erased, "a person who is still a member, or is not here")?;
+    expect_super_admin(db, had).await?;
     for sql in [
         "DELETE FROM session WHERE person = $1",
         "DELETE FROM passkey WHERE person = $1",
         "DELETE FROM vault_share WHERE person = $1",
-        "DELETE FROM device WHERE person = $1",
         "DELETE FROM recovery_escrow WHERE person = $1",
+        "DELETE FROM device WHERE person = $1",
         "DELETE FROM backup_code WHERE person = $1",
         "DELETE FROM items_key WHERE person = $1",
         "DELETE FROM attachment WHERE author = $1 AND complete = 0",
@@ -150,47 +218,43 @@ async fn person(db: &mut Transaction, user: UserId) -> Result<(), Refused> {
 
 impl Store {
     /// Takes from the disk what erased rows leave behind there: SQLite's log, and the copies
-    /// that were made before migrations. PostgreSQL frees the rows; see the ADR for what its
-    /// own log still holds.
+    /// that were made before migrations. PostgreSQL frees the rows, which takes as long as its
+    /// tables are large; see the ADR for what its own log still holds.
     ///
     /// # Errors
-    /// See [`StoreError`]. The rows are erased in any case, and this may be repeated.
+    /// [`StoreError::NotScrubbed`] while somebody reads; see [`StoreError`]. The rows are erased
+    /// in any case, and this may be repeated.
     pub async fn scrub(&self) -> Result<(), StoreError> {
-        let failed = |error| StoreError::from_sqlx(error, self.path());
+        if let Place::File(database) = self.path() {
+            sqlite::remove_copies(database)?;
+        }
         match &self.writer {
-            Pool::Sqlite(_) => {
-                let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-                self.writer.execute(sql).await.map_err(failed)?;
-            }
+            Pool::Sqlite(pool) => self.fold_log(pool).await,
             Pool::Postgres(_) => {
-                for sql in [
-                    "VACUUM call",
-                    "VACUUM call_rung",
-                    "VACUUM record",
-                    "VACUUM record_token",
-                    "VACUUM person",
-                    "VACUUM device",
-                    "VACUUM session",
-                    "VACUUM session_spent",
-                    "VACUUM passkey",
-                    "VACUUM recovery_escrow",
-                    "VACUUM backup_code",
-                    "VACUUM items_key",
-                    "VACUUM attachment",
-                    "VACUUM attachment_chunk",
-                    "VACUUM voicemail",
-                    "VACUUM voicemail_reader",
-                    "VACUUM vault_share",
-                    "VACUUM phone_account",
-                    "VACUUM hub_key_wrap",
-                ] {
-                    self.writer.execute(sql).await.map_err(failed)?;
+                // Not where it would keep commits waiting, or be ended after a minute.
+                let pool = self.reader().pool();
+                for sql in VACUUMS {
+                    let freed = pool.execute(sql).await;
+                    freed.map_err(|error| StoreError::from_sqlx(error, self.path()))?;
                 }
+                Ok(())
             }
         }
-        match self.path() {
-            Place::File(database) => sqlite::remove_copies(database),
-            Place::Server(_) => Ok(()),
+    }
+
+    async fn fold_log(&self, pool: &sqlx::SqlitePool) -> Result<(), StoreError> {
+        for tried in 1..=FOLD_TRIES {
+            let folded = sqlite::fold_log(pool).await;
+            if folded.map_err(|error| StoreError::from_sqlx(error, self.path()))? {
+                return Ok(());
+            }
+            // Commits go on between the tries.
+            if tried < FOLD_TRIES {
+                tokio::time::sleep(FOLD_PAUSE).await;
+            }
         }
+        Err(StoreError::NotScrubbed {
+            place: self.path().clone(),
+        })
     }
 }

@@ -7,10 +7,12 @@ use jiff::Timestamp;
 
 use super::erase::ERASED;
 use super::vault::expect;
-use super::{HotlineBody, Refused};
+use super::{HotlineBody, Refused, audit};
+use crate::audit::{AuditChain, AuditEntry, AuditHash, AuditKind, AuditSubject};
+use crate::decode::{id, optional_fixed};
 use crate::engine::{Transaction, args};
-use crate::id::UserId;
-use crate::row::{BanRow, BindingRow, CallEnd, CallStart, Caller, VoicemailStart};
+use crate::id::{HubId, UserId};
+use crate::row::{BanRow, BindingRow, CallEnd, CallStart, Caller, OutcomeClass, VoicemailStart};
 
 pub(super) async fn start_call(db: &mut Transaction, start: &CallStart) -> Result<(), sqlx::Error> {
     db.execute(
@@ -44,6 +46,41 @@ pub(super) async fn answer_call(
                FROM call WHERE call.id = $1 AND call.outcome IS NULL AND NOT EXISTS \
                (SELECT 1 FROM call_rung AS same WHERE same.call = $1 AND same.volunteer = $2)";
     db.execute(sql, args).await.map(drop)
+}
+
+/// Ends the calls without outcome, and tells of them as of calls that end in order.
+pub(super) async fn close_crashed_calls(
+    db: &mut Transaction,
+    at: Timestamp,
+    audit_hash: Option<AuditHash>,
+) -> Result<Vec<u64>, sqlx::Error> {
+    let sql = "SELECT call.id AS call, call.answered_by, hub.id AS hub FROM call \
+               LEFT JOIN hub ON hub.name = call.hub WHERE call.outcome IS NULL ORDER BY call.id";
+    let mut closed = Vec::new();
+    for row in db.rows(sql, &[]).await? {
+        let call = id(&row, "call")?;
+        closed.push(call);
+        let (Some(hub), Some(hash)) = (optional_fixed(&row, "hub")?, audit_hash) else {
+            continue;
+        };
+        let answered: Option<String> = row.get("answered_by")?;
+        let entry = AuditEntry {
+            chain: AuditChain::Hub(HubId(hub)),
+            at,
+            kind: match answered {
+                Some(_) => AuditKind::CallEnded,
+                None => AuditKind::CallMissed,
+            },
+            actor: None,
+            subject: AuditSubject::Call(call),
+        };
+        audit::append(db, &entry, hash).await?;
+    }
+    let sql = "UPDATE call SET ended_at = $1, wait = 0, talk = 0, outcome = $2, \
+               reason = 'crashed' WHERE outcome IS NULL";
+    let args = args![at.as_microsecond(), OutcomeClass::Failed.as_str()];
+    db.execute(sql, args).await?;
+    Ok(closed)
 }
 
 /// Whoever was first stays.

@@ -39,7 +39,12 @@ pub(super) async fn apply(db: &mut Transaction, change: &LoginChange) -> Result<
             db.execute(sql, args![credential, &user.0]).await?;
             Ok(())
         }
-        L::RecoveryEscrowSet { user, body, at } => set_escrow(db, *user, body, *at).await,
+        L::RecoveryEscrowSet {
+            user,
+            body,
+            device,
+            at,
+        } => set_escrow(db, *user, body, *device, *at).await,
         L::BackupCodesReplaced { user, codes, at } => replace_codes(db, *user, codes, *at).await,
         L::BackupCodeUsed { user, verifier, at } => use_code(db, *user, *verifier, *at).await,
         L::ItemsKeySet {
@@ -100,12 +105,15 @@ async fn set_escrow(
     db: &mut Transaction,
     user: UserId,
     body: &Sealed,
+    device: Option<DeviceId>,
     at: Timestamp,
 ) -> Result<(), Refused> {
+    let device = device.as_ref().map(|device| device.0.as_slice());
     db.execute(
-        "INSERT INTO recovery_escrow (person, body, set_at) VALUES ($1, $2, $3) \
-         ON CONFLICT (person) DO UPDATE SET body = excluded.body, set_at = excluded.set_at",
-        args![&user.0, &body.0, at.as_microsecond()],
+        "INSERT INTO recovery_escrow (person, body, set_at, device) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (person) DO UPDATE SET body = excluded.body, set_at = excluded.set_at, \
+         device = excluded.device",
+        args![&user.0, &body.0, at.as_microsecond(), device],
     )
     .await?;
     Ok(())

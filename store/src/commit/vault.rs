@@ -121,7 +121,25 @@ async fn add_user(db: &mut Transaction, user: &UserRow) -> Result<(), Refused> {
     expect(kept, "another person of the same id")
 }
 
+/// Whether somebody runs the installation.
+pub(super) async fn has_super_admin(db: &mut Transaction) -> Result<bool, Refused> {
+    let sql = "SELECT 1 FROM person WHERE super_admin = 1 AND status = 'active' LIMIT 1";
+    Ok(!db.rows(sql, &[]).await?.is_empty())
+}
+
+/// Two who shut each other out at the same moment would leave nobody. `had` is from before the
+/// change.
+pub(super) async fn expect_super_admin(db: &mut Transaction, had: bool) -> Result<(), Refused> {
+    if had && !has_super_admin(db).await? {
+        return Err(Refused::Conflict(
+            "nobody would be left who runs the installation",
+        ));
+    }
+    Ok(())
+}
+
 async fn change_active(db: &mut Transaction, user: UserId, active: bool) -> Result<(), Refused> {
+    let had = has_super_admin(db).await?;
     let status = if active { "active" } else { "deactivated" };
     let sql = "UPDATE person SET status = $2 WHERE id = $1 AND status <> 'erased'";
     let changed = db.execute(sql, args![&user.0, status]).await?;
@@ -130,7 +148,7 @@ async fn change_active(db: &mut Transaction, user: UserId, active: bool) -> Resu
         let sql = "DELETE FROM session WHERE person = $1";
         db.execute(sql, args![&user.0]).await?;
     }
-    Ok(())
+    expect_super_admin(db, had).await
 }
 
 async fn add_device(db: &mut Transaction, device: &DeviceRow) -> Result<(), Refused> {
@@ -242,10 +260,12 @@ async fn change_super_admin(
     user: UserId,
     super_admin: bool,
 ) -> Result<(), Refused> {
+    let had = has_super_admin(db).await?;
     let sql = "UPDATE person SET super_admin = $2 WHERE id = $1 AND status <> 'erased'";
     let args = args![&user.0, i64::from(super_admin)];
     let changed = db.execute(sql, args).await?;
-    expect(changed, "a person who is not here")
+    expect(changed, "a person who is not here")?;
+    expect_super_admin(db, had).await
 }
 
 async fn revoke_device(

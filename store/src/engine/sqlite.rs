@@ -23,6 +23,8 @@ const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// How long a statement waits for another process, for example a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the folding of the log waits for readers.
+const FOLD_BUSY_TIMEOUT: Duration = Duration::from_millis(200);
 /// Connections that read at once.
 const MAX_READERS: u32 = 4;
 /// SQLite's default, fixed so that a limit in bytes can be given in pages.
@@ -155,6 +157,30 @@ pub(crate) fn remove_copies(database: &Path) -> Result<(), StoreError> {
         remove_if_there(&copy_of(database, version))?;
     }
     Ok(())
+}
+
+/// Writes the log into the database and empties it. `false` when somebody reads an older state of
+/// the database, which is in the log.
+pub(crate) async fn fold_log(writer: &SqlitePool) -> Result<bool, sqlx::Error> {
+    let mut connection = writer.acquire().await?;
+    // Nobody can commit while this waits for readers.
+    set_busy_timeout(&mut connection, FOLD_BUSY_TIMEOUT).await?;
+    let folded = sqlx::query_scalar::<_, i64>("PRAGMA wal_checkpoint(TRUNCATE)")
+        .fetch_one(&mut *connection)
+        .await;
+    set_busy_timeout(&mut connection, BUSY_TIMEOUT).await?;
+    Ok(folded? == 0)
+}
+
+async fn set_busy_timeout(
+    connection: &mut SqliteConnection,
+    timeout: Duration,
+) -> Result<(), sqlx::Error> {
+    let sql = format!("PRAGMA busy_timeout = {}", timeout.as_millis());
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// Compares pages and indexes.

@@ -201,6 +201,15 @@ pub async fn an_erased_record_takes_its_files_along(database: Database) {
         .await
         .unwrap();
     uploaded(&store, 1, record(1, ANA)).await;
+    // Not for who erases it.
+    let private = RecordRow {
+        visibility: Visibility::Private,
+        ..record(5, BEN)
+    };
+    uploaded(&store, 5, private).await;
+    let scope = store.scope(ANA, NORTE).await.unwrap();
+    let with = scope.erased_with(RecordId([100; 16])).await.unwrap();
+    assert_eq!(with, [RecordId([1; 16]), RecordId([5; 16])]);
     let alone = AttachmentRow {
         attached_to: None,
         ..file(2, ANA)
@@ -217,6 +226,11 @@ pub async fn an_erased_record_takes_its_files_along(database: Database) {
     assert_eq!(ana.attachment(RecordId([1; 16])).await.unwrap(), None);
     assert!(ana.attachment(RecordId([2; 16])).await.unwrap().is_some());
     refused(&store, begun(file(3, ANA))).await;
+    let marks = "SELECT count(*) FROM tombstone JOIN record ON record.hub = tombstone.hub \
+                 AND record.id = tombstone.record AND record.header IS NULL";
+    assert_eq!(database.number(marks).await, 3);
+    let left = "SELECT count(*) FROM record WHERE header IS NOT NULL";
+    assert_eq!(database.number(left).await, 0);
     let mut backup = Vec::new();
     store.unscoped().backup(&mut backup).await.unwrap();
     let tail = &body()[..64];

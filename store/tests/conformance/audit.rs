@@ -141,6 +141,37 @@ pub async fn a_changed_trail_is_noticed(database: Database) {
     }
 }
 
+pub async fn a_trail_that_grows_and_expires_meanwhile_is_whole(database: Database) {
+    let store = filled(&database).await;
+    let over = std::cell::Cell::new(false);
+    let writing = async {
+        for number in 601..=900 {
+            store.commit(entry(number).into_change()).await.unwrap();
+            if number.is_multiple_of(3) {
+                let before = at((number - 550).cast_signed());
+                let expired = store.expire_audit(TRAIL, before, at(5_000)).await;
+                assert!(expired.unwrap() > 0);
+            }
+        }
+        over.set(true);
+    };
+    let verifying = async {
+        let mut verified = 0;
+        while !over.get() {
+            let found = verdict(&store).await;
+            assert!(found.is_ok(), "{found:?} after {verified} times");
+            verified += 1;
+        }
+        assert!(verified > 1);
+    };
+    tokio::join!(writing, verifying);
+    database
+        .tamper("UPDATE audit SET at = at + 1 WHERE seqno = 870")
+        .await;
+    let found = verdict(&store).await;
+    assert_eq!(found, Err(AuditFault::Changed { seqno: 870 }));
+}
+
 pub async fn what_is_left_of_an_expired_trail_verifies(database: Database) {
     let store = filled(&database).await;
     let whole = verdict(&store).await.unwrap();

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use crate::database::Database;
 use crate::folder::{answered, at, start};
+use crate::vault::{NORTE, SUR, settled};
 use store::{
-    BanRow, BindingRow, BreakRow, CallEnd, CallFilter, CallRow, Caller, CallerHash, Change,
-    Changes, HotlineBody, OutcomeClass, StoreError, Transport, VoicemailStart,
+    AuditChain, AuditKind, AuditSubject, BanRow, BindingRow, BreakRow, CallEnd, CallFilter,
+    CallRow, CallStart, Caller, CallerHash, Change, Changes, HotlineBody, OutcomeClass, StoreError,
+    Transport, VoicemailStart,
 };
 
 fn binding(id: u64) -> BindingRow {
@@ -231,6 +233,48 @@ pub async fn calls_that_a_crash_cut_off_end_as_failed(database: Database) {
     assert_eq!(crashed.reason.as_deref(), Some("crashed"));
     assert_eq!(crashed.ended_at, at(500));
     assert_eq!(calls[0], CallRow::Ended(Box::new(answered(2))));
+}
+
+pub async fn the_trail_tells_of_calls_that_a_crash_cut_off(database: Database) {
+    let store = settled(&database).await;
+    let of = |call, hub: Option<&str>| {
+        let hub = hub.map(str::to_owned);
+        Change::CallStarted(CallStart { hub, ..start(call) })
+    };
+    let changes = [
+        of(1, Some("norte")),
+        of(2, Some("norte")),
+        of(3, Some("sur")),
+        of(4, Some("nowhere")),
+        of(5, None),
+        Change::CallAnswered {
+            call: 2,
+            volunteer: "ana".to_owned(),
+        },
+    ];
+    store.commit(changes.into_iter().collect()).await.unwrap();
+    let closed = store.close_crashed_calls(at(500)).await.unwrap();
+    assert_eq!(closed, [1, 2, 3, 4, 5]);
+    store.close_crashed_calls(at(501)).await.unwrap();
+    let told = async |hub| {
+        let trail = AuditChain::Hub(hub);
+        let rows = store.unscoped().audit_trail(trail, 0, 9).await.unwrap();
+        let told = rows.into_iter().map(|row| {
+            assert_eq!((row.entry.at, row.entry.actor), (at(500), None));
+            (row.entry.kind, row.entry.subject)
+        });
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(NORTE).await,
+        [
+            (AuditKind::CallMissed, AuditSubject::Call(1)),
+            (AuditKind::CallEnded, AuditSubject::Call(2)),
+        ]
+    );
+    let missed = (AuditKind::CallMissed, AuditSubject::Call(3));
+    assert_eq!(told(SUR).await, [missed]);
+    assert_eq!(store.unscoped().audit_heads().await.unwrap().len(), 2);
 }
 
 pub async fn call_ids_are_never_given_twice(database: Database) {

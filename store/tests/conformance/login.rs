@@ -281,10 +281,12 @@ pub async fn passkeys_are_kept_and_copies_noticed(database: Database) {
 pub async fn the_ways_back_in_are_each_used_once(database: Database) {
     let store = settled(&database).await;
     let reader = store.reader();
-    for (body, second) in [("escrow", 1), ("newer", 2)] {
+    let paper = DeviceId(ANA.0);
+    for (body, device, second) in [("escrow", None, 1), ("newer", Some(paper), 2)] {
         let change = LoginChange::RecoveryEscrowSet {
             user: ANA,
             body: sealed(body),
+            device,
             at: at(second),
         };
         keep(&store, change).await.unwrap();
@@ -293,7 +295,9 @@ pub async fn the_ways_back_in_are_each_used_once(database: Database) {
         reader.recovery_escrow(ANA).await.unwrap(),
         Some(sealed("newer"))
     );
+    assert_eq!(reader.recovery_device(ANA).await.unwrap(), Some(paper));
     assert_eq!(reader.recovery_escrow(BEN).await.unwrap(), None);
+    assert_eq!(reader.recovery_device(BEN).await.unwrap(), None);
 
     let codes = |from: u8, second| LoginChange::BackupCodesReplaced {
         user: ANA,

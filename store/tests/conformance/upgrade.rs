@@ -126,7 +126,8 @@ const SEVENTH: &str = "
     UPDATE call SET reported_at = 7000, reported_by = x'$2' WHERE id = 1;";
 
 const EIGHTH: &str = "
-    UPDATE vault_share SET device = x'$2' WHERE vault = x'$4';";
+    UPDATE vault_share SET device = x'$2' WHERE vault = x'$4';
+    UPDATE recovery_escrow SET device = x'$2';";
 
 const NINTH: &str = "
     UPDATE invite SET voucher = x'0b' WHERE code = x'$7';";

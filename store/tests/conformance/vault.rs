@@ -309,6 +309,33 @@ pub async fn who_is_shut_out_is_logged_out(database: Database) {
     refused(&store, LoginChange::SessionOpened(stolen)).await;
 }
 
+pub async fn somebody_always_runs_the_installation(database: Database) {
+    let store = settled(&database).await;
+    let runs = |user, super_admin| VaultChange::SuperAdminChanged { user, super_admin };
+    let active = |user, active| VaultChange::ActiveChanged { user, active };
+    keep(&store, runs(BEN, true)).await.unwrap();
+    // Each of two shuts the other out.
+    let (one, other) = tokio::join!(
+        keep(&store, runs(BEN, false)),
+        keep(&store, active(ROOT, false))
+    );
+    assert_eq!(one.is_ok(), other.is_err());
+    assert!(store.reader().has_super_admin().await.unwrap());
+    keep(&store, active(ROOT, true)).await.unwrap();
+    keep(&store, runs(ROOT, true)).await.unwrap();
+    keep(&store, runs(BEN, false)).await.unwrap();
+    refused(&store, runs(ROOT, false)).await;
+    refused(&store, active(ROOT, false)).await;
+    refused(&store, Erasure::User { user: ROOT }).await;
+    // One who cannot log in is none.
+    keep(&store, runs(BEN, true)).await.unwrap();
+    keep(&store, active(BEN, false)).await.unwrap();
+    refused(&store, active(ROOT, false)).await;
+    keep(&store, active(BEN, true)).await.unwrap();
+    keep(&store, active(ROOT, false)).await.unwrap();
+    keep(&store, Erasure::User { user: ROOT }).await.unwrap();
+}
+
 pub async fn a_share_goes_with_its_device(database: Database) {
     let store = settled(&database).await;
     let reader = store.reader();

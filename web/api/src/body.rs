@@ -35,17 +35,35 @@ pub async fn read<B>(body: B, max_bytes: usize, patience: Duration) -> Result<By
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    match tokio::time::timeout(patience, read_all(body, max_bytes)).await {
-        Ok(read) => read,
+    let mut kept = Vec::new();
+    let taken = take(body, max_bytes, |data| kept.extend_from_slice(data));
+    match tokio::time::timeout(patience, taken).await {
+        Ok(taken) => taken.map(|()| kept.into()),
         Err(_) => Err(BodyError::TooSlow),
     }
 }
 
-async fn read_all<B>(mut body: B, max_bytes: usize) -> Result<Bytes, BodyError>
+/// Takes a body off the line as [`read`] does, and keeps nothing of it: that of a request which is
+/// refused whatever it holds.
+pub(crate) async fn discard<B>(body: B, max_bytes: usize, patience: Duration)
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let mut kept = Vec::new();
+    // The request is refused, however its body ends.
+    let _ = tokio::time::timeout(patience, take(body, max_bytes, |_| ())).await;
+}
+
+/// Hands on what is not too long.
+async fn take<B>(
+    mut body: B,
+    max_bytes: usize,
+    mut hand_on: impl FnMut(&Bytes),
+) -> Result<(), BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    // A connection that dies may leave a body that ends as if it were whole.
+    let announced = body.size_hint().exact();
     let mut length = 0_usize;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| BodyError::BrokeOff)?;
@@ -54,14 +72,16 @@ where
         };
         length = length.saturating_add(data.len());
         if length <= max_bytes {
-            kept.extend_from_slice(&data);
+            hand_on(&data);
         } else if length > max_bytes.saturating_add(OVERRUN_MAX_BYTES) {
             break;
         }
     }
-    if length <= max_bytes {
-        Ok(kept.into())
-    } else {
-        Err(BodyError::TooLong)
+    if length > max_bytes {
+        return Err(BodyError::TooLong);
     }
+    if announced.is_some_and(|announced| announced != length as u64) {
+        return Err(BodyError::BrokeOff);
+    }
+    Ok(())
 }

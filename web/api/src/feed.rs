@@ -2,8 +2,8 @@
 
 mod socket;
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
@@ -11,7 +11,8 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::header::ORIGIN;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use protocol::{FEED_MESSAGE_MAX_BYTES, FEED_PATH};
+use protocol::{FEED_MESSAGE_MAX_BYTES, FEED_PATH, FEEDS_PER_PERSON};
+use store::UserId;
 
 use crate::listen::Connection;
 use crate::refusal::Refusal;
@@ -31,9 +32,6 @@ pub(crate) fn route(shared: Arc<Shared>) -> Router {
 
 async fn upgrade(shared: Arc<Shared>, request: Request) -> Result<Response, Refusal> {
     let (mut head, _) = request.into_parts();
-    let peer = head.extensions.get::<SocketAddr>().copied();
-    let peer = peer.ok_or_else(|| Refusal::internal("a request without a peer"))?;
-    shared.limits.address(peer.ip())?;
     let connection = head.extensions.get::<Connection>().cloned();
     // Browsers let any page open a WebSocket, and say which page it was.
     let page = head.headers.get(ORIGIN);
@@ -46,4 +44,55 @@ async fn upgrade(shared: Arc<Shared>, request: Request) -> Result<Response, Refu
         .max_message_size(READ_MAX_BYTES)
         .max_frame_size(READ_MAX_BYTES);
     Ok(upgrade.on_upgrade(move |socket| socket::serve(shared, socket, connection)))
+}
+
+/// Open feeds by whose they are.
+#[derive(Default)]
+pub(crate) struct Feeds(Mutex<BTreeMap<UserId, usize>>);
+
+/// A person's place for a feed; given back when dropped.
+struct Place<'a> {
+    feeds: &'a Feeds,
+    user: UserId,
+}
+
+impl Feeds {
+    /// A place, unless the person has too many feeds.
+    fn take(&self, user: UserId) -> Option<Place<'_>> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let theirs = open.entry(user).or_default();
+        if *theirs >= FEEDS_PER_PERSON {
+            return None;
+        }
+        *theirs += 1;
+        Some(Place { feeds: self, user })
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut open = self.feeds.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(theirs) = open.get_mut(&self.user) {
+            *theirs -= 1;
+            if *theirs == 0 {
+                open.remove(&self.user);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_of_those_without_a_feed() {
+        let feeds = Feeds::default();
+        let (one, other) = (UserId([1; 16]), UserId([2; 16]));
+        let held: Vec<_> = std::iter::from_fn(|| feeds.take(one)).collect();
+        assert_eq!(held.len(), FEEDS_PER_PERSON);
+        assert!(feeds.take(other).is_some());
+        drop(held);
+        assert!(feeds.0.lock().unwrap().is_empty());
+    }
 }

@@ -1,6 +1,6 @@
 //! The one place where a request is let through.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use axum::http::header::AUTHORIZATION;
 use bytes::Bytes;
 use crypto::VerifyingKey;
 use crypto::identity::{LoginError, RequestFacts, RequestProof};
+use hyper::body::Body as _;
 use jiff::Timestamp;
 use protocol::{Blob, Code, Id, PROOF_HEADER};
 use store::{Changes, HubId, HubRow, LoginChange, Permissions, SessionRow};
@@ -42,6 +43,18 @@ pub(crate) struct Terms {
     pub(crate) locked: bool,
 }
 
+/// Counts a request, before anything is done for it.
+pub(crate) fn count(shared: &Shared, request: &Request) -> Result<(), Refusal> {
+    shared.limits.address(peer(request)?)
+}
+
+/// The listener notes the peer of every connection.
+fn peer(request: &Request) -> Result<IpAddr, Refusal> {
+    let peer = request.extensions().get::<SocketAddr>();
+    let peer = peer.ok_or_else(|| Refusal::internal("a request without a peer"))?;
+    Ok(peer.ip())
+}
+
 /// Lets a request through, or not.
 pub(crate) async fn pass(
     shared: Arc<Shared>,
@@ -50,15 +63,19 @@ pub(crate) async fn pass(
     request: Request,
 ) -> Result<Passed, Refusal> {
     let now = (shared.options.clock)();
-    // The listener notes the peer of every connection.
-    let peer = request.extensions().get::<SocketAddr>().copied();
-    let peer = peer.ok_or_else(|| Refusal::internal("a request without a peer"))?;
-    shared.limits.address(peer.ip())?;
+    let peer = peer(&request)?;
     let access = terms.access;
     if access == Access::Open {
-        shared.limits.open(peer.ip())?;
+        shared.limits.open(peer)?;
     }
     let (head, body) = request.into_parts();
+    if access != Access::Open && !body.is_end_stream() {
+        // Nothing is kept for whoever has no login.
+        if let Err(refused) = shown(&shared, access, &head.headers, now).await {
+            body::discard(body, terms.max_body_bytes, BODY_TIMEOUT).await;
+            return Err(refused);
+        }
+    }
     let body = read(body, terms.max_body_bytes).await?;
     let caller = match access {
         Access::Open => None,
@@ -84,7 +101,7 @@ pub(crate) async fn pass(
     let call = Call {
         shared,
         now,
-        peer: peer.ip(),
+        peer,
         caller,
         hub,
         path,
@@ -118,18 +135,7 @@ async fn identify(
     asked: &Asked<'_>,
     now: Timestamp,
 ) -> Result<Caller, Refusal> {
-    let token = bearer(asked.headers).ok_or_else(Refusal::login_needed)?;
-    let shown = hash(&token);
-    let session = match terms.access {
-        Access::Refresh => {
-            let session = shared.store.reader().session_of_refresh(shown).await?;
-            session.ok_or_else(Refusal::login_needed)?
-        }
-        _ => {
-            let session = shared.store.reader().session(shown, now).await?;
-            session.ok_or_else(token_expired)?
-        }
-    };
+    let (token, session) = shown(shared, terms.access, asked.headers, now).await?;
     shared.limits.account(session.user)?;
     let signer = verify(shared, asked, &token, &session, now)?;
     if signer == Signer::View && !terms.locked {
@@ -145,9 +151,31 @@ async fn identify(
         device: session.device,
         session: session.id,
         locked: signer == Signer::View,
-        token: shown,
+        token: hash(&token),
         super_admin: user.is_some_and(|user| user.super_admin),
     })
+}
+
+/// The token that is shown, and its session.
+async fn shown(
+    shared: &Shared,
+    access: Access,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<(Vec<u8>, SessionRow), Refusal> {
+    let token = bearer(headers).ok_or_else(Refusal::login_needed)?;
+    let reader = shared.store.reader();
+    let session = match access {
+        Access::Refresh => {
+            let session = reader.session_of_refresh(hash(&token)).await?;
+            session.ok_or_else(Refusal::login_needed)?
+        }
+        _ => {
+            let session = reader.session(hash(&token), now).await?;
+            session.ok_or_else(token_expired)?
+        }
+    };
+    Ok((token, session))
 }
 
 fn token_expired() -> Refusal {

@@ -25,16 +25,22 @@ mod mirror;
 mod newcomer;
 mod panel;
 mod passkeys;
+mod patient;
 mod refusal;
 mod role;
 mod rooms;
 mod route;
+mod scrub;
 mod sealed;
 mod shared;
 mod sight;
 mod spent;
 mod tls;
 mod watch;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::IntoResponse;
 
 pub use call::{Call, Caller};
 pub use keylog::KeyLogError;
@@ -49,8 +55,18 @@ pub use watch::News;
 /// address as an extension ([`std::net::SocketAddr`]).
 pub fn service(shared: std::sync::Arc<Shared>) -> axum::Router {
     let feed = feed::route(std::sync::Arc::clone(&shared));
-    let api = endpoints::table().into_router(shared);
-    api.merge(feed).merge(panel::route())
+    let api = endpoints::table().into_router(std::sync::Arc::clone(&shared));
+    let counted = move |request: Request, next: Next| {
+        let counted = gate::count(&shared, &request);
+        async move {
+            match counted {
+                Ok(()) => next.run(request).await,
+                Err(refused) => refused.into_response(),
+            }
+        }
+    };
+    let all = api.merge(feed).merge(panel::route());
+    all.layer(axum::middleware::from_fn(counted))
 }
 
 /// Every route, with who may use it.

@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::limit::customer;
+use crate::patient::Patient;
 use crate::tls::Tls;
 
 /// Connections at once.
@@ -30,6 +31,8 @@ const MAX_CONNECTIONS_PER_ADDRESS: usize = 250;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the front of a request may take, and how long a connection may rest before it.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of its answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_HEADERS: usize = 64;
 /// The longest front of a request, in bytes.
 const MAX_HEADER_BYTES: usize = 32 * 1024;
@@ -149,6 +152,9 @@ impl WebServer {
                         stop: stopped.clone(),
                         _place: Arc::new(place),
                     };
+                    // Answers are written whole; waiting to fill packets only delays them.
+                    let _ = stream.set_nodelay(true);
+                    let stream = Patient::new(stream, WRITE_TIMEOUT);
                     tokio::spawn(serve(stream, peer, acceptor, router, held));
                 }
                 Err(error) => {
@@ -199,14 +205,12 @@ impl Connection {
 }
 
 async fn serve(
-    stream: TcpStream,
+    stream: Patient<TcpStream>,
     peer: SocketAddr,
     acceptor: TlsAcceptor,
     router: Router,
     mut held: Connection,
 ) {
-    // Answers are written whole; waiting to fill packets only delays them.
-    let _ = stream.set_nodelay(true);
     let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
     let stream = match handshake.await {
         Ok(Ok(stream)) => stream,
@@ -292,7 +296,16 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, ServerName};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::client::TlsStream;
+
     use super::*;
+    use crate::tls::TlsSource;
 
     #[test]
     fn an_address_has_its_share_of_connections_and_gives_them_back() {
@@ -304,6 +317,87 @@ mod tests {
         drop(held);
         assert!(places.take(one).is_some());
         assert!(places.0.lock().unwrap().is_empty());
+    }
+
+    /// One connection whose answers are large, and its places.
+    async fn served(patience: Duration) -> (TlsStream<TcpStream>, Arc<Places>) {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("centralita-listen-{}-{count}", std::process::id());
+        let source = TlsSource::Local {
+            folder: std::env::temp_dir().join(name),
+            names: vec!["listen.invalid".to_owned()],
+        };
+        let tls = Tls::open(source, Timestamp::now()).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        let authority = CertificateDer::from_pem_slice(tls.authority_pem().unwrap().as_bytes());
+        roots.add(authority.unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap());
+        let (near, far) = tokio::join!(near, listener.accept());
+        let (far, peer) = far.unwrap();
+        let places = Arc::new(Places::default());
+        // Held, or the server would stop.
+        let (stop, stopped) = watch::channel(false);
+        let held = Connection {
+            stop: stopped,
+            _place: Arc::new(places.take(peer.ip()).unwrap()),
+        };
+        let large = || async { vec![1; LARGE_BYTES] };
+        let router = Router::new().route("/", axum::routing::get(large));
+        let acceptor = TlsAcceptor::from(tls.config());
+        let stream = Patient::new(far, patience);
+        tokio::spawn(async move {
+            serve(stream, peer, acceptor, router, held).await;
+            drop(stop);
+        });
+        let connector = TlsConnector::from(Arc::new(config));
+        let name = ServerName::try_from("listen.invalid").unwrap();
+        let near = connector.connect(name, near.unwrap()).await.unwrap();
+        (near, places)
+    }
+
+    /// More than the system keeps on the way.
+    const LARGE_BYTES: usize = 32 * 1024 * 1024;
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: listen.invalid\r\n\r\n";
+
+    #[tokio::test]
+    async fn who_does_not_take_the_answer_loses_the_place() {
+        let (mut client, places) = served(Duration::from_millis(300)).await;
+        client.write_all(REQUEST).await.unwrap();
+        let free = async {
+            while !places.0.lock().unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let free = tokio::time::timeout(Duration::from_secs(10), free).await;
+        assert!(free.is_ok(), "the place is still taken");
+    }
+
+    #[tokio::test]
+    async fn who_takes_the_answer_slowly_gets_it_whole() {
+        let patience = Duration::from_millis(500);
+        let (mut client, _places) = served(patience).await;
+        client.write_all(REQUEST).await.unwrap();
+        let (mut taken, began) = (0, std::time::Instant::now());
+        let mut piece = vec![0; LARGE_BYTES / 20];
+        while taken < LARGE_BYTES {
+            tokio::time::sleep(patience / 10).await;
+            let mut here = 0;
+            while here < piece.len() && taken + here < LARGE_BYTES {
+                let read = client.read(&mut piece[here..]).await.unwrap();
+                assert_ne!(read, 0, "cut off after {taken} bytes");
+                here += read;
+            }
+            taken += here;
+        }
+        assert!(began.elapsed() > patience);
     }
 
     #[test]

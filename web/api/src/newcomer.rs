@@ -30,6 +30,8 @@ pub(crate) struct Brought {
 pub(crate) struct Newcomer {
     chain: Sigchain,
     escrow: Sealed,
+    /// The device that is on paper, where no other is in question.
+    paper: Option<DeviceId>,
     profile: Sealed,
 }
 
@@ -54,7 +56,9 @@ impl Newcomer {
                 "the device list has no recovery key: make one and write it down first",
             ));
         }
+        let paper = only_other(&chain, proof.device());
         Ok(Self {
+            paper,
             chain,
             escrow: Sealed(brought.recovery_escrow.0),
             profile,
@@ -92,10 +96,19 @@ impl Newcomer {
         changes.push(LoginChange::RecoveryEscrowSet {
             user,
             body: self.escrow,
+            device: self.paper,
             at: now,
         });
         (changes, leaf_of(self.chain.state()))
     }
+}
+
+/// The one live device beside this one; `None` when there are more.
+fn only_other(chain: &Sigchain, device: crypto::DeviceId) -> Option<DeviceId> {
+    let live = chain.state().live_devices();
+    let mut others = live.filter(|(id, _)| *id != device);
+    let (id, _) = others.next()?;
+    others.next().is_none().then(|| DeviceId(*id.as_bytes()))
 }
 
 /// How far a chain goes, for the key log.

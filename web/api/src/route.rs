@@ -23,6 +23,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::call::{Call, Form, Input, Output, schemas};
 use crate::gate::{self, Terms};
+use crate::listen::Connection;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 
@@ -161,16 +162,16 @@ impl Routes {
     {
         let serve = move |shared: Arc<Shared>, path: RawPathParams, request: Request| {
             let handler = handler.clone();
+            let held = request.extensions().get::<Connection>().cloned();
             let served = async move {
+                // The place of whoever goes away meanwhile is free when their request is done.
+                let _held = held;
                 let query = request.uri().query().map(str::to_owned);
                 let passed = gate::pass(shared, terms, &path, request).await?;
                 let input = I::read(query.as_deref(), passed.body)?;
                 handler(passed.call, input).await?.answer()
             };
-            let answer: Answer = Box::pin(async move {
-                let served: Result<Response, Refusal> = served.await;
-                served.unwrap_or_else(IntoResponse::into_response)
-            });
+            let answer: Answer = Box::pin(to_its_end(served));
             answer
         };
         self.0.push(Route {
@@ -259,6 +260,16 @@ impl Routes {
         text.push('\n');
         text
     }
+}
+
+/// Serves in a task of its own. What a client begins is done although the client goes away: with
+/// what follows a commit, those who must hear of it would be lost.
+async fn to_its_end(
+    served: impl Future<Output = Result<Response, Refusal>> + Send + 'static,
+) -> Response {
+    let served = tokio::spawn(served).await;
+    let served = served.unwrap_or_else(|error| Err(Refusal::internal(error)));
+    served.unwrap_or_else(IntoResponse::into_response)
 }
 
 fn http_method(method: &Method) -> HttpMethod {
@@ -368,4 +379,17 @@ fn text() -> Object {
 fn names(path: &str) -> impl Iterator<Item = &str> {
     path.split('/')
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_mistake_of_a_handler_is_answered() {
+        let answer = to_its_end(async { panic!("a mistake") }).await;
+        assert_eq!(answer.status(), 500);
+        let refused = to_its_end(async { Err(Refusal::not_found()) }).await;
+        assert_eq!(refused.status(), 404);
+    }
 }

@@ -17,11 +17,13 @@ use crate::activity::Activity;
 use crate::chains::Chains;
 use crate::code;
 use crate::exports::Exports;
+use crate::feed::Feeds;
 use crate::keylog::{KeyLog, KeyLogError};
 use crate::limit::Limits;
 use crate::passkeys::Passkeys;
 use crate::refusal::Refusal;
 use crate::rooms::Rooms;
+use crate::scrub::Scrubs;
 use crate::spent::{GivenOut, SeenOnce};
 use crate::watch::{Ended, Event, News, Watch};
 
@@ -108,6 +110,8 @@ pub struct Shared {
     /// Where two devices of a person meet.
     pub(crate) rooms: Rooms,
     pub(crate) passkeys: Passkeys,
+    pub(crate) scrubs: Scrubs,
+    pub(crate) feeds: Feeds,
 }
 
 impl Shared {
@@ -135,6 +139,8 @@ impl Shared {
             watch: Watch::new(),
             shares: Mutex::new(()),
             rooms: Rooms::new(),
+            scrubs: Scrubs::default(),
+            feeds: Feeds::default(),
         })
     }
 

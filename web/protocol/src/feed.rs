@@ -14,6 +14,8 @@ pub const FEED_PATH: &str = "/api/v1/feed";
 pub const FEED_MESSAGES_PER_S: u32 = 30;
 /// The longest message of a client, in bytes (X4-24).
 pub const FEED_MESSAGE_MAX_BYTES: usize = 16 * 1024;
+/// A person has at most so many feeds open, from all devices.
+pub const FEEDS_PER_PERSON: usize = 32;
 /// A client logs in within this time, in seconds.
 pub const FEED_LOGIN_S: u32 = 5;
 
@@ -23,6 +25,8 @@ pub const FEED_CLOSE_SESSION_ENDED: u16 = 4001;
 pub const FEED_CLOSE_NOT_LOGGED_IN: u16 = 4003;
 /// The close code for more messages than [`FEED_MESSAGES_PER_S`].
 pub const FEED_CLOSE_TOO_MANY: u16 = 4029;
+/// The close code when the person has [`FEEDS_PER_PERSON`] others open.
+pub const FEED_CLOSE_TOO_MANY_FEEDS: u16 = 4030;
 
 /// The first message of a client: browsers cannot set headers on a WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -17,6 +17,7 @@ use super::voicemail::delete_files;
 use crate::call::{Call, Json, Nothing, Query};
 use crate::refusal::Refusal;
 use crate::route::{Access, Routes};
+use crate::scrub::scrub;
 use crate::shared::unix_ms;
 
 pub(crate) fn routes() -> Routes {
@@ -216,9 +217,9 @@ async fn erase_caller(call: Call, Json(request): Json<CallerErasure>) -> Result<
     }
     changes.push(call.noted_in_hub(AuditKind::CallerErased, AuditSubject::Call(number))?);
     call.shared.store.commit(changes).await?;
-    call.shared.store.scrub().await?;
     for topic in [Topic::Calls, Topic::Bans, Topic::Voicemail] {
         call.shared.notify(hub.id, topic);
     }
+    scrub(&call.shared).await;
     Ok(Nothing)
 }

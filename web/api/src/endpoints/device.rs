@@ -93,7 +93,8 @@ async fn extend(call: Call, Json(update): Json<SigchainUpdate>) -> Result<Nothin
     }
     let revoked = follow_devices(&call, &known, &chain, &mut changes)?;
     if let Some(escrow) = update.recovery_escrow {
-        changes.push(escrow_set(&call, user, escrow)?);
+        let paper = only_new(&known, &chain);
+        changes.push(escrow_set(&call, user, escrow, paper)?);
         changes.push(call.noted(AuditKind::RecoveryReplaced, AuditSubject::User(user))?);
     }
     if let Some(key) = update.items_key {
@@ -150,11 +151,25 @@ fn follow_devices(
     Ok(revoked)
 }
 
-fn escrow_set(call: &Call, user: UserId, escrow: Blob) -> Result<LoginChange, Refusal> {
+/// The device that came along with a recovery key: the one that this key is.
+fn only_new(before: &Sigchain, after: &Sigchain) -> Option<DeviceId> {
+    let live = after.state().live_devices();
+    let mut added = live.filter(|(id, _)| before.state().device(*id).is_none());
+    let (id, _) = added.next()?;
+    added.next().is_none().then(|| DeviceId(*id.as_bytes()))
+}
+
+fn escrow_set(
+    call: &Call,
+    user: UserId,
+    escrow: Blob,
+    device: Option<DeviceId>,
+) -> Result<LoginChange, Refusal> {
     Escrow::decode(&escrow.0).map_err(Refusal::not_verified)?;
     Ok(LoginChange::RecoveryEscrowSet {
         user,
         body: Sealed(escrow.0),
+        device,
         at: call.now,
     })
 }

@@ -15,6 +15,7 @@ use crate::call::{Call, Json, Nothing, Query};
 use crate::chains::hub_of;
 use crate::refusal::Refusal;
 use crate::route::{Access, Routes};
+use crate::scrub::scrub;
 use crate::sealed::{
     check_readers, check_written, class_of, code_of, code_of_named, front_of, kind_of, live_device,
     moves_own_wrap, named_visibility, parts_of, visibility_of,
@@ -348,10 +349,9 @@ async fn erase(call: Call, Json(request): Json<RecordErasure>) -> Result<Nothing
         return Err(Refusal::conflict("the record has another revision by now"));
     }
     // Its files go with it, and leave the same mark.
-    let files = scope.attachments_of(id).await?.into_iter();
-    let files = files.filter(|file| file.complete);
+    let files = scope.erased_with(id).await?;
     let mut changes = Changes::new();
-    for record in files.map(|file| file.row.record).chain([id]) {
+    for record in files.into_iter().chain([id]) {
         changes.push(store::Erasure::Record {
             hub,
             record,
@@ -362,8 +362,8 @@ async fn erase(call: Call, Json(request): Json<RecordErasure>) -> Result<Nothing
         changes.push(call.noted_in_hub(AuditKind::RecordErased, subject)?);
     }
     call.shared.store.commit(changes).await?;
-    call.shared.store.scrub().await?;
     call.shared.notify(hub, Topic::Records);
+    scrub(&call.shared).await;
     Ok(Nothing)
 }
 

@@ -116,6 +116,11 @@ pub(super) async fn open(
     let mut changes = Changes::new();
     changes.push(LoginChange::SessionOpened(session));
     changes.push(call.noted_of(device.user, kind, AuditSubject::Device(device.id)));
+    let (user, reader) = (device.user, call.shared.store.reader());
+    if reader.recovery_device(user).await? == Some(device.id) {
+        let subject = AuditSubject::User(user);
+        changes.push(call.noted_of(user, AuditKind::AccountRecovered, subject));
+    }
     forget_expired(call, &mut changes);
     call.shared.store.commit(changes).await?;
     call.shared.notify_devices(device.user);

@@ -12,6 +12,7 @@ use crate::chains::person;
 use crate::newcomer::sealed_profile;
 use crate::refusal::Refusal;
 use crate::route::{Access, Routes};
+use crate::scrub::scrub;
 use crate::watch::Ended;
 
 pub(crate) fn routes() -> Routes {
@@ -145,7 +146,7 @@ async fn erase(call: Call, _: Nothing) -> Result<Nothing, Refusal> {
     tell(&call, &mut changes, &hubs, AuditKind::UserErased, user)?;
     call.shared.store.commit(changes).await?;
     call.shared.end(Ended::User(user, None));
-    call.shared.store.scrub().await?;
+    scrub(&call.shared).await;
     Ok(Nothing)
 }
 

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use protocol::{
-    FEED_CLOSE_NOT_LOGGED_IN, FEED_CLOSE_SESSION_ENDED, FEED_CLOSE_TOO_MANY, FEED_LOGIN_S,
-    FEED_MESSAGE_MAX_BYTES, FEED_MESSAGES_PER_S, FEED_PATH, FeedLogin, Id, Notice, Topic,
+    FEED_CLOSE_NOT_LOGGED_IN, FEED_CLOSE_SESSION_ENDED, FEED_CLOSE_TOO_MANY,
+    FEED_CLOSE_TOO_MANY_FEEDS, FEED_LOGIN_S, FEED_MESSAGE_MAX_BYTES, FEED_MESSAGES_PER_S,
+    FEED_PATH, FeedLogin, Id, Notice, Topic,
 };
 use store::{HubId, SessionRow, StoreError};
 use tokio::sync::broadcast::error::RecvError;
@@ -60,13 +61,12 @@ async fn follow(shared: &Shared, socket: &mut WebSocket) -> Option<CloseFrame> {
     let mut events = shared.watch.listen();
     let wait = Duration::from_secs(u64::from(FEED_LOGIN_S));
     let session = match tokio::time::timeout(wait, login(shared, socket)).await {
-        Ok(Some(session)) => session,
-        Ok(None) | Err(_) => {
-            return Some(close(
-                FEED_CLOSE_NOT_LOGGED_IN,
-                "log in with the first message",
-            ));
-        }
+        Ok(Ok(session)) => session,
+        Ok(Err((code, reason))) => return Some(close(code, reason)),
+        Err(_) => return Some(close(NOT_LOGGED_IN.0, NOT_LOGGED_IN.1)),
+    };
+    let Some(_place) = shared.feeds.take(session.user) else {
+        return Some(close(FEED_CLOSE_TOO_MANY_FEEDS, "too many feeds are open"));
     };
     let mut feed = Feed {
         shared,
@@ -93,14 +93,21 @@ async fn follow(shared: &Shared, socket: &mut WebSocket) -> Option<CloseFrame> {
     }
 }
 
-async fn login(shared: &Shared, socket: &mut WebSocket) -> Option<SessionRow> {
-    let message = socket.recv().await?.ok()?;
-    let Message::Text(text) = message else {
-        return None;
+/// A code with which a feed is closed, and why.
+type Reason = (u16, &'static str);
+
+const NOT_LOGGED_IN: Reason = (FEED_CLOSE_NOT_LOGGED_IN, "log in with the first message");
+const TOO_LONG: Reason = (close_code::SIZE, "a message has at most 16 KiB");
+
+async fn login(shared: &Shared, socket: &mut WebSocket) -> Result<SessionRow, Reason> {
+    let text = match socket.recv().await {
+        Some(Ok(message)) if is_too_long(&message) => return Err(TOO_LONG),
+        Some(Ok(Message::Text(text))) => text,
+        _ => return Err(NOT_LOGGED_IN),
     };
-    let login: FeedLogin = serde_json::from_str(&text).ok()?;
+    let login: FeedLogin = serde_json::from_str(&text).map_err(|_| NOT_LOGGED_IN)?;
     let session = gate::session_of(shared, FEED_PATH, &login.access.0, &login.proof.0);
-    session.await.ok()
+    session.await.map_err(|_| NOT_LOGGED_IN)
 }
 
 /// What is next for a feed.
@@ -113,8 +120,6 @@ enum Next {
 }
 
 const SESSION_ENDED: Next = Next::Ends(FEED_CLOSE_SESSION_ENDED, "the session has ended");
-
-const TOO_LONG: Next = Next::Ends(close_code::SIZE, "a message has at most 16 KiB");
 
 struct Feed<'a> {
     shared: &'a Shared,
@@ -143,7 +148,9 @@ impl Feed<'_> {
         match message {
             None | Some(Ok(Message::Close(_))) => return Next::Gone,
             Some(Err(_)) => return Next::Gone,
-            Some(Ok(message)) if is_too_long(&message) => return TOO_LONG,
+            Some(Ok(message)) if is_too_long(&message) => {
+                return Next::Ends(TOO_LONG.0, TOO_LONG.1);
+            }
             Some(Ok(_)) => {}
         }
         if now.duration_since(self.window.0) >= Duration::from_secs(1) {

@@ -114,6 +114,22 @@ async fn who_saw_the_code_cannot_use_it_with_the_keys_of_another() {
 }
 
 #[tokio::test]
+async fn who_saw_an_invitation_cannot_use_it_with_the_keys_of_another() {
+    let server = Server::start().await;
+    let mut admin = server.admin().await;
+    let hub = server.hub(1, admin.user(), store::Role::HubAdmin).await;
+    let made: InviteMade = invite(&mut admin, hub, Role::Volunteer).await.json();
+    let (victim, thief) = (newcomer(), newcomer());
+    let mut forged = redemption(&victim, made.code.reveal());
+    forged.proof = redemption(&thief, made.code.reveal()).proof;
+    let refused = server.post("/invites/redeem", &forged).await;
+    assert_eq!(refused.refused(), (400, "not-verified".into()));
+    // A refused try does not use the code up.
+    let whole = redemption(&victim, made.code.reveal());
+    let _: Welcome = server.post("/invites/redeem", &whole).await.json();
+}
+
+#[tokio::test]
 async fn an_invitation_lets_one_person_in_and_makes_nobody_a_member() {
     let server = Server::start().await;
     let mut admin = server.admin().await;

@@ -296,7 +296,9 @@ async fn who_lost_every_device_comes_back_with_the_paper() {
         .await;
     let escrow: EscrowAnswer = escrow.json();
     let paper = Session::recover(admin.session.user(), &escrow.escrow.0, sheet.reveal());
+    assert_eq!(server.noted(AuditKind::AccountRecovered).await, 0);
     let mut paper = server.login(paper.unwrap()).await;
+    assert_eq!(server.noted(AuditKind::AccountRecovered).await, 1);
     let mine: PersonSigchain = paper.get("/me/sigchain").await.json();
     paper
         .session
@@ -304,12 +306,30 @@ async fn who_lost_every_device_comes_back_with_the_paper() {
         .unwrap();
     let mut new = second(&server, &mut paper).await;
     assert_eq!(new.get("/me").await.status, 200);
+    assert_eq!(server.noted(AuditKind::AccountRecovered).await, 1);
 
     let user = Id([1; 16]);
     let nobody = server
         .post("/recovery/escrow", &EscrowRequest { user })
         .await;
     assert_eq!(nobody.refused(), (404, "not-found".into()));
+}
+
+#[tokio::test]
+async fn the_paper_that_somebody_came_in_with_is_known_too() {
+    let server = Server::start().await;
+    let code = server.shared.bootstrap_code().await.unwrap().unwrap();
+    let mut session = Session::create(None).unwrap();
+    session.begin_sigchain(now_ms()).unwrap();
+    let sheet = session.make_recovery_key(now_ms()).unwrap();
+    let mut request = server.bootstrap_of(&session, &code);
+    request.recovery_escrow = Blob(sheet.escrow.clone());
+    assert_eq!(server.post("/bootstrap", &request).await.status, 200);
+    let paper = Session::recover(session.user(), &sheet.escrow, sheet.reveal());
+    server.login(session).await;
+    assert_eq!(server.noted(AuditKind::AccountRecovered).await, 0);
+    server.login(paper.unwrap()).await;
+    assert_eq!(server.noted(AuditKind::AccountRecovered).await, 1);
 }
 
 #[tokio::test]

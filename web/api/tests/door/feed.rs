@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use protocol::{
-    FEED_CLOSE_NOT_LOGGED_IN, FEED_CLOSE_SESSION_ENDED, FEED_CLOSE_TOO_MANY, FEED_PATH, FeedLogin,
-    Notice, Topic,
+    FEED_CLOSE_NOT_LOGGED_IN, FEED_CLOSE_SESSION_ENDED, FEED_CLOSE_TOO_MANY,
+    FEED_CLOSE_TOO_MANY_FEEDS, FEED_PATH, FEEDS_PER_PERSON, FeedLogin, Notice, Topic,
 };
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use crate::client::{Client, ORIGIN, Server, now_ms};
+use crate::client::{Client, NAME, ORIGIN, Server, now_ms};
 
 type Socket = WebSocketStream<TlsStream<TcpStream>>;
 
@@ -113,6 +114,39 @@ async fn a_person_hears_of_their_own_devices_and_nobody_else_does() {
 }
 
 #[tokio::test]
+async fn what_somebody_began_who_went_away_is_done_and_told() {
+    let server = Server::start().await;
+    let mut admin = server.admin().await;
+    server.hub(1, admin.user(), store::Role::HubAdmin).await;
+    let mut of_admin = logged_in(&mut admin).await;
+    let user = store::UserId(admin.user().0);
+    let mut done = 0;
+    for number in 1..=20_u8 {
+        let profile = protocol::Blob(vec![number; 20]);
+        let body = serde_json::to_vec(&protocol::ProfileChange { profile }).unwrap();
+        let token = admin.tokens.access.clone();
+        let mut request = format!("PUT /api/v1/me/profile HTTP/1.1\r\nhost: {NAME}\r\n");
+        for (name, value) in admin.sign("PUT", "/me/profile", &body, &token) {
+            request += &format!("{name}: {value}\r\n");
+        }
+        request += &format!("content-length: {}\r\n\r\n", body.len());
+        let mut request = request.into_bytes();
+        request.extend(body);
+        let mut stream = server.connect().await;
+        stream.write_all(&request).await.unwrap();
+        // Somewhere between the request and its end.
+        tokio::time::sleep(Duration::from_micros(300 * u64::from(number))).await;
+        stream.shutdown().await.unwrap();
+        let told = tokio::time::timeout(Duration::from_millis(500), of_admin.next()).await;
+        let row = server.store.reader().user(user).await.unwrap().unwrap();
+        let kept = row.profile.unwrap().0 == [number; 20];
+        assert_eq!(told.is_ok(), kept, "{number}");
+        done += u32::from(kept);
+    }
+    assert!(done > 0);
+}
+
+#[tokio::test]
 async fn a_locked_device_still_hears() {
     let server = Server::start().await;
     let (admin, mut view) = crate::locked::locked(&server).await;
@@ -162,6 +196,13 @@ async fn who_says_too_much_is_closed() {
     long.send(Message::Text((most + "x").into())).await.unwrap();
     assert_eq!(close_code(&mut long, SOON).await, 1009);
 
+    let mut at_once = open(&server).await;
+    at_once
+        .send(Message::Text("x".repeat(16 * 1024 + 1).into()))
+        .await
+        .unwrap();
+    assert_eq!(close_code(&mut at_once, SOON).await, 1009);
+
     let mut many = logged_in(&mut admin).await;
     for _ in 0..30 {
         many.send(Message::Text("x".into())).await.unwrap();
@@ -171,6 +212,25 @@ async fn who_says_too_much_is_closed() {
         many.send(Message::Text("x".into())).await.unwrap();
     }
     assert_eq!(close_code(&mut many, SOON).await, FEED_CLOSE_TOO_MANY);
+}
+
+#[tokio::test]
+async fn a_person_has_so_many_feeds_and_others_have_theirs() {
+    let server = Server::start().await;
+    let mut admin = server.admin().await;
+    let hub = server.hub(1, admin.user(), store::Role::HubAdmin).await;
+    let mut other = crate::coming_in::volunteer(&server, &mut admin, hub).await;
+    let mut feeds = Vec::new();
+    for _ in 0..FEEDS_PER_PERSON {
+        feeds.push(logged_in(&mut admin).await);
+    }
+    let mut more = open(&server).await;
+    more.send(text(&login_of(&mut admin))).await.unwrap();
+    assert_eq!(close_code(&mut more, SOON).await, FEED_CLOSE_TOO_MANY_FEEDS);
+    logged_in(&mut other).await;
+    feeds.pop().unwrap().close(None).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    logged_in(&mut admin).await;
 }
 
 #[tokio::test]

@@ -6,9 +6,9 @@ use crypto::OsEntropy;
 use crypto::identity::LoginChallenge;
 use crypto_session::Session;
 use protocol::{Blob, LoginRequest, Me, Sessions};
-use store::{AuditKind, Changes, UserId, VaultChange};
+use store::{AuditKind, Changes, UserId, UserRow, UserStatus, VaultChange};
 
-use crate::client::{Server, minutes, newcomer, now_ms, pass};
+use crate::client::{Server, minutes, newcomer, now, now_ms, pass};
 
 const BAD_PROOF: &str = "bad-proof";
 
@@ -277,6 +277,14 @@ async fn who_was_deactivated_is_out_at_once() {
     let mut admin = server.admin().await;
     let user = UserId(admin.user().0);
     let mut changes = Changes::new();
+    // There is always somebody who runs the installation.
+    changes.push(VaultChange::UserAdded(UserRow {
+        id: UserId([1; 16]),
+        profile: None,
+        status: UserStatus::Active,
+        super_admin: true,
+        created_at: now(),
+    }));
     let active = false;
     changes.push(VaultChange::ActiveChanged { user, active });
     server.store.commit(changes).await.unwrap();

@@ -314,3 +314,26 @@ async fn a_body_that_is_too_long_is_refused() {
     let refused = server.ask("POST", "/api/v1/login", &[], long).await;
     assert_eq!(refused.refused(), (413, "too-large".into()));
 }
+
+#[tokio::test]
+async fn who_has_no_login_hears_so_however_much_they_send() {
+    let server = Server::start().await;
+    let mut admin = server.admin().await;
+    let path = "/api/v1/me/sigchain";
+    // More than anybody may send there.
+    let long = vec![b' '; 4 * 1024 * 1024 + 1];
+    let refused = server.ask("PUT", path, &[], long.clone()).await;
+    assert_eq!(refused.refused(), (401, "login-needed".into()));
+    let unknown = Blob(vec![7; 32]);
+    let headers = admin.sign("PUT", "/me/sigchain", &long, &unknown);
+    let refused = server.ask("PUT", path, &headers, long.clone()).await;
+    assert_eq!(refused.refused(), (401, "token-expired".into()));
+    let token = admin.tokens.access.clone();
+    let headers = admin.sign("PUT", "/me/sigchain", &long, &token);
+    let refused = server.ask("PUT", path, &headers, long.clone()).await;
+    assert_eq!(refused.refused(), (413, "too-large".into()));
+    let most = &long[1..];
+    let headers = admin.sign("PUT", "/me/sigchain", most, &token);
+    let read = server.ask("PUT", path, &headers, most.to_vec()).await;
+    assert_eq!(read.refused(), (400, "malformed".into()));
+}

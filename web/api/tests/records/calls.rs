@@ -413,6 +413,11 @@ async fn a_message_is_read_in_pieces_and_that_is_told() {
         .get(&norte.rita, &bytes(1, piece(10_000, 20_000)))
         .await;
     assert_eq!(rest.body, body[10_000..]);
+    for beyond in [20_000, 1 << 63, u64::MAX] {
+        let nothing = town.get(&norte.rita, &bytes(1, piece(beyond, 1))).await;
+        nothing.done();
+        assert!(nothing.body.is_empty());
+    }
     assert_eq!(heard(&town.trail(&norte.ada, NORTE).await), 0);
     let first = town.get(&norte.rita, &bytes(1, piece(5, 100))).await;
     assert_eq!(first.body, body[5..105]);

@@ -7,7 +7,7 @@ use protocol::{
 };
 use store::{Change, GroupKind, GroupRow, HotlinePlan, HubPlan, ShiftRow};
 
-use crate::town::{NORTE, Norte, SUR, VOLUNTEER, alone, joins, note, sent};
+use crate::town::{NORTE, Norte, Person, SUR, VOLUNTEER, alone, joins, note, sent};
 
 #[tokio::test]
 async fn who_is_deactivated_is_out_at_once() {
@@ -117,6 +117,79 @@ async fn nobody_is_erased_whom_a_roster_lists() {
     asked.await.refused(409);
     let trail = town.trail(ada, NORTE).await;
     assert!(!trail.contains(&"user-erased".to_owned()), "{trail:?}");
+}
+
+/// Takes a backup in until it is told to go on.
+struct Stuck {
+    writes: u32,
+    stuck: std::sync::mpsc::Sender<()>,
+    go_on: std::sync::mpsc::Receiver<()>,
+}
+
+impl std::io::Write for Stuck {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.writes += 1;
+        if self.writes == 100 {
+            self.stuck.send(()).unwrap();
+            self.go_on.recv().unwrap();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_is_done_although_a_backup_still_reads() {
+    let mut norte = Norte::new().await;
+    let leaves = [&norte.vera, &norte.vito].map(|person| RosterChange::RemoveMember {
+        user: person.user(),
+    });
+    let leaves = leaves.to_vec();
+    norte.change(leaves).await.done();
+    let (town, ada) = (&norte.town, &norte.ada);
+    let profile = [norte.vera.id().0[0]; 40];
+    let (stuck, is_stuck) = std::sync::mpsc::channel();
+    let (go_on, waits) = std::sync::mpsc::channel();
+    let store = std::sync::Arc::clone(&town.store);
+    let backup = tokio::spawn(async move {
+        let mut sink = Stuck {
+            writes: 0,
+            stuck,
+            go_on: waits,
+        };
+        store.unscoped().backup(&mut sink).await
+    });
+    tokio::task::block_in_place(|| is_stuck.recv().unwrap());
+    let erasure = |person: &Person| format!("/users/{}/erasure", person.id());
+    town.send(ada, "POST", &erasure(&norte.vera), vec![])
+        .await
+        .done();
+    assert!(town.on_disk(&profile), "the backup does not read");
+    go_on.send(()).unwrap();
+    backup.await.unwrap().unwrap();
+    town.send(ada, "POST", &erasure(&norte.vito), vec![])
+        .await
+        .done();
+    assert!(!town.on_disk(&profile));
+}
+
+#[tokio::test]
+async fn two_who_shut_each_other_out_leave_one() {
+    let norte = Norte::new().await;
+    let (town, ada, otto) = (&norte.town, &norte.ada, &norte.otto);
+    let of = |person: &Person| format!("/users/{}/super-admin", person.id());
+    let change = |super_admin| SuperAdminChange { super_admin };
+    town.put(ada, &of(otto), &change(true)).await.done();
+    let of_ada = of(ada);
+    let (no, out) = (change(false), ActiveChange { active: false });
+    let of_otto = format!("/users/{}/active", otto.id());
+    let (first, second) = tokio::join!(town.put(otto, &of_ada, &no), town.put(ada, &of_otto, &out));
+    let done = [&first, &second].map(|answer| answer.status.is_success());
+    assert_eq!(done.iter().filter(|done| **done).count(), 1, "{done:?}");
+    assert!(town.store.reader().has_super_admin().await.unwrap());
 }
 
 #[tokio::test]
