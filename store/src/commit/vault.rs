@@ -359,6 +359,8 @@ async fn remove_member(db: &mut Transaction, hub: HubId, user: UserId) -> Result
     for sql in [
         "DELETE FROM hub_key_wrap WHERE hub = $1 AND person = $2",
         "DELETE FROM membership WHERE hub = $1 AND person = $2",
+        // Nobody is to take them in again by the invitation that they once used.
+        "DELETE FROM invite WHERE hub = $1 AND used_by = $2",
     ] {
         db.execute(sql, args![&hub.0, &user.0]).await?;
     }

@@ -205,9 +205,13 @@ test('a device that was lost is taken off by another, and its PIN opens nothing'
   // What it had of the hotline is worth nothing either: the admin's device makes the next key.
   await eventually('the next key of the hotline', async () => epoch() === 2);
   await lost.unlock(OTHER_PIN);
-  await lost.page.getByText('it was taken off your list').waitFor();
-  // What is on paper is a device as well; nobody can throw it away by mistake.
-  assert.equal(await line.count(), devices.length - 1);
+  await lost.page.getByText('The server keeps nothing for this device').waitFor();
+  // What is on paper is a device as well, and says so before anybody throws it away.
+  const paperLine = line.filter({ hasText: 'Your recovery key, or a device' });
+  await paperLine.getByRole('button', { name: 'Take it off' }).click();
+  await first.page.getByText('If this is your recovery key, it brings nobody back').waitFor();
+  await first.button('Back').click();
+  assert.equal(await line.count(), devices.length);
 });
 
 test('what is on paper brings its person back, into an empty browser', async () => {
@@ -258,7 +262,8 @@ test('whose other devices were taken comes back without them', async () => {
   // What was taken locks itself, and the right PIN opens it no more.
   await first.sees('This device is locked');
   await first.unlock(NEW_PIN);
-  await first.page.getByText('it was taken off your list').waitFor();
+  await first.page.getByText('The server keeps nothing for this device').waitFor();
+  await page.getByText(/^This device \(/).waitFor();
   assert.equal(await page.getByText(OTHERS).count(), 0);
 });
 

@@ -141,6 +141,19 @@ test('a login that was ended elsewhere locks it, and the PIN begins another', as
   await device.sees('Hello, Amsel');
 });
 
+test('whoever is logged out while it is locked sees nothing more until they unlock it', async () => {
+  const { page } = device;
+  await device.button('Lock').click();
+  await device.sees('What you can see while it is locked');
+  const logins = () => Number(box.sql('SELECT count(*) FROM session'));
+  const before = logins();
+  await device.button('Log out').click();
+  await page.getByText('night', { exact: true }).waitFor({ state: 'detached' });
+  assert.equal(logins(), before - 1);
+  await device.unlock(PIN);
+  await device.sees('Hello, Amsel');
+});
+
 test('a browser that was closed opens with the PIN alone', async () => {
   await device.restart();
   await device.page.goto(box.origin);

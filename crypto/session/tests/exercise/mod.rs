@@ -334,12 +334,16 @@ fn records(world: &mut World, bytes: &[u8]) -> usize {
     taken += ok(ben.revise_note(bytes, expectation, WORDS, &[], people));
     taken += ok(ben.sign_erasure(bytes, NOW_MS));
     if let Ok(moved) = ben.rewrap_note(bytes, expectation, people) {
-        assert_eq!(bytes, genuine["note"]);
         let moved = moved.expect("it is sealed to the slower key");
-        let opened = ben.open_note(&moved.record, expectation, people).unwrap();
-        assert_eq!(*opened.plaintext, WORDS);
-        assert_eq!(opened.rewrap, None);
-        taken += 1;
+        // Moved is the front alone. Whether the body is whole, whoever opens it finds out.
+        match ben.open_note(&moved.record, expectation, people) {
+            Ok(opened) => {
+                assert_eq!(*opened.plaintext, WORDS);
+                assert_eq!(opened.rewrap, None);
+                taken += 1;
+            }
+            Err(_) => assert_ne!(bytes, genuine["note"]),
+        }
     }
     if let Ok(moved) = ben.rewrap_file(bytes, expectation, people) {
         assert_eq!(bytes, genuine["front"]);

@@ -176,8 +176,7 @@ export class Panel {
   }
 
   private async letIn(how: (call: Hosted<VaultCalls>['call']) => Promise<Person>): Promise<void> {
-    const worker = this.worker;
-    const person = await how(worker.call);
+    const person = await this.cameIn(how(this.worker.call));
     // Without a promise of the browser, a full disk could cost somebody their device.
     void navigator.storage?.persist?.();
     await this.prepareView(person.me.device);
@@ -185,6 +184,20 @@ export class Panel {
     this.lockedBy = undefined;
     this.stage = 'open';
     this.watchOver();
+  }
+
+  /** Who came in as far as this browser keeps their device has it: trying again would be in vain. */
+  private async cameIn(person: Promise<Person>): Promise<Person> {
+    try {
+      return await person;
+    } catch (failure) {
+      if (this.stage === 'new' && (await kept.device())) {
+        this.giveUp();
+        this.lockedBy = 'half-way';
+        this.stage = 'locked';
+      }
+      throw failure;
+    }
   }
 
   private hear(heard: Heard): void {

@@ -5,7 +5,7 @@ export const WARNING_MS = 60_000;
 /** How long the panel may be out of sight. Long enough to look something up in another tab. */
 export const HIDDEN_MS = 60_000;
 
-export type LockReason = 'idle' | 'hidden' | 'longest' | 'by-hand' | 'ended';
+export type LockReason = 'idle' | 'hidden' | 'longest' | 'by-hand' | 'ended' | 'half-way';
 
 /** What happens next by itself, and when. */
 export type Ahead =

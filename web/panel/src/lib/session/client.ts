@@ -27,7 +27,7 @@ import { type Backup, writeBackup } from '$lib/backup';
 import { fromBlob, toBlob } from '$lib/blob';
 import { newShareKey, shareOf } from '$lib/device/share';
 import * as kept from '$lib/device/store';
-import { Failure } from '$lib/failure';
+import { Failure, failureOf } from '$lib/failure';
 import { readPinned, withWitness, writePinned } from '$lib/pinned';
 import { Line, open, type TokensChanged } from './line';
 import { checkLog } from './log';
@@ -169,6 +169,8 @@ async function offerOf({ code, hub, pinned }: Invitation): Promise<InviteOffer> 
 /** A person at their unlocked device. */
 export class Client {
   private unsent: SigchainUpdate | undefined;
+  /** Whether a change of the list was made here that the server refused. */
+  private alone = false;
 
   constructor(
     readonly session: Session,
@@ -191,7 +193,10 @@ export class Client {
       ? await serverShare(new VaultFacts(record.vault).id, unlocking.serverProof())
       : undefined;
     const session = unlocking.finish(server, record.user, record.device);
-    return this.goOn(session, record, tokens, changed);
+    const client = await this.goOn(session, record, tokens, changed);
+    // It was cut off while it came in: without a share at the server, nobody counts wrong PINs.
+    if (!record.serverShare) await client.shareWithServer(pin);
+    return client;
   }
 
   /** The same, with what a passkey gave. */
@@ -269,12 +274,18 @@ export class Client {
    * Goes before each change of the device list: one that continues an older list is refused.
    */
   async catchUp(): Promise<number> {
-    if (this.unsent) await this.sendList(this.unsent);
+    if (this.unsent) await this.sendAgain(this.unsent);
     const own = await this.line.ask<PersonSigchain>('GET', '/me/sigchain');
     if (own.user !== this.record.user) {
       throw new Failure('lie', 'The server gives the device list of somebody else.');
     }
-    this.session.followSigchain(fromBlob(own.sigchain), this.seen.head);
+    try {
+      this.session.followSigchain(fromBlob(own.sigchain), this.seen.head);
+    } catch (thrown) {
+      // No lie of the server: this device went on alone. Unlocked again, it begins from the list.
+      if (this.alone) throw new Failure('login-needed', 'Another device was faster.');
+      throw thrown;
+    }
     await this.keepHead();
     const sealedKeys = await this.line.ask<ItemsKeys>('GET', '/me/items-keys');
     for (const key of sealedKeys.keys) this.session.openItemsKey(fromBlob(key));
@@ -314,6 +325,10 @@ export class Client {
   /** Who this is. */
   async person(): Promise<Person> {
     const me = await this.line.ask<Me>('GET', '/me');
+    const { user, device } = this.record;
+    if (me.user !== user || me.device !== device) {
+      throw new Failure('lie', 'The server takes this device for another one.');
+    }
     let name: string | undefined;
     try {
       name = openProfile(this.session, me.profile);
@@ -361,11 +376,19 @@ export class Client {
     await kept.keepDevice(rest);
   }
 
+  /** This person's devices, by the list that they have signed. */
+  async devices(): Promise<string[]> {
+    await this.catchUp();
+    return this.session.devices();
+  }
+
   /** Takes a device that was lost off the list: nothing that is sealed from now on opens there. */
   async takeOff(device: string): Promise<void> {
     await this.catchUp();
-    // Off the list already where the first answer of the server was lost, or from another device.
-    if (!this.session.devices().includes(device)) return;
+    // The page shows what the signed list has; that another device was faster is told.
+    if (device === this.record.device || !this.session.devices().includes(device)) {
+      throw new Failure('conflict', 'This device is not on the list.');
+    }
     this.session.revokeDevice(device, Date.now());
     await this.renewKey();
   }
@@ -373,6 +396,18 @@ export class Client {
   /** Sends the device list after a change here. */
   sendSigchain(): Promise<void> {
     return this.sendList({ sigchain: toBlob(this.session.sigchain()) });
+  }
+
+  private async sendAgain(update: SigchainUpdate): Promise<void> {
+    try {
+      await this.sendList(update);
+    } catch (thrown) {
+      const failure = failureOf(thrown);
+      if (failure.code !== 'conflict') throw failure;
+      // It arrived when its answer did not, or another device was faster: the server's list says.
+      this.unsent = undefined;
+      this.alone = true;
+    }
   }
 
   /** What could not be sent goes first the next time: this device holds on to its own list. */
@@ -410,7 +445,8 @@ export class Client {
     await this.line.ask('PUT', `/vaults/${id}/share`, proposal);
     this.record = { ...this.record, vault, shareKey, serverShare: true };
     await kept.keepDevice(this.record);
-    await serverShare(id, auth);
+    // The vault is in force. Using the share only lets the server forget the one before.
+    await serverShare(id, auth).catch(() => undefined);
   }
 
   async keepSeen(): Promise<void> {

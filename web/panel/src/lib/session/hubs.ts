@@ -182,6 +182,8 @@ export class Hubs {
    */
   private async believe(hub: string): Promise<Believed> {
     const { line, session, seen } = this.client;
+    // What this person's other devices have done is in the log, too.
+    await this.client.catchUp();
     const log = await this.client.checkLog();
     const people = new People();
     for (const person of await this.sigchains(hub)) this.saw(person, people);

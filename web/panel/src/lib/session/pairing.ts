@@ -109,9 +109,10 @@ export class Helping {
 
   /** Takes the digits that the person read on the new device, and lets it in. There is one try. */
   async letIn(digits: string): Promise<void> {
-    this.pairing.confirm(digits);
     const { session, pinned } = this.client;
+    // First: the digits can be tried once.
     await this.client.catchUp();
+    this.pairing.confirm(digits);
     const payload = this.pairing.admit(session, pinned, Date.now());
     // The new device believes the list only when the server has it.
     await this.client.sendSigchain();

@@ -32,6 +32,8 @@ export interface VaultCalls {
   /** Takes the key of one more witness, named by somebody beside the server. */
   addWitness(key: string): Person;
   changePin(pin: string): void;
+  /** This person's devices, by the list that they have signed. */
+  devices(): string[];
   /** Takes another device of this person off their list. */
   takeOff(device: string): void;
   /** What a passkey is asked for, to open this device's vault. */

@@ -72,6 +72,7 @@ serve<VaultCalls>({
   pinned: () => there(client).pinned,
   addWitness: (key) => there(client).addWitness(key),
   changePin: (pin) => there(client).changePin(pin),
+  devices: () => there(client).devices(),
   takeOff: (device) => there(client).takeOff(device),
   passkeyInput: () => there(client).session.prfInput(),
   beginPasskey: () => there(client).line.ask<PasskeyAttempt>('POST', '/me/passkeys/begin'),
