@@ -77,7 +77,7 @@ test('where unlocking stops half-way, no keys are left open', async () => {
   await page.unroute('**/api/v1/me/items-keys');
   await context.setOffline(true);
   await device.unlock(PIN);
-  await page.getByText('The server does not answer.').waitFor();
+  await page.getByText('A part of the panel could not be loaded.').waitFor();
   await context.setOffline(false);
   assert.deepEqual(withKeys(), []);
   await device.unlock(PIN);

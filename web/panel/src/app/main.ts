@@ -6,6 +6,16 @@ import './style.css';
 
 const LANGUAGE = 'language';
 
-await speak(localStorage.getItem(LANGUAGE) ?? preferred(navigator.languages));
+/** A browser that keeps nothing for this page refuses to be asked. */
+function chosen(): string | null {
+  try {
+    return localStorage.getItem(LANGUAGE);
+  } catch {
+    return null;
+  }
+}
+
+// English is always there, whatever could not be loaded.
+await speak(chosen() ?? preferred(navigator.languages)).catch(() => undefined);
 mount(App, { target: document.getElementById('app') as HTMLElement });
 await panel.start();

@@ -77,7 +77,11 @@ export class Panel {
     if (!passkey) throw new Failure('no-passkey', 'No passkey opens this device.');
     const { secret } = await passkeys.use([passkey.credential], passkey.input);
     if (!secret) throw new Failure('no-secret', 'The passkey has no secret.');
-    await this.open((call) => call.unlockByPasskey(secret, this.tokens && { ...this.tokens }));
+    try {
+      await this.open((call) => call.unlockByPasskey(secret, this.tokens && { ...this.tokens }));
+    } finally {
+      secret.fill(0);
+    }
   };
 
   recover = (found: Recovery, pin: string): Promise<void> =>
@@ -100,13 +104,12 @@ export class Panel {
 
   /** Ends the login here and at the server; the device stays in this browser, locked. */
   async logout(): Promise<void> {
-    const worker = this.stage === 'open' ? this.vault : this.view;
-    try {
-      await worker?.call.logout();
-    } finally {
-      this.forgetLogin();
-      this.lock('by-hand');
-    }
+    const { view } = this;
+    // At once, however long the server takes; where it does not answer, the login can still be
+    // ended from the locked device.
+    if (this.stage === 'open') this.lock('by-hand');
+    await view?.call.logout();
+    this.forgetLogin();
   }
 
   /** Forgets the device. Its person needs their recovery key, or another device, to come back. */
@@ -147,12 +150,18 @@ export class Panel {
     } else {
       const { attempt, options } = await this.act((call) => call.beginPasskey());
       answer = await passkeys.make(options, input);
+      // One that opens nothing is not left with the server either.
+      if (!answer.secret) throw new Failure('no-secret', 'The passkey has no secret.');
       const { json } = answer;
       await this.act((call) => call.keepPasskey(attempt, json, name));
     }
     const { credential, secret } = answer;
     if (!secret) throw new Failure('no-secret', 'The passkey has no secret.');
-    await this.act((call) => call.openByPasskey(credential, input, secret));
+    try {
+      await this.act((call) => call.openByPasskey(credential, input, secret));
+    } finally {
+      secret.fill(0);
+    }
     this.byPasskey = true;
   }
 

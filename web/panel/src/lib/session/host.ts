@@ -72,7 +72,7 @@ export class Hosted<Calls> {
   }
 }
 
-const unreachable = () => new Failure('offline', 'The server does not answer.');
+const unreachable = () => new Failure('stale-page', 'A part of the page could not be loaded.');
 
 export function vaultWorker(listener: Listener): Hosted<VaultCalls> {
   const worker = new Worker(new URL('./vault.worker.ts', import.meta.url), { type: 'module' });

@@ -94,6 +94,11 @@ export class Line {
 
   private async refresh(): Promise<void> {
     const response = await this.signed('POST', '/session/refresh', nothing, this.tokens.refresh);
+    if (!response.ok) {
+      const failure = await problemOf(response);
+      // Renewed before, when the answer was lost: the server has ended the login.
+      throw failure.code === 'spent' ? new Failure('login-needed', failure.message) : failure;
+    }
     this.tokens = await answer(response);
     this.changed(this.tokens);
   }
