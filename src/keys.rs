@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ const MAX_KEY_FILE_BYTES: u64 = 1_024;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// It cannot be read.
-    #[error("the key file {} cannot be read: {error}. Check its rights, or restore it from a backup", .path.display())]
+    #[error("the key file {} cannot be read: {error}. Check its rights, and where it is a link, what it leads to; or restore it from a backup", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -200,7 +200,10 @@ fn read(path: &Path, loss: &'static str) -> Result<Option<Zeroizing<String>>, Ke
     };
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        // A link whose end is away is no file that was never there: the key is elsewhere.
+        Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => {
+            return Ok(None);
+        }
         Err(error) => return Err(unreadable(error)),
     };
     let metadata = file.metadata().map_err(unreadable)?;
@@ -229,7 +232,7 @@ fn make(path: &Path, key: &str) -> Result<(), KeyFileError> {
     let text = Zeroizing::new(format!("{key}\n"));
     let write = || {
         match std::fs::remove_file(&unfinished) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => private_file::create(&unfinished, text.as_bytes())?,
         }
         std::fs::rename(&unfinished, path)?;
@@ -362,6 +365,33 @@ mod tests {
         assert!(tag(caller_id_key(&other).unwrap()) != first);
         std::fs::remove_dir_all(data).unwrap();
         std::fs::remove_dir_all(other).unwrap();
+    }
+
+    /// The key of a box that keeps it apart from its disk must not be made anew there.
+    #[test]
+    fn a_key_that_lies_elsewhere_is_used_from_there_and_waited_for() {
+        let (data, elsewhere) = (folder("linked"), folder("elsewhere"));
+        let first = tag(caller_id_key(&elsewhere).unwrap());
+        let (link, key) = (
+            data.join(CALLER_ID_KEY_FILE),
+            elsewhere.join(CALLER_ID_KEY_FILE),
+        );
+        std::os::unix::fs::symlink(&key, &link).unwrap();
+        assert!(tag(caller_id_key(&data).unwrap()) == first);
+        let away = elsewhere.join("away");
+        std::fs::rename(&key, &away).unwrap();
+        for refused in [
+            caller_id_key(&data).map(drop),
+            existing_caller_id_key(&data).map(drop),
+        ] {
+            let sentence = refused.unwrap_err().to_string();
+            assert!(sentence.contains("what it leads to"), "{sentence}");
+        }
+        assert!(link.is_symlink() && !key.exists());
+        std::fs::rename(&away, &key).unwrap();
+        assert!(tag(caller_id_key(&data).unwrap()) == first);
+        std::fs::remove_dir_all(data).unwrap();
+        std::fs::remove_dir_all(elsewhere).unwrap();
     }
 
     #[test]
