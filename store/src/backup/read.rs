@@ -148,8 +148,12 @@ impl Source<'_> {
                 (INT, Kind::Int) => Ok(Value::Int(i64::from_be_bytes(self.array()?))),
                 (TEXT, Kind::Text) => {
                     let text = String::from_utf8(self.long()?);
-                    text.map(Value::Text)
-                        .map_err(|_| damaged("a text is not UTF-8"))
+                    let text = text.map_err(|_| damaged("a text is not UTF-8"))?;
+                    // PostgreSQL takes none, and nothing that is kept here has one.
+                    match text.contains('\0') {
+                        true => Err(damaged("a text with a zero byte")),
+                        false => Ok(Value::Text(text)),
+                    }
                 }
                 (BYTES, Kind::Bytes) => self.long().map(Value::Bytes),
                 _ => Err(damaged("a value of the wrong type")),

@@ -32,6 +32,7 @@ needs_a_scope!(
     "invites()",
     "attachment(RecordId([1; 16]))",
     "attachments_of(RecordId([1; 16]))",
+    "erased_with(RecordId([1; 16]))",
     "attachment_bytes(RecordId([1; 16]), 0, 1)",
     "calls(&CallFilter::default())",
     "people_rung(1, 2)",
