@@ -326,7 +326,7 @@ impl Session {
         people: &People,
     ) -> Result<SealedNote, Thrown> {
         let readers: Vec<_> = core::users_named(&readers)?;
-        let sealed = self.0.seal_note(place.0, plaintext, &readers, &people.0)?;
+        let sealed = wiped(|| self.0.seal_note(place.0, plaintext, &readers, &people.0))?;
         Ok(sealed.into())
     }
 
@@ -342,7 +342,7 @@ impl Session {
         expectation: &Expectation,
         people: &People,
     ) -> Result<OpenedNote, Thrown> {
-        let opened = self.0.open_note(record, &expectation.0, &people.0)?;
+        let opened = wiped(|| self.0.open_note(record, &expectation.0, &people.0))?;
         Ok(opened.into())
     }
 
@@ -472,4 +472,17 @@ impl BackupSheet {
     pub fn device(&self) -> String {
         self.0.device.to_string()
     }
+}
+
+/// Does what a note's own key passes through in frames of its own, and wipes these.
+fn wiped<T>(what: impl FnOnce() -> T) -> T {
+    let done = framed(what);
+    #[cfg(target_arch = "wasm32")]
+    crate::wiping::wipe_stack();
+    done
+}
+
+#[inline(never)]
+fn framed<T>(what: impl FnOnce() -> T) -> T {
+    what()
 }
