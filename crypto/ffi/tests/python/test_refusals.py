@@ -74,8 +74,12 @@ class Locked(Refusals, unittest.TestCase):
     def test_a_locked_session_does_nothing(self):
         ana, ben = person(), person()
         people, here = knowing(ben), place()
+        admin, roles = person(), [crypto.Role(id=1, admin=True, reviewer=False, permissions=0)]
+        admin.create_hub(HUB, roles, 1, now_ms())
+        admin.new_hub_key(HUB, None, knowing(admin), now_ms())
         given = {
             "hub": HUB,
+            "secret": admin.invite_secret(HUB, RECORD, 1),
             "user": PEER,
             "reader": PEER,
             "author": PEER,
@@ -89,6 +93,8 @@ class Locked(Refusals, unittest.TestCase):
             "expectation": crypto.Expectation(here, PEER, [PEER]),
             "server": crypto.ServerKey(PEER, SERVER_KEY),
             "device": ben.device(),
+            # An invitation's.
+            "id": RECORD,
         }
         by_kind = {
             str: "x",
@@ -99,6 +105,7 @@ class Locked(Refusals, unittest.TestCase):
             typing.List[bytes]: [],
             typing.List[crypto.Role]: [],
             typing.Optional[bytes]: None,
+            typing.Optional[str]: None,
             crypto.Role: crypto.Role(id=1, admin=True, reviewer=False, permissions=0),
         }
         ana.lock()
