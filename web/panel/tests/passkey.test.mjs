@@ -67,17 +67,21 @@ test('a passkey without the secret is told of, and changes nothing', async () =>
   await device.sees('Hello, Amsel');
 });
 
-test('a security key opens the device in place of the PIN', async () => {
-  const { page } = device;
-  const roaming = await plugIn({ transport: 'usb', hasPrf: true });
+/** Makes a passkey, and unlocks with it. */
+async function makes(name) {
   await device.button('Passkey').click();
-  await device.field('What you call it').fill('the key on my ring');
+  await device.field('What you call it').fill(name);
   await device.button('Make a passkey').click();
-  await page.getByText('This device opens with your passkey.').waitFor();
+  await device.page.getByText('This device opens with your passkey.').waitFor();
   await device.button('Done').click();
   await device.button('Lock').click();
   await device.button('Unlock with the passkey').click();
   await device.sees('Hello, Amsel');
+}
+
+test('a security key opens the device in place of the PIN', async () => {
+  const roaming = await plugIn({ transport: 'usb', hasPrf: true });
+  await makes('the key on my ring');
   // Without it, the PIN goes on working.
   await pullOut(roaming);
   await device.button('Lock').click();
@@ -91,14 +95,7 @@ test('a security key opens the device in place of the PIN', async () => {
 test('a passkey of the device opens it in place of the PIN', async () => {
   const { page } = device;
   key = await plugIn({ transport: 'internal', hasPrf: true });
-  await device.button('Passkey').click();
-  await device.field('What you call it').fill('my phone');
-  await device.button('Make a passkey').click();
-  await page.getByText('This device opens with your passkey.').waitFor();
-  await device.button('Done').click();
-  await device.button('Lock').click();
-  await device.button('Unlock with the passkey').click();
-  await device.sees('Hello, Amsel');
+  await makes('my phone');
   await page.reload();
   await device.button('Unlock with the passkey').click();
   await device.sees('Hello, Amsel');
