@@ -7,7 +7,6 @@
 
 mod folder;
 mod load;
-mod postgres;
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -15,8 +14,10 @@ use std::time::Duration;
 
 use folder::{Folder, answered, start};
 use load::{Load, Step, Told, assert_kept};
-use postgres::Cluster;
-use store::{CallFilter, CallRow, Change, Changes, Store, StoreError, StoreOptions};
+use postgres_for_tests::Cluster;
+use store::{
+    CallFilter, CallRow, Change, Changes, Engine, PostgresUrl, Store, StoreError, StoreOptions,
+};
 
 /// A data folder, or the address of a PostgreSQL database.
 const CHILD_DATABASE: &str = "CENTRALITA_TEST_COMMITS";
@@ -26,7 +27,8 @@ const POSTGRES_CRASHES: u64 = 40;
 
 fn options(database: &str) -> StoreOptions {
     let options = if database.starts_with("postgres://") {
-        StoreOptions::new(postgres::engine(database))
+        let url = PostgresUrl::parse(database).unwrap();
+        StoreOptions::new(Engine::Postgres { url })
     } else {
         StoreOptions::sqlite(database)
     };
@@ -228,4 +230,30 @@ async fn a_full_database_refuses_the_whole_commit_and_goes_on_reading() {
     // What needs no room is kept.
     let removed = Change::BindingRemoved { id: 1 };
     store.commit(removed.into()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_goes_on_by_itself_when_postgres_has_room_again() {
+    let mut cluster = Cluster::start_on_disk(64);
+    let database = cluster.new_database().await;
+    let store = Store::open_with(options(&database)).await.unwrap();
+    store
+        .commit(Change::CallStarted(start(1)).into())
+        .await
+        .unwrap();
+    cluster.fill_disk();
+    let mut kept = 1;
+    // Its files and its log have some room left.
+    let (refused, waiting) = loop {
+        let next = Changes::from(Change::CallStarted(start(kept + 1)));
+        match store.commit(next.clone()).await {
+            Ok(()) => kept += 1,
+            Err(error) => break (error, next),
+        }
+    };
+    assert!(refused.is_passing(), "{refused:?}");
+    cluster.free_disk();
+    store.commit(waiting).await.unwrap();
+    let calls = store.unscoped().open_calls().await.unwrap();
+    assert_eq!(u64::try_from(calls.len()).unwrap(), kept + 1);
 }

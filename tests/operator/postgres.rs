@@ -1,63 +1,26 @@
 //! A box whose rows are in PostgreSQL, and what it does while that is gone.
 
-use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use postgres_for_tests::Cluster;
 
 use crate::installed::{Installed, calls, eventually, recovery_key, said, text};
 
 const PASSWORD: &str = "s3cret-of-the-database";
+/// Holds the database and little more.
+const DISK_MEBIBYTES: u32 = 64;
+const CALLS_AT_MOST: usize = 200;
 
-/// A PostgreSQL of the test's own; ends with its pipe.
-struct Postgres {
-    child: Child,
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Postgres {
-    /// With its address, which has a password although nobody asks for one.
-    fn start() -> (Self, String) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres-for-tests");
-        let mut child = Command::new(script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut postgres = Self {
-            orders: child.stdin.take(),
-            answers: BufReader::new(child.stdout.take().unwrap()),
-            child,
-        };
-        let url = postgres.answer();
-        let with_password = url.replace('@', &format!(":{PASSWORD}@"));
-        assert!(with_password.starts_with("postgres://"), "{url}");
-        (postgres, with_password)
-    }
-
-    fn answer(&mut self) -> String {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        line.trim().to_owned()
-    }
-
-    fn order(&mut self, order: &str, expected: &str) {
-        writeln!(self.orders.as_mut().unwrap(), "{order}").unwrap();
-        assert_eq!(self.answer(), expected);
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        drop(self.orders.take());
-        let _ = self.child.wait();
-    }
+/// With an address that has a password, although nobody asks for one.
+fn with_password(postgres: &Cluster) -> String {
+    postgres.url().replace('@', &format!(":{PASSWORD}@"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_go_on_while_postgresql_is_gone_and_none_is_lost() {
-    let (mut postgres, url) = Postgres::start();
+    let mut postgres = Cluster::start();
+    let url = with_password(&postgres);
     let installed = Installed::new("postgres", 44_000);
     let data = installed.at("data");
     let file = text(&installed.hotline_file());
@@ -91,7 +54,7 @@ async fn calls_go_on_while_postgresql_is_gone_and_none_is_lost() {
     server.call_in_vain().await;
     eventually("the first call", || calls(&installed, &data) == 1).await;
 
-    postgres.order("crash", "gone");
+    postgres.crash();
     for _ in 0..2 {
         server.call_in_vain().await;
     }
@@ -104,7 +67,7 @@ async fn calls_go_on_while_postgresql_is_gone_and_none_is_lost() {
     assert!(!doctor.status.success());
     server.call_in_vain().await;
 
-    postgres.order("start", "ready");
+    postgres.restart();
     server.wait(|status| status.database_ok).await;
     eventually("all four calls", || calls(&installed, &data) == 4).await;
     let hub = server.wait(|_| true).await.hubs.remove(0).id;
@@ -118,6 +81,43 @@ async fn calls_go_on_while_postgresql_is_gone_and_none_is_lost() {
     for shown in [&log, &status, &gone, &in_use, &refused] {
         assert!(!shown.contains(PASSWORD));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_a_time_when_postgresql_has_no_room_are_kept_once_there_is_some() {
+    let mut postgres = Cluster::start_on_disk(DISK_MEBIBYTES);
+    let url = with_password(&postgres);
+    let installed = Installed::new("postgres-full", 44_100);
+    let data = installed.at("data");
+    let file = text(&installed.hotline_file());
+    installed.run(&data, &["apply", &file, "--database", &url]);
+    let server = installed.serve(&data, None).await;
+    server.call_in_vain().await;
+    eventually("the first call", || calls(&installed, &data) == 1).await;
+
+    postgres.fill_disk();
+    let mut made = 1;
+    // What its files and its log have left takes some.
+    while server.wait(|_| true).await.database_ok {
+        assert!(made < CALLS_AT_MOST, "PostgreSQL takes all");
+        server.call_in_vain().await;
+        made += 1;
+    }
+    for _ in 0..3 {
+        server.call_in_vain().await;
+        made += 1;
+    }
+    let status = installed.run(&data, &["status"]);
+    assert!(status.contains("records wait in memory"), "{status}");
+
+    postgres.free_disk();
+    server.wait(|status| status.database_ok).await;
+    eventually("all calls", || calls(&installed, &data) == made).await;
+    let hub = server.wait(|_| true).await.hubs.remove(0).id;
+    server.stop();
+    let trail = installed.run(&data, &["audit", "list", "--hub", &hub]);
+    assert_eq!(trail.matches("call-missed").count(), made, "{trail}");
+    installed.run(&data, &["audit", "verify"]);
 }
 
 /// The box in a folder of its own, by way of a backup; a database with rows takes none in.

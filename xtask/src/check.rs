@@ -32,6 +32,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("sim", &["routing", "sip", "media", "telephony", "exchange"]),
     ("e2e", &["crypto", "media", "phone", "sip"]),
     ("life", &["crypto", "crypto-session", "protocol"]),
+    ("postgres-for-tests", &[]),
     ("xtask", &[]),
     (
         "centralita",

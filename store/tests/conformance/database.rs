@@ -1,11 +1,11 @@
 //! One empty database per test, on either engine.
 
+use postgres_for_tests::Cluster;
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteConnectOptions;
-use store::{Engine, Reader, Store, StoreOptions};
+use store::{Engine, PostgresUrl, Reader, Store, StoreOptions};
 
 use crate::folder::Folder;
-use crate::postgres::{Cluster, engine};
 
 pub struct Database {
     engine: Engine,
@@ -30,7 +30,9 @@ impl Database {
     pub async fn postgres() -> Self {
         let url = Cluster::shared().new_database().await;
         Self {
-            engine: engine(&url),
+            engine: Engine::Postgres {
+                url: PostgresUrl::parse(&url).unwrap(),
+            },
             url: Some(url),
             _folder: None,
         }

@@ -12,8 +12,6 @@ mod exchange;
 mod folder;
 mod login;
 mod plan;
-#[path = "../postgres/mod.rs"]
-mod postgres;
 mod record;
 mod report;
 mod upgrade;
