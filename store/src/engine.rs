@@ -183,14 +183,6 @@ impl Pool {
         })
     }
 
-    /// Runs a statement that must stand outside transactions.
-    pub(crate) async fn execute(&self, sql: &'static str) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Sqlite(pool) => sqlx::raw_sql(sql).execute(pool).await.map(drop),
-            Self::Postgres(pool) => sqlx::raw_sql(sql).execute(pool).await.map(drop),
-        }
-    }
-
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::Refused;
 use super::vault::{expect, expect_super_admin, has_super_admin};
-use crate::engine::{Pool, Transaction, args, sqlite};
+use crate::engine::{Pool, Transaction, args, postgres, sqlite};
 use crate::error::{Place, StoreError};
 use crate::id::{HubId, RecordId, Sealed, UserId};
 use crate::open::Store;
@@ -17,34 +17,6 @@ use crate::vault::Erasure;
 /// How often the log of SQLite is tried to be folded in, and the pause between.
 const FOLD_TRIES: u32 = 5;
 const FOLD_PAUSE: Duration = Duration::from_millis(200);
-
-/// All tables from which something is erased, by the statements below or along with their rows.
-const VACUUMS: [&str; 24] = [
-    "VACUUM attachment",
-    "VACUUM attachment_chunk",
-    "VACUUM backup_code",
-    "VACUUM ban",
-    "VACUUM call",
-    "VACUUM call_rung",
-    "VACUUM device",
-    "VACUUM hub_key_wrap",
-    "VACUUM invite",
-    "VACUUM items_key",
-    "VACUUM passkey",
-    "VACUUM person",
-    "VACUUM phone_account",
-    "VACUUM record",
-    "VACUUM record_token",
-    "VACUUM recovery_escrow",
-    "VACUUM ring_group_member",
-    "VACUUM session",
-    "VACUUM session_spent",
-    "VACUUM shift_member",
-    "VACUUM vault_share",
-    "VACUUM voicemail",
-    "VACUUM voicemail_reader",
-    "VACUUM volunteer_break",
-];
 
 /// A record, and the files that go with it.
 macro_rules! with_files_sql {
@@ -218,8 +190,9 @@ async fn person(db: &mut Transaction, user: UserId) -> Result<(), Refused> {
 
 impl Store {
     /// Takes from the disk what erased rows leave behind there: SQLite's log, and the copies
-    /// that were made before migrations. PostgreSQL frees the rows, which takes as long as its
-    /// tables are large; see the ADR for what its own log still holds.
+    /// that were made before migrations. PostgreSQL writes its tables anew, which takes as long
+    /// as they are large, and keeps commits waiting for one table at a time; see the ADR for
+    /// what its own log still holds.
     ///
     /// # Errors
     /// [`StoreError::NotScrubbed`] while somebody reads; see [`StoreError`]. The rows are erased
@@ -231,13 +204,15 @@ impl Store {
         match &self.writer {
             Pool::Sqlite(pool) => self.fold_log(pool).await,
             Pool::Postgres(_) => {
-                // Not where it would keep commits waiting, or be ended after a minute.
-                let pool = self.reader().pool();
-                for sql in VACUUMS {
-                    let freed = pool.execute(sql).await;
-                    freed.map_err(|error| StoreError::from_sqlx(error, self.path()))?;
+                // Not where it would be ended after a minute.
+                let Pool::Postgres(pool) = self.reader().pool() else {
+                    unreachable!("the readers' engine is the writer's");
+                };
+                match postgres::scrub(pool, self.path()).await {
+                    // Somebody reads a table, or backs it up.
+                    Err(StoreError::InUse { place }) => Err(StoreError::NotScrubbed { place }),
+                    scrubbed => scrubbed,
                 }
-                Ok(())
             }
         }
     }

@@ -21,9 +21,9 @@ use jiff::{SignedDuration, Timestamp};
 use protocol::{Blob, PROOF_HEADER};
 use sha2::{Digest, Sha256};
 use store::{
-    Change, Changes, DeviceId, DeviceRow, HubId, HubRow, LoginChange, MemberRow, Permissions, Role,
-    RoleId, RoleRow, Sealed, SecretHash, SessionId, SessionRow, Store, StoreOptions, UserId,
-    UserRow, UserStatus, VaultChange,
+    Change, Changes, DeviceId, DeviceRow, Engine, HubId, HubRow, LoginChange, MemberRow,
+    Permissions, PostgresUrl, Role, RoleId, RoleRow, Sealed, SecretHash, SessionId, SessionRow,
+    Store, StoreOptions, UserId, UserRow, UserStatus, VaultChange,
 };
 use tower::ServiceExt;
 use web_api::{Shared, WebOptions};
@@ -345,7 +345,12 @@ impl World {
         let folder = std::env::temp_dir().join(name);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        let mut options = StoreOptions::sqlite(&folder);
+        let mut options = match postgres_for_tests::database_if_asked().await {
+            Some(url) => StoreOptions::new(Engine::Postgres {
+                url: PostgresUrl::parse(&url).unwrap(),
+            }),
+            None => StoreOptions::sqlite(&folder),
+        };
         options.audit_hash = Some(crypto::audit::entry_hash);
         let store = Arc::new(Store::open_with(options).await.unwrap());
         let name = NoteName::new("access.invalid/keys").unwrap();

@@ -24,8 +24,8 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::{
-    AuditChain, AuditKind, Changes, HubId, HubRow, MemberRow, Role, Store, StoreOptions, UserId,
-    VaultChange,
+    AuditChain, AuditKind, Changes, Engine, HubId, HubRow, MemberRow, PostgresUrl, Role, Store,
+    StoreOptions, UserId, VaultChange,
 };
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -59,6 +59,8 @@ pub fn minutes(count: u64) -> Duration {
 
 pub struct Server {
     pub folder: PathBuf,
+    /// The address of its database there.
+    pub postgres: Option<String>,
     pub store: Arc<Store>,
     pub shared: Arc<Shared>,
     pub address: SocketAddr,
@@ -83,7 +85,13 @@ impl Server {
     }
 
     async fn start_in(folder: PathBuf, tls: Tls) -> Self {
-        let mut options = StoreOptions::sqlite(&folder);
+        let postgres = postgres_for_tests::database_if_asked().await;
+        let mut options = match &postgres {
+            Some(url) => StoreOptions::new(Engine::Postgres {
+                url: PostgresUrl::parse(url).unwrap(),
+            }),
+            None => StoreOptions::sqlite(&folder),
+        };
         options.audit_hash = Some(crypto::audit::entry_hash);
         let store = Arc::new(Store::open_with(options).await.unwrap());
         let name = NoteName::new("hotline.example/keys").unwrap();
@@ -99,6 +107,7 @@ impl Server {
         let server = server.await.unwrap();
         Self {
             folder,
+            postgres,
             store,
             shared,
             address: server.address(),

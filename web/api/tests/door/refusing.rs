@@ -1,30 +1,41 @@
 //! A database that takes no writes for a while.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 use protocol::{Me, Problem};
 
 use crate::client::{Answer, Server};
 
-/// Another program that has the database for itself, until it is dropped.
+const HOLD_SQLITE: &str = "import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute('BEGIN IMMEDIATE')
+print('taken', flush=True)
+sys.stdin.read()";
+
+/// Another program that keeps everybody from writing, until it is dropped.
 struct Lock(Child);
 
 impl Lock {
-    fn take(database: &Path) -> Self {
-        let program = "import sqlite3, sys\n\
-            database = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
-            database.execute('BEGIN IMMEDIATE')\n\
-            print('taken', flush=True)\n\
-            sys.stdin.read()";
-        let mut child = Command::new("python3")
-            .args(["-c", program])
-            .arg(database)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+    fn take(server: &Server) -> Self {
+        match &server.postgres {
+            Some(url) => Self::run(
+                Command::new("psql").args(["-qAt", url]),
+                b"BEGIN; LOCK TABLE session IN EXCLUSIVE MODE; SELECT 'taken';\n",
+            ),
+            None => Self::run(
+                Command::new("python3")
+                    .args(["-c", HOLD_SQLITE])
+                    .arg(server.folder.join("centralita.db")),
+                b"",
+            ),
+        }
+    }
+
+    fn run(command: &mut Command, input: &[u8]) -> Self {
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(input).unwrap();
         let mut said = String::new();
         let mut printed = BufReader::new(child.stdout.take().unwrap());
         printed.read_line(&mut said).unwrap();
@@ -55,7 +66,7 @@ async fn people_are_told_to_wait_and_nothing_they_hold_is_spent() {
     let server = Server::start().await;
     let mut admin = server.admin().await;
     let token = admin.tokens.refresh.clone();
-    let lock = Lock::take(&server.folder.join("centralita.db"));
+    let lock = Lock::take(&server);
     assert_told_to_wait(&admin.refresh_with(&token).await);
     assert_told_to_wait(&admin.logout().await);
     // What is there can still be read.

@@ -22,8 +22,9 @@ use jiff::{SignedDuration, Timestamp};
 use protocol::{Blob, Id, NewRecord, PROOF_HEADER, RosterExtension, Visibility};
 use sha2::{Digest, Sha256};
 use store::{
-    Change as StoreChange, Changes, DeviceRow, HubRow, LoginChange, Permissions, Sealed,
-    SecretHash, SessionId, SessionRow, Store, StoreOptions, UserRow, UserStatus, VaultChange,
+    Change as StoreChange, Changes, DeviceRow, Engine, HubRow, LoginChange, Permissions,
+    PostgresUrl, Sealed, SecretHash, SessionId, SessionRow, Store, StoreOptions, UserRow,
+    UserStatus, VaultChange,
 };
 use tower::ServiceExt;
 use web_api::{Shared, WebOptions};
@@ -171,6 +172,8 @@ pub struct Town {
     pub shared: Arc<Shared>,
     pub log: LogKey,
     router: Router,
+    /// Of its database in PostgreSQL.
+    url: Option<String>,
 }
 
 impl Drop for Town {
@@ -186,9 +189,16 @@ impl Town {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("centralita-records-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
+        let url = postgres_for_tests::database_if_asked().await;
+        let options = match &url {
+            Some(url) => StoreOptions::new(Engine::Postgres {
+                url: PostgresUrl::parse(url).unwrap(),
+            }),
+            None => StoreOptions::sqlite(&folder),
+        };
         let store = Store::open_with(StoreOptions {
             audit_hash: Some(crypto::audit::entry_hash),
-            ..StoreOptions::sqlite(&folder)
+            ..options
         });
         let store = Arc::new(store.await.unwrap());
         let mut changes = Changes::new();
@@ -207,6 +217,7 @@ impl Town {
             shared,
             log,
             router,
+            url,
         }
     }
 
@@ -218,6 +229,9 @@ impl Town {
 
     /// Whether the bytes are anywhere in the database or its log.
     pub fn on_disk(&self, needle: &[u8]) -> bool {
+        if let Some(url) = &self.url {
+            return postgres_for_tests::is_on_disk(url, needle);
+        }
         let mut files = std::fs::read_dir(&self.folder).unwrap();
         files.any(|file| {
             let bytes = std::fs::read(file.unwrap().path()).unwrap_or_default();
