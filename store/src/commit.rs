@@ -4,17 +4,19 @@ mod attachment;
 mod audit;
 mod erase;
 mod exchange;
+mod forgotten;
 mod login;
 mod plan;
 mod record;
 mod session;
 mod vault;
 
+pub(crate) use forgotten::ForgottenNames;
 pub use session::{Refreshed, SessionRefresh};
 
 use std::time::Duration;
 
-use crate::audit::{AuditEntry, AuditHash};
+use crate::audit::AuditEntry;
 use crate::engine::{Transaction, args};
 use crate::error::StoreError;
 use crate::id::UserId;
@@ -23,6 +25,7 @@ use crate::open::Store;
 use crate::plan::HotlinePlan;
 use crate::row::{BanRow, BindingRow, CallEnd, CallStart, CallerHash, VoicemailStart};
 use crate::vault::{Erasure, VaultChange};
+use forgotten::Before;
 use jiff::Timestamp;
 
 /// The counter from which call ids are taken.
@@ -222,14 +225,22 @@ impl Store {
         if changes.is_empty() {
             return Ok(());
         }
-        let failed = |error| StoreError::from_sqlx(error, self.path());
-        let mut transaction = self.writer.begin().await.map_err(failed)?;
-        for change in &changes.0 {
-            apply(&mut transaction, change, self.audit_hash)
-                .await
-                .map_err(|refused| refused.into_error(self))?;
+        let mut before = Vec::new();
+        let kept = self.keep(&changes, &mut before).await;
+        if kept.is_err() {
+            // The latest first, in case that one commit erased a name twice.
+            before.reverse();
+            self.forgotten.restore(before);
         }
-        transaction.commit().await.map_err(failed)
+        kept.map_err(|refused| refused.into_error(self))
+    }
+
+    async fn keep(&self, changes: &Changes, before: &mut Before) -> Result<(), Refused> {
+        let mut transaction = self.writer.begin().await?;
+        for change in &changes.0 {
+            apply(&mut transaction, change, self, before).await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
     /// Sets `count` call ids aside, for good, and returns the first. Ids of a block that a
@@ -302,7 +313,8 @@ impl From<sqlx::Error> for Refused {
 async fn apply(
     db: &mut Transaction,
     change: &Change,
-    audit_hash: Option<AuditHash>,
+    store: &Store,
+    before: &mut Before,
 ) -> Result<(), Refused> {
     match change {
         Change::CallStarted(start) => exchange::start_call(db, start).await?,
@@ -312,7 +324,9 @@ async fn apply(
         Change::CallReported { call, by, at } => {
             exchange::report_call(db, *call, *by, *at).await?;
         }
-        Change::CallEnded(end) => exchange::end_call(db, end).await?,
+        Change::CallEnded(end) => {
+            exchange::end_call(db, &store.forgotten.leave_out(end)).await?;
+        }
         Change::VoicemailStarted(start) => exchange::start_voicemail(db, start).await?,
         Change::VoicemailCompleted {
             recording,
@@ -355,10 +369,16 @@ async fn apply(
         Change::Vault(change) => vault::apply(db, change).await?,
         Change::Login(change) => login::apply(db, change).await?,
         Change::Audited(entry) => {
-            let hash = audit_hash.ok_or(Refused::NoAuditHash)?;
+            let hash = store.audit_hash.ok_or(Refused::NoAuditHash)?;
             audit::append(db, entry, hash).await?;
         }
-        Change::Erased(erasure) => erase::apply(db, erasure).await?,
+        Change::Erased(erasure) => {
+            if let Erasure::User { user } = erasure {
+                let names = erase::names_of(db, *user).await?;
+                before.extend(store.forgotten.forget(names, Timestamp::now()));
+            }
+            erase::apply(db, erasure).await?;
+        }
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::audit::AuditHash;
+use crate::commit::ForgottenNames;
 use crate::engine::{self, Engine, Pool, sqlite};
 use crate::error::{Place, StoreError};
 use crate::read::Reader;
@@ -49,6 +50,7 @@ impl StoreOptions {
 pub struct Store {
     pub(crate) writer: Pool,
     pub(crate) audit_hash: Option<AuditHash>,
+    pub(crate) forgotten: ForgottenNames,
     reader: Reader,
     /// Released by the operating system when the process ends, however it ends.
     _folder_lock: Option<File>,
@@ -78,6 +80,7 @@ impl Store {
         Ok(Self {
             writer: opened.writer,
             audit_hash: options.audit_hash,
+            forgotten: ForgottenNames::default(),
             reader: Reader::new(opened.readers, opened.place),
             _folder_lock: opened.folder_lock.or(lock),
         })

@@ -116,14 +116,19 @@ macro_rules! private_sql {
     };
 }
 
-/// What stands in the place of an erased person's name.
-pub(super) const ERASED: &str = "erased";
-
 /// The names that a person had in hotline files, of now and of before.
 macro_rules! names_sql {
     () => {
         "(SELECT account.volunteer FROM phone_account AS account WHERE account.person = $1)"
     };
+}
+
+/// The names that erasing this person takes from the calls.
+pub(super) async fn names_of(db: &mut Transaction, user: UserId) -> Result<Vec<String>, Refused> {
+    let sql = "SELECT volunteer FROM phone_account WHERE person = $1";
+    let rows = db.rows(sql, args![&user.0]).await?;
+    let names = rows.iter().map(|row| row.get("volunteer"));
+    Ok(names.collect::<Result<_, _>>()?)
 }
 
 async fn person(db: &mut Transaction, user: UserId) -> Result<(), Refused> {

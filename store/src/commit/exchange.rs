@@ -1,11 +1,9 @@
 //! What the exchange keeps: calls, voicemail, registrations, the hotline file, bans, breaks.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::erase::ERASED;
 use super::vault::expect;
 use super::{HotlineBody, Refused, audit};
 use crate::audit::{AuditChain, AuditEntry, AuditHash, AuditKind, AuditSubject};
@@ -100,12 +98,6 @@ pub(super) async fn report_call(
 /// The caller stays as the beginning told it, or forgotten since then.
 pub(super) async fn end_call(db: &mut Transaction, end: &CallEnd) -> Result<(), Refused> {
     let call = end.start.call.cast_signed();
-    let erased = erased_meanwhile(db, end).await?;
-    let kept_name = |name: &String| match erased.contains(name.as_str()) {
-        true => ERASED.to_owned(),
-        false => name.clone(),
-    };
-    let answered_by = end.answered_by.as_ref().map(kept_name);
     let kept = db.execute("INSERT INTO call (id, hub, trunk, caller, started_at, ended_at, until_ring, wait, talk, \
          answered_by, recording, message, outcome, reason) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
@@ -115,7 +107,7 @@ pub(super) async fn end_call(db: &mut Transaction, end: &CallEnd) -> Result<(), 
          talk = excluded.talk, answered_by = excluded.answered_by, \
          recording = excluded.recording, message = excluded.message, \
          outcome = excluded.outcome, reason = excluded.reason \
-         WHERE call.outcome IS NULL", args![call, &end.start.hub, &end.start.trunk, caller_bytes(&end.start.caller), end.start.started_at.as_microsecond(), end.ended_at.as_microsecond(), end.until_ring.map(millis), millis(end.wait), millis(end.talk), &answered_by, end.voicemail.map(|(recording, _)| recording.cast_signed()), end.voicemail.map(|(_, length)| millis(length)), end.outcome.as_str(), &end.reason])
+         WHERE call.outcome IS NULL", args![call, &end.start.hub, &end.start.trunk, caller_bytes(&end.start.caller), end.start.started_at.as_microsecond(), end.ended_at.as_microsecond(), end.until_ring.map(millis), millis(end.wait), millis(end.talk), &end.answered_by, end.voicemail.map(|(recording, _)| recording.cast_signed()), end.voicemail.map(|(_, length)| millis(length)), end.outcome.as_str(), &end.reason])
     .await?;
     if kept == 0 {
         return Err(Refused::AlreadyEnded(end.start.call));
@@ -129,7 +121,7 @@ pub(super) async fn end_call(db: &mut Transaction, end: &CallEnd) -> Result<(), 
             args![
                 call,
                 position,
-                &kept_name(&rung.volunteer),
+                &rung.volunteer,
                 millis(rung.rang),
                 i64::from(rung.answered)
             ],
@@ -137,24 +129,6 @@ pub(super) async fn end_call(db: &mut Transaction, end: &CallEnd) -> Result<(), 
         .await?;
     }
     Ok(())
-}
-
-/// Who took the call over and was erased before it ended. Erasing has put [`ERASED`] in the place
-/// of their name; the exchange still has it.
-async fn erased_meanwhile<'a>(
-    db: &mut Transaction,
-    end: &'a CallEnd,
-) -> Result<BTreeSet<&'a str>, Refused> {
-    let sql = "SELECT volunteer FROM call_rung WHERE call = $1 AND answered = 1";
-    let rows = db.rows(sql, args![end.start.call.cast_signed()]).await?;
-    let kept = rows.iter().map(|row| row.get::<String>("volunteer"));
-    let kept = kept.collect::<Result<BTreeSet<_>, _>>()?;
-    if !kept.contains(ERASED) {
-        return Ok(BTreeSet::new());
-    }
-    let answered = end.rung.iter().filter(|rung| rung.answered);
-    let names = answered.map(|rung| rung.volunteer.as_str());
-    Ok(names.filter(|name| !kept.contains(*name)).collect())
 }
 
 pub(super) async fn start_voicemail(

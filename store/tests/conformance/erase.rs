@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use store::{
-    BanRow, CallFilter, CallRow, CallStart, Caller, CallerHash, Change, Changes, Erasure,
-    HotlinePlan, HubKeyRow, LoginChange, MemberRow, RecordId, RecordRow, Role, Sealed, StoreError,
-    Token, UserStatus, VaultChange, Visibility, VoicemailStart,
+    BanRow, CallEnd, CallFilter, CallRow, CallStart, Caller, CallerHash, Change, Changes, Erasure,
+    HotlinePlan, HubKeyRow, LoginChange, MemberRow, RecordId, RecordRow, Role, Sealed, Store,
+    StoreError, Token, UserId, UserStatus, VaultChange, Visibility, VoicemailStart,
 };
 
 use crate::attachment::{record, uploaded};
@@ -258,40 +259,73 @@ pub async fn an_erased_person_cannot_come_back(database: Database) {
     assert!(rows[0].sealed.is_some());
 }
 
-pub async fn who_is_erased_during_their_call_stays_so(database: Database) {
-    let store = settled(&database).await;
+/// What is kept of the call 1, whose end the exchange tells of after an erasure, of which it knows
+/// nothing: who answered, and who was rung.
+async fn ended_after(store: &Store, erased: UserId, taken: bool) -> (Option<String>, Vec<String>) {
     let end = answered(1);
-    let taken = |volunteer: &str| Change::CallAnswered {
-        call: 1,
-        volunteer: volunteer.to_owned(),
-    };
     let mut changes: Changes = Change::HotlinePlanned(Box::new(HotlinePlan {
         hubs: Vec::new(),
         volunteers: vec!["ana".to_owned(), "ben".to_owned()],
     }))
     .into();
-    changes.push(Change::AccountLinked {
-        volunteer: "ana".to_owned(),
-        user: Some(ANA),
-    });
+    for (volunteer, user) in [("ana", ANA), ("ben", BEN)] {
+        changes.push(Change::AccountLinked {
+            volunteer: volunteer.to_owned(),
+            user: Some(user),
+        });
+    }
     changes.push(Change::CallStarted(end.start.clone()));
-    changes.push(taken("ana"));
+    if taken {
+        changes.push(Change::CallAnswered {
+            call: 1,
+            volunteer: "ana".to_owned(),
+        });
+    }
     store.commit(changes).await.unwrap();
-    store.commit(forgotten(ANA)).await.unwrap();
-    // The exchange knows nothing of it.
-    let ended = Change::CallEnded(Box::new(end));
-    keep(&store, ended).await.unwrap();
+    store.commit(forgotten(erased)).await.unwrap();
+    let rung = rung_in(store, end).await;
+    (newest(store).await.answered_by, rung)
+}
+
+/// Who was rung, by the records, in a call that ends now.
+async fn rung_in(store: &Store, end: CallEnd) -> Vec<String> {
+    keep(store, Change::CallEnded(Box::new(end))).await.unwrap();
+    let rung = newest(store).await.rung;
+    rung.into_iter().map(|rung| rung.volunteer).collect()
+}
+
+async fn newest(store: &Store) -> CallEnd {
     let filter = CallFilter {
-        limit: 9,
+        limit: 1,
         ..CallFilter::default()
     };
-    let calls = store.unscoped().calls(None, &filter).await.unwrap();
-    let [CallRow::Ended(end)] = &calls[..] else {
-        panic!("{calls:?}");
-    };
-    assert_eq!(end.answered_by.as_deref(), Some("erased"));
-    let rung = end.rung.iter().map(|rung| rung.volunteer.as_str());
-    assert_eq!(rung.collect::<Vec<_>>(), ["erased", "ben"]);
+    let mut calls = store.unscoped().calls(None, &filter).await.unwrap();
+    match calls.pop() {
+        Some(CallRow::Ended(end)) => *end,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub async fn who_is_erased_during_their_call_stays_so(database: Database) {
+    let store = settled(&database).await;
+    let (answered_by, rung) = ended_after(&store, ANA, true).await;
+    assert_eq!(answered_by.as_deref(), Some("erased"));
+    assert_eq!(rung, ["erased", "ben"]);
+}
+
+pub async fn who_was_rung_and_is_erased_during_the_call_stays_so(database: Database) {
+    let store = settled(&database).await;
+    let (answered_by, rung) = ended_after(&store, BEN, false).await;
+    assert_eq!(answered_by.as_deref(), Some("ana"));
+    assert_eq!(rung, ["ana", "erased"]);
+    // A refused erasure takes no name away.
+    refused(&store, Change::Erased(Erasure::User { user: ANA })).await;
+    assert_eq!(rung_in(&store, answered(2)).await, ["ana", "erased"]);
+    // Whoever has the name of somebody who was erased is named, in what begins later.
+    let mut later = answered(3);
+    later.start.started_at = Timestamp::now() + SignedDuration::from_secs(60);
+    later.ended_at = later.start.started_at + SignedDuration::from_secs(60);
+    assert_eq!(rung_in(&store, later).await, ["ana", "ben"]);
 }
 
 fn private(record: RecordRow) -> RecordRow {

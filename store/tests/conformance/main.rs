@@ -94,6 +94,7 @@ on_both_engines! {
     erase::an_erased_record_leaves_a_tombstone,
     erase::an_erased_person_cannot_come_back,
     erase::who_is_erased_during_their_call_stays_so,
+    erase::who_was_rung_and_is_erased_during_the_call_stays_so,
     erase::what_only_an_erased_person_could_open_goes_with_them,
     erase::an_erased_person_is_no_member_again,
     upgrade::every_earlier_schema_is_brought_up_to_date,
