@@ -14,6 +14,7 @@ mod device_keys;
 mod draft;
 mod error;
 mod invite;
+mod issuer;
 mod items_key;
 mod login;
 mod mls_signature;
@@ -28,6 +29,7 @@ pub use device_keys::{DeviceCard, DeviceKeys};
 pub use draft::{MAX_DRAFT_BYTES, MAX_DRAFT_NAME_BYTES};
 pub use error::{DraftError, InviteError, LoginError, PukError, SigchainError};
 pub use invite::InviteProof;
+pub use issuer::ChallengeIssuer;
 pub use items_key::{CONTENT_KEY_WRAP_BYTES, ItemsKey, MAX_COMMITMENT_BYTES};
 pub use login::{
     LOGIN_LIFETIME_MAX_MS, LoginChallenge, LoginProof, MAX_METHOD_BYTES, MAX_ORIGIN_BYTES,

@@ -28,7 +28,7 @@ const CHALLENGE_MAGIC: [u8; 4] = *b"HLLC";
 const PROOF_MAGIC: [u8; 4] = *b"HLLP";
 const REQUEST_MAGIC: [u8; 4] = *b"HLRP";
 const VERSION: u8 = 1;
-const NONCE_BYTES: usize = 32;
+pub(super) const NONCE_BYTES: usize = 32;
 const REQUEST_NONCE_BYTES: usize = 16;
 
 /// What a server asks a device to sign.
@@ -41,8 +41,9 @@ pub struct LoginChallenge {
 }
 
 impl LoginChallenge {
-    /// Makes a challenge. The server keeps the nonce until it is used or the
-    /// challenge has expired.
+    /// Makes a challenge with a random nonce, which the server keeps until it
+    /// is used or the challenge has expired. One that keeps none has a
+    /// [`ChallengeIssuer`](super::ChallengeIssuer).
     ///
     /// `origin` is the server's own, as browsers write it (scheme, host, and
     /// port unless it is the scheme's), 1 to [`MAX_ORIGIN_BYTES`] bytes.
@@ -99,6 +100,10 @@ impl LoginChallenge {
     /// What makes this challenge unlike any other.
     pub fn nonce(&self) -> &[u8; NONCE_BYTES] {
         &self.nonce
+    }
+
+    pub(super) fn set_nonce(&mut self, nonce: [u8; NONCE_BYTES]) {
+        self.nonce = nonce;
     }
 
     /// When it stops being valid, in milliseconds since 1970-01-01 00:00 UTC.
@@ -200,6 +205,11 @@ impl LoginProof {
         out
     }
 
+    /// What was signed, by what the proof says.
+    pub fn challenge(&self) -> &LoginChallenge {
+        &self.challenge
+    }
+
     /// The device that claims to have signed.
     pub fn device(&self) -> DeviceId {
         self.challenge.device
@@ -209,9 +219,9 @@ impl LoginProof {
     ///
     /// `key` is the signing key of [`LoginProof::device`] by its person's
     /// sigchain, in which the caller has found the device live. `spend_nonce`
-    /// takes the nonce out of the set of those given out, in one step, and says
-    /// whether it was there; it is asked last, so that nobody can use up
-    /// another's challenge.
+    /// says whether the server gave the nonce out and has not seen it since,
+    /// and from now on it has, in one step; it is asked last, so that nobody
+    /// can use up another's challenge.
     ///
     /// # Errors
     /// [`LoginError`]: another origin, expired, not signed by the device, or

@@ -142,6 +142,8 @@ pub enum Label {
     InviteSecret,
     /// hkdf: secret of an invitation -> voucher for the keys of who used it.
     InviteVoucher,
+    /// hmac: key of a running server + login challenge -> half of its nonce.
+    LoginNonce,
 }
 
 impl Label {
@@ -217,6 +219,7 @@ impl Label {
             Self::VaultShareName => "hl/v1/vault/share-name",
             Self::InviteSecret => "hl/v1/hub/invite-secret",
             Self::InviteVoucher => "hl/v1/hub/invite-voucher",
+            Self::LoginNonce => "hl/v1/device/login-nonce",
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crypto::EntropyError;
 use crypto::identity::ChainHead;
 use crypto::transparency::{
     AddCheckpoint, FormatError, Leaf, Log, LogKey, LogSigner, NoteName, Proof, SignedCheckpoint,
@@ -19,6 +20,9 @@ pub enum KeyLogError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// No randomness.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// A stored entry or head is not one.
     #[error("the key log in the database is damaged ({0}). Restore a backup")]
     Damaged(#[from] FormatError),

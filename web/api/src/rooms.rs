@@ -13,8 +13,9 @@ use tokio::sync::Notify;
 use crate::limit::customer;
 use crate::refusal::Refusal;
 
-/// Rooms at once.
-const MAX_ROOMS: usize = 500;
+/// Rooms at once. Strangers open them: when there are so many, the oldest in which nobody has
+/// joined gives way, so that they keep nobody out.
+const MAX_ROOMS: usize = 5_000;
 /// Rooms at once that devices of one address have opened.
 const MAX_ROOMS_PER_ADDRESS: usize = 10;
 /// How long a device is kept waiting for a message before it asks again.
@@ -64,8 +65,15 @@ impl Rooms {
             return Err(Refusal::conflict("there is such a room; start again"));
         }
         let of_address = open.values().filter(|kept| kept.opened_by == opened_by);
-        if open.len() >= MAX_ROOMS || of_address.count() >= MAX_ROOMS_PER_ADDRESS {
+        if of_address.count() >= MAX_ROOMS_PER_ADDRESS {
             return Err(Refusal::too_many(READ_WAIT));
+        }
+        if open.len() >= MAX_ROOMS {
+            let alone = open.iter().filter(|(_, kept)| kept.joined_by.is_none());
+            let oldest = alone.min_by_key(|(_, kept)| kept.room.expires_at_ms());
+            let oldest = oldest.map(|(id, _)| *id);
+            let oldest = oldest.ok_or_else(|| Refusal::too_many(READ_WAIT))?;
+            open.remove(&oldest);
         }
         let room = Room::open(pass, now_ms);
         let kept = Kept {
@@ -179,6 +187,31 @@ mod tests {
         rooms.open([11; 16], pass(1), other, NOW_MS).unwrap();
         let later_ms = NOW_MS + 5 * 60_000;
         rooms.open([10; 16], pass(1), one, later_ms).unwrap();
+    }
+
+    #[test]
+    fn strangers_with_many_addresses_keep_nobody_out() {
+        let rooms = Rooms::new();
+        let id = |number: u64| {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&number.to_be_bytes());
+            id
+        };
+        let address = |number: u64| {
+            let customer = u128::from(number / 10) << 64;
+            IpAddr::from((0x2001_0db8 << 96 | customer).to_be_bytes())
+        };
+        let open = |number, now_ms| rooms.open(id(number), pass(1), address(number), now_ms);
+        let all = u64::try_from(MAX_ROOMS).unwrap();
+        (0..all).for_each(|number| open(number, NOW_MS + number).unwrap());
+        rooms.join(id(0), pass(2), PERSON, NOW_MS).unwrap();
+        open(all, NOW_MS + all).unwrap();
+        let joined = rooms.post(id(0), &pass(2), b"commit".to_vec(), NOW_MS + all);
+        joined.unwrap();
+        let gone = rooms.post(id(1), &pass(1), b"commit".to_vec(), NOW_MS + all);
+        assert_eq!(gone.unwrap_err().status(), 404);
+        let next = rooms.join(id(2), pass(2), PERSON, NOW_MS + all);
+        next.unwrap();
     }
 
     #[tokio::test]

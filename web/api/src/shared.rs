@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crypto::identity::ChallengeIssuer;
 use crypto::transparency::{Leaf, LogSigner, SignedCheckpoint};
 use crypto::{Entropy, EntropyError, OsEntropy};
 use jiff::{SignedDuration, Timestamp};
@@ -24,7 +25,7 @@ use crate::passkeys::Passkeys;
 use crate::refusal::Refusal;
 use crate::rooms::Rooms;
 use crate::scrub::Scrubs;
-use crate::spent::{GivenOut, SeenOnce};
+use crate::spent::{Answered, SeenOnce};
 use crate::watch::{Ended, Event, News, Watch};
 
 /// Bytes of a token.
@@ -95,8 +96,10 @@ pub struct Shared {
     pub(crate) keylog: KeyLog,
     /// Sigchains and rosters that were verified.
     pub(crate) chains: Chains,
-    /// Nonces of login challenges that wait for their answer.
-    pub(crate) challenges: GivenOut,
+    /// Makes login challenges.
+    pub(crate) issuer: ChallengeIssuer,
+    /// Nonces of those that were answered.
+    pub(crate) answered: Answered,
     /// Nonces of requests that were served.
     pub(crate) proofs: SeenOnce,
     /// Exports that are under way.
@@ -132,7 +135,8 @@ impl Shared {
             options,
             limits: Limits::new(),
             chains: Chains::default(),
-            challenges: GivenOut::new(),
+            issuer: ChallengeIssuer::generate(&mut OsEntropy)?,
+            answered: Answered::new(),
             proofs: SeenOnce::new(),
             exports: Exports::new(),
             activity: Activity::new(),

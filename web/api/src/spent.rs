@@ -1,12 +1,12 @@
-//! What counts once: login challenges that were given out, proofs that were seen.
+//! What counts once: login challenges that were answered, proofs of requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use crypto::identity::REQUEST_WINDOW_MS;
 
-/// Most challenges that wait at once. Each address can have few (see `limit`).
-const MAX_CHALLENGES: usize = 10_000;
+/// Most answered challenges that are remembered. Only what a live device has signed is one.
+const MAX_ANSWERED: usize = 100_000;
 /// Most proofs that are remembered: what all accounts together can send in the window.
 const MAX_PROOFS: usize = 1_000_000;
 /// A proof may be as far in the future as in the past.
@@ -43,34 +43,22 @@ impl<const N: usize> Expiring<N> {
         self.by_time.insert((until_ms, value));
         true
     }
-
-    fn take(&mut self, value: &[u8; N]) -> bool {
-        match self.until.remove(value) {
-            None => false,
-            Some(until) => self.by_time.remove(&(until, *value)),
-        }
-    }
 }
 
-/// Challenges that wait for their answer.
-pub(crate) struct GivenOut(Mutex<Expiring<32>>);
+/// Challenges that were answered.
+pub(crate) struct Answered(Mutex<Expiring<32>>);
 
-impl GivenOut {
+impl Answered {
     pub(crate) const fn new() -> Self {
         Self(Mutex::new(Expiring::new()))
     }
 
-    /// Notes a challenge that is good until `until_ms`; `false` when too many wait.
-    pub(crate) fn give(&self, nonce: [u8; 32], now_ms: u64, until_ms: u64) -> bool {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        open.forget_old(now_ms);
-        open.until.len() < MAX_CHALLENGES && open.insert(nonce, until_ms)
-    }
-
-    /// Takes a challenge out; `false` when it does not wait.
-    pub(crate) fn spend(&self, nonce: &[u8; 32]) -> bool {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        open.take(nonce)
+    /// Notes a challenge that is good until `until_ms`; `false` when it was answered before, or
+    /// when no more can be remembered.
+    pub(crate) fn first_time(&self, nonce: [u8; 32], now_ms: u64, until_ms: u64) -> bool {
+        let mut answered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.forget_old(now_ms);
+        answered.until.len() < MAX_ANSWERED && answered.insert(nonce, until_ms)
     }
 }
 
@@ -95,12 +83,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_challenge_is_spent_once() {
-        let given = GivenOut::new();
-        assert!(given.give([1; 32], 0, 60));
-        assert!(given.spend(&[1; 32]));
-        assert!(!given.spend(&[1; 32]));
-        assert!(!given.spend(&[2; 32]));
+    fn a_challenge_is_answered_once() {
+        let answered = Answered::new();
+        assert!(answered.first_time([1; 32], 0, 60));
+        assert!(!answered.first_time([1; 32], 59, 60));
+        assert!(answered.first_time([2; 32], 59, 119));
     }
 
     #[test]
@@ -112,14 +99,14 @@ mod tests {
     }
 
     #[test]
-    fn no_more_challenges_wait_than_the_limit() {
-        let given = GivenOut::new();
-        for count in 0..u64::try_from(MAX_CHALLENGES).unwrap() {
+    fn no_more_answers_are_remembered_than_the_limit() {
+        let answered = Answered::new();
+        for count in 0..u64::try_from(MAX_ANSWERED).unwrap() {
             let mut nonce = [0; 32];
             nonce[..8].copy_from_slice(&count.to_be_bytes());
-            assert!(given.give(nonce, 0, 60));
+            assert!(answered.first_time(nonce, 0, 60));
         }
-        assert!(!given.give([0xff; 32], 0, 60));
-        assert!(given.give([0xff; 32], 60, 120));
+        assert!(!answered.first_time([0xff; 32], 0, 60));
+        assert!(answered.first_time([0xff; 32], 60, 120));
     }
 }

@@ -1,9 +1,7 @@
 //! Login with a device key.
 
-use std::time::Duration;
-
 use axum::http::Method;
-use crypto::identity::{LoginChallenge, LoginError, LoginProof};
+use crypto::identity::{LoginError, LoginProof};
 use crypto::{OsEntropy, VerifyingKey};
 use protocol::{Blob, ChallengeAnswer, ChallengeRequest, Code, LoginRequest, Tokens};
 use store::{AuditKind, AuditSubject, Changes, DeviceId, DeviceRow, UserStatus};
@@ -15,8 +13,6 @@ use crate::route::{Access, Routes};
 
 /// How long a challenge is good, in milliseconds.
 const CHALLENGE_MS: u64 = 60_000;
-/// What a device is told to wait when too many others log in.
-const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// A key for which nobody has the secret in use here (the base point of RFC 8032 section 5.1):
 /// what an unknown device signed is checked as long as what a known one did.
 const NOBODY: [u8; 32] = {
@@ -51,17 +47,11 @@ async fn challenge(
     let device = crypto::DeviceId::from_bytes(request.device.0);
     let expires_at_ms = call.now_ms() + CHALLENGE_MS;
     // An unknown device gets one as well: whether it is known is nobody's business.
-    let challenge = LoginChallenge::new(
-        &shared.options.origin,
-        device,
-        expires_at_ms,
-        &mut OsEntropy,
-    )
-    .map_err(Refusal::internal)?;
-    let (nonce, now_ms) = (*challenge.nonce(), call.now_ms());
-    if !shared.challenges.give(nonce, now_ms, expires_at_ms) {
-        return Err(Refusal::too_many(BUSY_WAIT));
-    }
+    let origin = &shared.options.origin;
+    let issued = shared
+        .issuer
+        .issue(origin, device, expires_at_ms, &mut OsEntropy);
+    let challenge = issued.map_err(Refusal::internal)?;
     Ok(Json(ChallengeAnswer {
         challenge: Blob(challenge.encode()),
     }))
@@ -80,7 +70,11 @@ pub(super) async fn device_of(call: &Call, request: &LoginRequest) -> Result<Dev
     let key = VerifyingKey::from_bytes(&key).map_err(Refusal::internal)?;
     let (shared, now_ms) = (&call.shared, call.now_ms());
     let verified = proof.verify(&key, &shared.options.origin, now_ms, |nonce| {
-        shared.challenges.spend(nonce)
+        let challenge = proof.challenge();
+        shared.issuer.has_issued(challenge)
+            && shared
+                .answered
+                .first_time(*nonce, now_ms, challenge.expires_at_ms())
     });
     match (verified, known) {
         (Ok(()), Some(device)) => Ok(device),

@@ -11,7 +11,7 @@ use protocol::{
 };
 use store::AuditKind;
 
-use crate::client::{Client, Server, newcomer, now_ms, pass};
+use crate::client::{Client, Server, minutes, newcomer, now_ms, pass};
 
 fn update(session: &Session) -> SigchainUpdate {
     SigchainUpdate {
@@ -103,6 +103,35 @@ async fn a_new_device_is_paired_through_the_server() {
     };
     let refused = server.post(&path("/heard"), &stranger).await;
     assert_eq!(refused.refused(), (403, "not-allowed".into()));
+}
+
+#[tokio::test]
+async fn a_room_is_for_two_and_ends_after_five_minutes() {
+    let server = Server::start().await;
+    let mut old = server.admin().await;
+    let entry = |pass: u8| RoomEntry {
+        pass: Blob(vec![pass; 16]),
+    };
+    let said = |pass: u8| RoomMessage {
+        pass: Blob(vec![pass; 16]),
+        message: Blob(b"commit".to_vec()),
+    };
+    let path = |room: u8, what: &str| format!("/pairing/{}{what}", Id([room; 16]));
+    server.post(&path(1, ""), &entry(1)).await.done();
+    let taken = server.post(&path(1, ""), &entry(9)).await;
+    assert_eq!(taken.refused(), (409, "conflict".into()));
+    old.post(&path(1, "/join"), &entry(2)).await.done();
+    let third = old.post(&path(1, "/join"), &entry(3)).await;
+    assert_eq!(third.refused(), (409, "conflict".into()));
+
+    server.post(&path(2, ""), &entry(1)).await.done();
+    pass(minutes(5) - std::time::Duration::from_secs(5));
+    server.post(&path(1, "/messages"), &said(2)).await.done();
+    pass(std::time::Duration::from_secs(5));
+    let late = server.post(&path(1, "/messages"), &said(2)).await;
+    assert_eq!(late.refused(), (410, "spent".into()));
+    let late = old.post(&path(2, "/join"), &entry(2)).await;
+    assert_eq!(late.refused(), (410, "spent".into()));
 }
 
 #[tokio::test]

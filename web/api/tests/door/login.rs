@@ -5,10 +5,10 @@ use std::time::Instant;
 use crypto::OsEntropy;
 use crypto::identity::LoginChallenge;
 use crypto_session::Session;
-use protocol::{Blob, LoginRequest, Me, Sessions};
+use protocol::{Blob, ChallengeAnswer, ChallengeRequest, Id, LoginRequest, Me, Sessions};
 use store::{AuditKind, Changes, UserId, UserRow, UserStatus, VaultChange};
 
-use crate::client::{Server, minutes, newcomer, now, now_ms, pass};
+use crate::client::{ORIGIN, Server, minutes, newcomer, now, now_ms, pass};
 
 const BAD_PROOF: &str = "bad-proof";
 
@@ -295,6 +295,35 @@ async fn who_was_deactivated_is_out_at_once() {
     let proof = server.proof_of(&admin.session).await;
     let refused = server.post("/login", &proof).await;
     assert_eq!(refused.refused(), (401, BAD_PROOF.into()));
+}
+
+#[tokio::test]
+async fn only_what_this_server_asks_lets_in() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    let device = admin.session.device();
+    let until_ms = now_ms() + 60_000;
+    let own = LoginChallenge::new(ORIGIN, device, until_ms, &mut OsEntropy).unwrap();
+    let asked = ChallengeRequest {
+        device: Id(*device.as_bytes()),
+    };
+    let asked: ChallengeAnswer = server.post("/login/challenge", &asked).await.json();
+    // What could be kept for later: the last byte of when it ends, before the device.
+    let mut longer = asked.challenge.0.clone();
+    let at = longer.len() - 17;
+    longer[at] ^= 1;
+    for challenge in [own.encode(), longer] {
+        let proof = admin.session.answer_login(&challenge, ORIGIN, now_ms());
+        let proof = Blob(proof.unwrap());
+        let refused = server.post("/login", &LoginRequest { proof }).await;
+        assert_eq!(refused.refused(), (401, BAD_PROOF.into()));
+    }
+    let proof = admin
+        .session
+        .answer_login(&asked.challenge.0, ORIGIN, now_ms());
+    let proof = Blob(proof.unwrap());
+    let answer = server.post("/login", &LoginRequest { proof }).await;
+    assert_eq!(answer.status, 200);
 }
 
 #[tokio::test]
