@@ -1,16 +1,17 @@
 //! A reader written from `docs/protocol/sigchain-v1.md` alone reads what this
-//! crate writes, and refuses what it must.
+//! crate writes, and refuses what it must; this crate reads what a writer
+//! written from it makes, and refuses it with a byte changed.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
 mod peer;
 
-use crypto::cobblestone::ContentKey;
+use crypto::cobblestone::{ContentKey, Decryptor};
 use crypto::identity::{
     DeviceKeys, InviteProof, ItemsKey, LoginChallenge, Puk, RequestFacts, Sigchain,
 };
 use crypto::{DeviceId, Entropy, HubId, OsEntropy, RecordId, UserId};
-use peer::{ask, hex};
+use peer::{ask, hex, unhex};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -202,4 +203,87 @@ fn the_reader_written_from_the_document_refuses_what_it_must() {
     let mut newer = links[0].clone();
     newer[4] = 2;
     assert_eq!(refusal(file(&[&newer])), "refused: unknown version");
+}
+
+/// Asks a writer that was written from the document for a person's life, whose
+/// second device is ours; returns the keys of that device too.
+fn made_elsewhere(hub: HubId, record: RecordId) -> (DeviceKeys, Value) {
+    let user = UserId::generate(&mut OsEntropy).unwrap();
+    let phone = keys(user, &mut [0; 32]);
+    let input = json!({
+        "hex": {
+            "user": hex(user.as_bytes()),
+            "card": hex(phone.card().encode()),
+            "hub": hex(hub.as_bytes()),
+            "record": hex(record.as_bytes()),
+        },
+        "epoch": 7,
+        "revision": 3,
+    });
+    let made = ask("make_sigchain.py", &input).unwrap();
+    (phone, made)
+}
+
+fn bytes(made: &Value, part: &str) -> Vec<u8> {
+    unhex(made[part].as_str().unwrap())
+}
+
+#[test]
+fn a_chain_written_from_the_document_says_what_its_writer_meant() {
+    let hub = HubId::generate(&mut OsEntropy).unwrap();
+    let record = RecordId::generate(&mut OsEntropy).unwrap();
+    let (phone, made) = made_elsewhere(hub, record);
+    let chain = Sigchain::decode(&bytes(&made, "chain")).unwrap();
+    let state = chain.state();
+    assert_eq!((chain.user(), chain.head().seqno), (phone.user(), 8));
+    assert!(!state.puk_rotation_due());
+    let revoked = state.devices().filter(|(_, device)| !device.is_live());
+    assert_eq!(revoked.count(), 1);
+    let ring = chain.open_puk(&phone).unwrap();
+    let generations: Vec<String> = (1..=3)
+        .map(|generation| hex(ring.generation(generation).unwrap().reader().key.as_bytes()))
+        .collect();
+    let live: Vec<String> = state.live_devices().map(|(id, _)| id.to_string()).collect();
+    let first = state.live_devices().find(|(id, _)| *id != phone.device());
+    let (first, _) = first.unwrap();
+    let says = json!({
+        "head": hex(chain.head().encode()),
+        "live": live,
+        "generations": generations,
+        "first": first.to_string(),
+        "transport": state.transport_key(first, hub, 7).unwrap().to_string(),
+    });
+    assert_eq!(says, made["says"]);
+
+    let items = ItemsKey::open(ring.current(), &bytes(&made, "items_key")).unwrap();
+    let (commitment, wrap) = (bytes(&made, "commitment"), bytes(&made, "content_key_wrap"));
+    let content_key = items.unwrap_content_key(record, 3, &commitment, &wrap);
+    let body = bytes(&made, "body");
+    let mut decryptor = Decryptor::new(content_key.unwrap(), b"body");
+    let mut text = decryptor.push(&body).unwrap().to_vec();
+    text.extend_from_slice(&decryptor.finish().unwrap());
+    assert_eq!(text, "llamó".as_bytes());
+}
+
+#[test]
+fn a_chain_written_from_the_document_is_refused_when_one_byte_is_another() {
+    let hub = HubId::generate(&mut OsEntropy).unwrap();
+    let record = RecordId::generate(&mut OsEntropy).unwrap();
+    let (phone, made) = made_elsewhere(hub, record);
+    let mut chain = bytes(&made, "chain");
+    // Not a divisor of the sizes of links: all their fields are met.
+    for place in (0..chain.len()).step_by(13) {
+        chain[place] ^= 1;
+        assert!(Sigchain::decode(&chain).is_err(), "byte {place}");
+        chain[place] ^= 1;
+    }
+    let chain = Sigchain::decode(&chain).unwrap();
+    let ring = chain.open_puk(&phone).unwrap();
+    let mut items_key = bytes(&made, "items_key");
+    for place in 0..items_key.len() {
+        items_key[place] ^= 1;
+        let opened = ItemsKey::open(ring.current(), &items_key);
+        assert!(opened.is_err(), "byte {place}");
+        items_key[place] ^= 1;
+    }
 }

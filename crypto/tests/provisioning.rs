@@ -324,6 +324,34 @@ fn what_was_said_elsewhere_is_not_believed_here() {
     assert_eq!(refused, ProvisionError::UnknownVersion(2));
 }
 
+/// The same key and secret, and the old device is led into another room.
+#[test]
+fn an_invitation_whose_room_is_another_ends_it() {
+    for kind in KINDS {
+        let new = invite(kind);
+        let elsewhere = match kind {
+            InvitationKind::Scanned => {
+                // Of the Base32, characters 8 to 33 are of the room alone.
+                let mut text = new.invitation().reveal().to_string();
+                let other = if text[20..].starts_with('7') {
+                    "8"
+                } else {
+                    "7"
+                };
+                text.replace_range(20..21, other);
+                Invitation::scan(&text).unwrap()
+            }
+            InvitationKind::Typed => read(invite(kind).invitation()),
+        };
+        assert_ne!(elsewhere.room(), new.invitation().room());
+        let (old, commit) = OldDevice::join(elsewhere, &mut OsEntropy).unwrap();
+        let (new, share) = new.receive_commit(&commit).unwrap();
+        let (_, reveal) = old.receive_share(&share).unwrap();
+        let refused = new.receive_reveal(&reveal, b"card", &mut OsEntropy);
+        assert_eq!(refused.unwrap_err(), ProvisionError::CommitmentBroken);
+    }
+}
+
 #[test]
 fn an_altered_payload_is_refused_wherever_it_was_altered() {
     let (_, _, payload) = finished();

@@ -7,8 +7,8 @@ pub enum MlsError {
     /// Not an MLS message of the expected kind, or too long.
     #[error("the message is malformed")]
     Malformed,
-    /// A member whose key is not in their sigchain.
-    #[error("the group would have a member whose key nobody vouches for")]
+    /// A member whose key is not in their sigchain, or not any more.
+    #[error("nobody vouches for the key of this member")]
     Stranger,
     /// A message that is altered, of another group, from the past, or had already.
     #[error("the message is not for this state of the group: {0}")]

@@ -199,7 +199,8 @@ impl Group {
         write(&message.map_err(bad_change)?)
     }
 
-    /// Takes a message of another member: something said, or a change.
+    /// Takes a message of another member: something said, or a change. What a
+    /// device says that was revoked since it came in is refused, and lost.
     ///
     /// # Errors
     /// [`MlsError::Malformed`], [`MlsError::Refused`], [`MlsError::Stranger`] or
@@ -217,7 +218,7 @@ impl Group {
         let processed = self.group.process_message(&self.core.provider, message);
         let processed = processed.map_err(|error| refused(&error))?;
         let from = match processed.sender() {
-            Sender::Member(_) => member(processed.credential())?,
+            Sender::Member(place) => self.sender(*place, directory)?,
             _ => return Err(MlsError::Refused("it is from outside".to_owned())),
         };
         match processed.into_content() {
@@ -252,6 +253,13 @@ impl Group {
         let epoch = u32::try_from(self.epoch()).map_err(bad_change)?;
         let (members, own) = (self.members(), self.core.signer.member());
         CallKey::from_shared_secret(call, epoch, secret, members, own).map_err(bad_change)
+    }
+
+    /// Who sits at a place, if their device still is on their list: one that was
+    /// revoked may not have been removed from the group yet.
+    fn sender(&self, place: LeafNodeIndex, directory: &dyn Directory) -> Result<Member, MlsError> {
+        let sender = self.group.member_at(place).ok_or(MlsError::Stranger)?;
+        vouched(&sender.credential, &sender.signature_key, directory)
     }
 
     fn change(

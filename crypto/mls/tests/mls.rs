@@ -212,6 +212,42 @@ fn a_device_that_was_revoked_does_not_come_in_or_renew_itself() {
 }
 
 #[test]
+fn a_device_that_was_revoked_is_not_heard_before_it_is_removed() {
+    let chains = Chains::default();
+    let (devices, mut groups) = trio(&chains);
+    let [before, after] = [b"before", b"after."].map(|text| groups[2].seal(text).unwrap());
+    let heard = groups[0].receive(&before, &chains);
+    assert_eq!(heard, Ok(text(&devices[2], b"before")));
+    chains.revoke(devices[2].member());
+    let stranger = Err(MlsError::Stranger);
+    assert_eq!(groups[0].receive(&after, &chains), stranger);
+    // It cannot put anybody out either.
+    let commit = groups[2].remove(&[devices[1].member()]).unwrap();
+    assert_eq!(groups[0].receive(&commit, &chains), stranger);
+    assert_eq!(groups[0].members().len(), 3);
+    // The others go on, and remove it.
+    let said = groups[1].seal(b"go on").unwrap();
+    let heard = groups[0].receive(&said, &chains);
+    assert_eq!(heard, Ok(text(&devices[1], b"go on")));
+    groups[0].remove(&[devices[2].member()]).unwrap();
+    groups[0].accepted().unwrap();
+    assert_eq!(groups[0].members().len(), 2);
+}
+
+/// The key of a device is looked at, not only its name.
+#[test]
+fn a_device_whose_key_is_another_by_now_is_not_heard() {
+    let chains = Chains::default();
+    let (devices, mut groups) = trio(&chains);
+    let said = groups[2].seal(b"hello").unwrap();
+    let other = keys().signing_key().verifying_key();
+    let replaced = chains.0.borrow_mut().insert(devices[2].member(), other);
+    assert!(replaced.is_some());
+    let heard = groups[0].receive(&said, &chains);
+    assert_eq!(heard, Err(MlsError::Stranger));
+}
+
+#[test]
 fn altered_and_foreign_messages_change_nothing() {
     let chains = Chains::default();
     let (devices, mut groups) = trio(&chains);

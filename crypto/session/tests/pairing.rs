@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crypto::provisioning::InvitationKind;
 use crypto::{Entropy, EntropyError, HubId, OsEntropy};
-use crypto_session::{Code, NewPairing, OldPairing, People, Pinned, Session};
+use crypto_session::{Code, NewPairing, OldPairing, People, Pinned, Refusal, Session};
 use people::{NOW_MS, code, expected, pair, person, pinned, place};
 
 #[test]
@@ -60,6 +60,66 @@ fn nobody_comes_in_by_wrong_digits() {
     let refused = pair(&mut old, InvitationKind::Typed, true);
     assert_eq!(code(refused), Code::Interference);
     assert_eq!(old.sigchain().unwrap(), before);
+}
+
+/// One person lets two devices in at once. Message number `swapped` of either
+/// room is delivered in the other.
+fn crossed(old: &mut Session, kind: InvitationKind, swapped: usize) -> Result<(), Refusal> {
+    let mut new = [(); 2].map(|()| {
+        let fresh = Session::create(Some(old.user())).unwrap();
+        NewPairing::invite(fresh, kind).unwrap()
+    });
+    assert_ne!(new[0].room(), new[1].room());
+    let joined = new.each_ref();
+    let [one, other] = joined.map(|new| OldPairing::join(old, kind, new.invitation()).unwrap());
+    let (mut helping, commits) = ([one.0, other.0], [one.1, other.1]);
+    let carried = |number: usize, mut messages: [Vec<u8>; 2]| {
+        if number == swapped {
+            messages.reverse();
+        }
+        messages
+    };
+    let commits = carried(0, commits);
+    let shares = [new[0].receive(&commits[0])?, new[1].receive(&commits[1])?];
+    let shares = carried(1, shares);
+    let [one, other] = &mut helping;
+    let reveals = [
+        one.receive_share(&shares[0])?,
+        other.receive_share(&shares[1])?,
+    ];
+    let reveals = carried(2, reveals);
+    let hellos = [new[0].receive(&reveals[0])?, new[1].receive(&reveals[1])?];
+    let hellos = carried(3, hellos);
+    for (place, helping) in helping.iter_mut().enumerate() {
+        helping.receive_hello(&hellos[place])?;
+        helping.confirm(&new[place].digits().unwrap())?;
+    }
+    let [one, other] = helping;
+    let payloads = [
+        one.admit(old, None, NOW_MS)?,
+        other.admit(old, None, NOW_MS)?,
+    ];
+    let payloads = carried(4, payloads);
+    for (new, payload) in new.into_iter().zip(payloads) {
+        new.finish(&payload)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_message_of_another_room_ends_the_pairing() {
+    for kind in [InvitationKind::Scanned, InvitationKind::Typed] {
+        crossed(&mut person(), kind, usize::MAX).unwrap();
+        for swapped in 0..5 {
+            let mut old = person();
+            let before = old.sigchain().unwrap();
+            let refused = crossed(&mut old, kind, swapped);
+            assert_eq!(code(refused), Code::Interference, "{swapped}");
+            // The last message is made when the device is on the list already.
+            let listed = old.sigchain().unwrap() != before;
+            assert_eq!(listed, swapped == 4, "{swapped}");
+        }
+    }
 }
 
 #[test]

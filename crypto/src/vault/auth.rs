@@ -31,7 +31,8 @@ impl AuthSecret {
 
     /// What the server keeps.
     pub fn verifier(&self) -> Verifier {
-        Verifier(hash(&Label::AuthVerifier.bind(&*self.0)))
+        let bound = Zeroizing::new(Label::AuthVerifier.bind(&*self.0));
+        Verifier(hash(&bound))
     }
 }
 

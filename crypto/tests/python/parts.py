@@ -6,11 +6,18 @@ XChaCha20-Poly1305, BIP-340 and the key derivation of RFC 9180 are not in
 
 import hashlib
 import hmac
+import os
 import struct
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+from cryptography.hazmat.primitives.asymmetric.x25519 import (
+    X25519PrivateKey,
+    X25519PublicKey,
+)
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
@@ -90,6 +97,10 @@ def check_signature(key: bytes, label: str, message: bytes, signature: bytes) ->
         raise Refused("a signature does not fit") from None
 
 
+def sign(key: Ed25519PrivateKey, label: str, message: bytes) -> bytes:
+    return key.sign(bind(label, message))
+
+
 def pair(ikm: bytes) -> X25519PrivateKey:
     """DeriveKeyPair of RFC 9180, section 7.1.3."""
     suite = b"HPKE-v1KEM\x00\x20"
@@ -108,6 +119,11 @@ def unseal(key: X25519PrivateKey, label: str, context: bytes, sealed: bytes) -> 
         return SUITE.decrypt(sealed, key, info=bind(label, context))
     except InvalidTag:
         raise Refused("a sealed key does not open") from None
+
+
+def seal(public: bytes, label: str, context: bytes, secret: bytes) -> bytes:
+    key = X25519PublicKey.from_public_bytes(public)
+    return SUITE.encrypt(secret, key, info=bind(label, context))
 
 
 def _rotate(value: int, count: int) -> int:
@@ -135,6 +151,12 @@ def unbox(key: bytes, label: str, context: bytes, boxed: bytes) -> bytes:
         return cipher.decrypt(bytes(4) + boxed[16:24], boxed[24:], bind(label, context))
     except InvalidTag:
         raise Refused("a box does not open") from None
+
+
+def box(key: bytes, label: str, context: bytes, secret: bytes) -> bytes:
+    nonce = os.urandom(24)
+    cipher = ChaCha20Poly1305(hchacha20(key, nonce[:16]))
+    return nonce + cipher.encrypt(bytes(4) + nonce[16:], secret, bind(label, context))
 
 
 P = 2**256 - 2**32 - 977
@@ -171,13 +193,32 @@ def x_only(scalar: bytes) -> bytes:
     return _times(G, int.from_bytes(scalar, "big"))[0].to_bytes(32, "big")
 
 
+def _tagged(name: bytes, data: bytes) -> bytes:
+    tag = hashlib.sha256(name).digest()
+    return hashlib.sha256(tag * 2 + data).digest()
+
+
+def sign_schnorr(scalar: bytes, message: bytes) -> bytes:
+    """Signing of BIP-340."""
+    d = int.from_bytes(scalar, "big")
+    d = d if _times(G, d)[1] % 2 == 0 else N - d
+    masked = d ^ int.from_bytes(_tagged(b"BIP0340/aux", os.urandom(32)), "big")
+    key = x_only(scalar)
+    nonce = _tagged(b"BIP0340/nonce", masked.to_bytes(32, "big") + key + message)
+    k = int.from_bytes(nonce, "big") % N
+    point = _times(G, k)
+    k = k if point[1] % 2 == 0 else N - k
+    r = point[0].to_bytes(32, "big")
+    e = int.from_bytes(_tagged(b"BIP0340/challenge", r + key + message), "big") % N
+    return r + ((k + e * d) % N).to_bytes(32, "big")
+
+
 def check_schnorr(key: bytes, message: bytes, signature: bytes) -> None:
     """Verification of BIP-340."""
     x, r = int.from_bytes(key, "big"), int.from_bytes(signature[:32], "big")
     s = int.from_bytes(signature[32:], "big")
     y = pow(x**3 + 7, (P + 1) // 4, P)
-    tag = hashlib.sha256(b"BIP0340/challenge").digest()
-    challenge = hashlib.sha256(tag * 2 + signature[:32] + key + message).digest()
+    challenge = _tagged(b"BIP0340/challenge", signature[:32] + key + message)
     e = int.from_bytes(challenge, "big") % N
     on_curve = x < P and r < P and s < N and y * y % P == (x**3 + 7) % P
     point = (x, y if y % 2 == 0 else P - y)

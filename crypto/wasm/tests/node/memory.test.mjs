@@ -7,6 +7,9 @@ import { bytes, knowing, load, person, text } from './load.mjs';
 const PIN = '493027';
 const SHARE = Uint8Array.from({ length: 32 }, (_, place) => place * 5 + 3);
 const NOTE = 'a sentence that stands nowhere else in memory';
+const NAME = 'Anastasia Wintergruen';
+const HUB = '11'.repeat(16);
+const ADMIN = 1;
 // More than a session of this test asks for.
 const FILLS = 40;
 
@@ -21,6 +24,13 @@ function fill(n, length) {
     out[place] = state >>> 24;
   }
   return out;
+}
+
+// The bytes of a code in Crockford's Base32, without the check characters.
+function decoded(text, length) {
+  const bits = [...text.replaceAll('-', '')].map((letter) => '0123456789ABCDEFGHJKMNPQRSTVWXYZ'.indexOf(letter))
+    .map((value) => value.toString(2).padStart(5, '0')).join('');
+  return Uint8Array.from({ length }, (_, place) => Number.parseInt(bits.slice(8 * place, 8 * place + 8), 2));
 }
 
 const found = (memory, needle) => Buffer.from(memory.buffer).includes(needle);
@@ -74,4 +84,74 @@ test('after the lock neither PIN nor key nor text is in memory', async () => {
   again.lock();
   assert.deepEqual(keysIn(memory), []);
   for (const secret of [bytes(PIN), bytes('580713'), SHARE]) assert.ok(!found(memory, secret));
+});
+
+test('after the lock nothing that the members of a hub share is in memory', async () => {
+  const { crypto, memory } = await load('test');
+  const ana = crypto.Session.createFixed();
+  ana.beginSigchain(1_763_690_000_000);
+  const nobody = new crypto.People();
+  ana.createHub(HUB, [new crypto.Role(ADMIN, true, false, 0n)], ADMIN, 1_763_690_000_001);
+  const before = keysIn(memory);
+  const made = ana.newHubKey(HUB, undefined, nobody, 1_763_690_000_002);
+  const keys = keysIn(memory).filter((n) => !before.includes(n));
+  // The hub key and the search root.
+  assert.equal(keys.length, 2);
+  const sealed = ana.sealSettings(HUB, bytes(NOTE), nobody, 1_763_690_000_003);
+  assert.equal(text(ana.openSettings(HUB, sealed)), NOTE);
+  ana.openHubKey(HUB, ana.wrapHubKey(HUB, ana.user, nobody));
+  ana.openSearchRoot(HUB, made.searchRoot);
+  ana.index(HUB, 'name', NAME);
+  made.free();
+  ana.lock();
+  assert.deepEqual(keysIn(memory), []);
+  for (const secret of [NOTE, NAME, NAME.toLowerCase()]) assert.ok(!found(memory, bytes(secret)), secret);
+});
+
+test('a recovery key leaves neither its text nor its bytes in memory', async () => {
+  const { crypto, memory } = await load('test');
+  const ana = crypto.Session.createFixed();
+  ana.beginSigchain(1_763_690_000_000);
+  const user = ana.user;
+  const sheet = ana.makeRecoveryKey(1_763_690_000_001);
+  const key = sheet.reveal();
+  const secrets = [bytes(key), bytes(key.replaceAll('-', '')), decoded(key, 16)];
+  // It is one of the numbers that were made.
+  assert.ok(Array.from({ length: FILLS }, (_, place) => place + 1)
+    .some((n) => Buffer.from(fill(n, 16)).equals(Buffer.from(secrets[2]))));
+  const escrow = sheet.escrow;
+  sheet.free();
+  ana.lock();
+  assert.deepEqual(keysIn(memory), []);
+  for (const secret of secrets) assert.ok(!found(memory, secret));
+  const paper = crypto.Session.recover(user, escrow, key);
+  // The seed of the paper's device, which the escrow held.
+  assert.equal(keysIn(memory).length, 1);
+  paper.lock();
+  assert.deepEqual(keysIn(memory), []);
+  for (const secret of secrets) assert.ok(!found(memory, secret));
+});
+
+test('a pairing leaves nothing of its invitation and its keys in memory', async () => {
+  const { crypto, memory } = await load('test');
+  const old = person(crypto);
+  const fresh = crypto.Session.createFixed();
+  const before = keysIn(memory);
+  const coming = new crypto.NewPairing(fresh, false);
+  // Its private key; its nonce is told, and has the length of a key.
+  assert.equal(keysIn(memory).filter((n) => !before.includes(n)).length, 2);
+  coming.namePerson(old.user);
+  const invitation = coming.invitation();
+  const secret = decoded(invitation, 69).subarray(53);
+  assert.ok(found(memory, secret) && found(memory, bytes(invitation)));
+  const helping = new crypto.OldPairing(old, invitation, false);
+  const reveal = helping.receiveShare(coming.receive(helping.first()));
+  helping.receiveHello(coming.receive(reveal));
+  helping.confirm(coming.digits());
+  const session = coming.finish(helping.admit(old, undefined, Date.now()));
+  session.followSigchain(old.sigchain());
+  session.lock();
+  old.lock();
+  assert.deepEqual(keysIn(memory), []);
+  for (const told of [secret, bytes(invitation)]) assert.ok(!found(memory, told));
 });
