@@ -196,3 +196,25 @@ test('whoever then wants the PIN alone is offered none, also after a start, unti
   await device.unlock(NEW_PIN);
   await device.button('Passkey').waitFor();
 });
+
+test('where wrong PINs destroyed the share, the passkey goes on, and who wants a PIN is told how', async () => {
+  const { page } = device;
+  await pullOut(key);
+  await plugIn({ transport: 'internal', hasPrf: true });
+  await makes('my new phone');
+  // As the tenth wrong try leaves it (`HLSS` with state 0), half a day later.
+  const destroyed = "cast(substr(body, 1, 21) || x'000a0000000000000000' as blob)";
+  box.sql(`UPDATE vault_share SET body = ${destroyed}`);
+  await device.button('Lock').click();
+  await device.unlock(NEW_PIN);
+  await page.getByText('Too many wrong tries').waitFor();
+  await device.button('Unlock with the passkey').click();
+  await device.sees('Hello, Amsel');
+  const generations = () => box.sql('SELECT count(*) FROM items_key');
+  const before = generations();
+  await device.button('Change the PIN').click();
+  await device.choosePin(PIN);
+  await device.button('Change the PIN').click();
+  await page.getByText('the server takes no PIN for this device any more').waitFor();
+  assert.equal(generations(), before, 'nothing changes half-way');
+});

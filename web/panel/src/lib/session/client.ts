@@ -354,13 +354,11 @@ export class Client {
     return inTurn(async () => {
       await this.catchUp();
       const shareKey = await newShareKey();
-      const share = await shareOf(shareKey);
-      const changed = this.session.changePasscode(pin, share, true, undefined, Date.now());
-      const vault = changed.takeVault();
-      if (!vault) throw new Failure('internal', 'A new PIN came without a vault.');
-      const { sigchain, itemsKey } = changed;
-      await this.sendList({ sigchain: toBlob(sigchain), items_key: toBlob(itemsKey) });
-      await this.keepVault(vault, shareKey);
+      const sealed = this.session.sealVault(pin, await shareOf(shareKey), true);
+      // First: where the server takes no PIN for this device any more, nothing changes.
+      const proposed = await this.propose(sealed);
+      await this.renewKey();
+      await this.keepVault(proposed, shareKey);
     });
   }
 
@@ -439,18 +437,30 @@ export class Client {
   shareWithServer(pin: string): Promise<void> {
     return inTurn(async () => {
       const shareKey = await newShareKey();
-      const vault = this.session.sealVault(pin, await shareOf(shareKey), true);
-      await this.keepVault(vault, shareKey);
+      const sealed = this.session.sealVault(pin, await shareOf(shareKey), true);
+      await this.keepVault(await this.propose(sealed), shareKey);
     });
   }
 
-  /** Overwrites the old vault once the server has the new one's share, and uses that at once. */
-  private async keepVault(sealed: NewVault, shareKey: CryptoKey): Promise<void> {
+  /** Leaves the share of a vault with the server, which takes the one before until this is used. */
+  private async propose(sealed: NewVault): Promise<Proposed> {
     const { vault, serverShare: share, serverProof: auth } = sealed;
     if (!share || !auth) throw new Failure('internal', 'A vault came without its other share.');
     const { id } = new VaultFacts(vault);
     const proposal: ShareProposal = { share: toBlob(share), auth: toBlob(auth) };
-    await this.line.ask('PUT', `/vaults/${id}/share`, proposal);
+    try {
+      await this.line.ask('PUT', `/vaults/${id}/share`, proposal);
+    } catch (thrown) {
+      const failure = failureOf(thrown);
+      // A device has one vault in its life, and the server destroys its share for good.
+      if (failure.code === 'spent') throw new Failure('no-more-pins', failure.message);
+      throw failure;
+    }
+    return { id, vault, auth };
+  }
+
+  /** Overwrites the old vault, now that the server has the new one's share, and uses that at once. */
+  private async keepVault({ id, vault, auth }: Proposed, shareKey: CryptoKey): Promise<void> {
     await this.keep((record) => ({ ...record, vault, shareKey, serverShare: true }));
     // The vault is in force. Using the share only lets the server forget the one before.
     await serverShare(id, auth).catch(() => undefined);
@@ -468,6 +478,13 @@ export class Client {
     this.seen.head = this.session.head();
     await this.keepSeen();
   }
+}
+
+/** A vault whose share the server has. */
+interface Proposed {
+  id: string;
+  vault: Uint8Array;
+  auth: Uint8Array;
 }
 
 /** Of two windows that seal at once, the server would know one vault and the browser keep another. */
