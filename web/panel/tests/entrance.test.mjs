@@ -21,6 +21,23 @@ after(async () => {
   await box?.stop();
 });
 
+test('whatever view comes, the focus is at its heading', async () => {
+  await device.page.goto(box.origin);
+  await device.isAt('Welcome');
+  const ways = {
+    'I have a code or an invitation': 'Come in with a code or an invitation',
+    'I am in already, with another device': 'Make this browser one of your devices',
+    'I have my recovery key': 'Come back with your recovery key',
+  };
+  for (const [way, title] of Object.entries(ways)) {
+    await device.button(way).focus();
+    await device.page.keyboard.press('Enter');
+    await device.isAt(title);
+    await device.button('Back').click();
+    await device.isAt('Welcome');
+  }
+});
+
 test('the first admin comes in with the printed code, and not without a way back in', async () => {
   const { page } = device;
   await page.goto(box.origin);
@@ -41,14 +58,27 @@ test('the first admin comes in with the printed code, and not without a way back
   await device.isAccessible('the form');
   await shot('2-newcomer');
   await device.button('Continue').click();
-  await device.sees('Save your way back in');
+  await device.isAt('Save your way back in');
   await device.isAccessible('the recovery sheet');
   await shot('3-paper');
   const { recoveryKey, file } = await savePaper(device);
-  await device.sees('Hello, Amsel');
+  await device.isAt('Hello, Amsel');
   await device.isAccessible('the first page');
   await shot('4-home');
   device.paper = { recoveryKey, file, text: readFileSync(file, 'utf8') };
   assert.ok(!device.paper.text.includes(recoveryKey));
   assert.deepEqual(device.complaints, []);
+});
+
+test('so it is for what is done with devices, and for the lock', async () => {
+  for (const what of ['Link a device', 'Change the PIN', 'Keys of the server']) {
+    await device.button(what).click();
+    await device.isAt(what);
+    await device.button(what === 'Keys of the server' ? 'Done' : 'Back').click();
+    await device.isAt('Your devices');
+  }
+  await device.button('Lock').click();
+  await device.isAt('This device is locked');
+  await device.unlock(PIN);
+  await device.isAt('Hello, Amsel');
 });
