@@ -9,6 +9,8 @@ const PIN = '480213-Lerche';
 const SHOTS = process.env.SHOTS;
 let box;
 let device;
+/** A second window, opened before this browser was a device. */
+let other;
 
 const shot = (name) => SHOTS && device.page.screenshot({ path: `${SHOTS}/${name}.png` });
 
@@ -51,6 +53,9 @@ test('the first admin comes in with the printed code, and not without a way back
   await device.button('Continue').click();
   await page.getByText('This is neither a code nor an invitation link.').waitFor();
   await device.field('Code or invitation link').fill(await box.code());
+  await device.choosePin('Meise7');
+  await device.button('Continue').click();
+  await page.getByText('at least twelve characters').waitFor();
   await device.choosePin('123456');
   await device.button('Continue').click();
   await page.getByText('This PIN is too easy to guess.').waitFor();
@@ -58,6 +63,9 @@ test('the first admin comes in with the printed code, and not without a way back
   await device.isAccessible('the form');
   await shot('2-newcomer');
   await device.button('Continue').click();
+  other = await device.context.newPage();
+  await other.goto(box.origin);
+  await other.getByRole('button', { name: 'I have my recovery key' }).click();
   await device.isAt('Save your way back in');
   await device.isAccessible('the recovery sheet');
   await shot('3-paper');
@@ -81,4 +89,16 @@ test('so it is for what is done with devices, and for the lock', async () => {
   await device.isAt('This device is locked');
   await device.unlock(PIN);
   await device.isAt('Hello, Amsel');
+});
+
+test('a window that was opened before brings no second device over this one', async () => {
+  await other.getByLabel('Your id', { exact: true }).fill('0'.repeat(32));
+  await other.getByLabel('Recovery key', { exact: true }).fill('0000-0000');
+  await other.getByLabel('New PIN or passphrase', { exact: true }).fill('615704-Kranich');
+  await other.getByLabel('The same again', { exact: true }).fill('615704-Kranich');
+  await other.getByRole('button', { name: 'Continue', exact: true }).click();
+  await other.getByText('Another window has made this browser one of your devices.').waitFor();
+  await other.getByLabel('PIN or passphrase', { exact: true }).fill(PIN);
+  await other.getByRole('button', { name: 'Unlock', exact: true }).click();
+  await other.getByRole('heading', { name: 'Hello, Amsel', exact: true }).waitFor();
 });
