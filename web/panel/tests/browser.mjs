@@ -121,6 +121,12 @@ export class Device {
     await this.page.getByRole('heading', { name: title, exact: true }).waitFor({ timeout: 40_000 });
   }
 
+  /** Waits for a view whose heading has the focus: keyboards and readers go on from there. */
+  async isAt(title) {
+    const heading = this.page.getByRole('heading', { name: title, exact: true });
+    await heading.and(this.page.locator(':focus')).waitFor({ timeout: 40_000 });
+  }
+
   /** Who needs a keyboard, a reader or good contrast can use what is shown now. */
   async isAccessible(what) {
     await this.page.evaluate(readFileSync(axe, 'utf8'));

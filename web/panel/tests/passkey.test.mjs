@@ -5,6 +5,7 @@ import { Box } from './box.mjs';
 import { Device, savePaper } from './browser.mjs';
 
 const PIN = '480213-Lerche';
+const NEW_PIN = '480213-Zeisig';
 let box;
 let device;
 let authenticators;
@@ -101,6 +102,31 @@ test('a passkey of the device opens it in place of the PIN', async () => {
   await device.sees('Hello, Amsel');
 });
 
+test('an older window that writes down a choice of its own keeps the new PIN of this one', async () => {
+  const { page, context } = device;
+  const older = await context.newPage();
+  await older.goto(box.origin);
+  const button = (name) => older.getByRole('button', { name, exact: true });
+  await older.getByLabel('PIN or passphrase', { exact: true }).fill(PIN);
+  await button('Unlock').click();
+  await button('Passkey').click();
+  await device.button('Change the PIN').click();
+  await device.choosePin(NEW_PIN);
+  await device.button('Change the PIN').click();
+  await page.getByText('The new PIN is in force.').waitFor();
+  await button('Only my PIN, from now on').click();
+  await button('Only my PIN, from now on').waitFor({ state: 'detached' });
+  await older.close();
+  await page.reload();
+  await device.unlock(NEW_PIN);
+  await device.sees('Hello, Amsel');
+  // As it was, for what comes next.
+  await device.button('Passkey').click();
+  await device.button('Use a passkey that I have').click();
+  await page.getByText('This device opens with your passkey.').waitFor();
+  await device.button('Done').click();
+});
+
 test('whoever wants the PIN alone has it, and can use the passkey again', async () => {
   const { page } = device;
   await device.button('Passkey').click();
@@ -110,7 +136,7 @@ test('whoever wants the PIN alone has it, and can use the passkey again', async 
   await device.button('Lock').click();
   await device.sees('This device is locked');
   assert.equal(await device.button('Unlock with the passkey').count(), 0);
-  await device.unlock(PIN);
+  await device.unlock(NEW_PIN);
   await device.button('Passkey').click();
   await device.button('Use a passkey that I have').click();
   await page.getByText('This device opens with your passkey.').waitFor();
@@ -147,7 +173,7 @@ test('a passkey that does not know its person opens nothing, and the PIN does', 
   await authenticators.send('WebAuthn.setUserVerified', stranger);
   await device.button('Unlock with the passkey').click();
   await page.getByText('The passkey did not answer').waitFor();
-  await device.unlock(PIN);
+  await device.unlock(NEW_PIN);
   await device.sees('Hello, Amsel');
 });
 
@@ -161,12 +187,34 @@ test('whoever then wants the PIN alone is offered none, also after a start, unti
   await box.restart();
   await page.reload();
   const told = page.waitForResponse('**/api/v1/server');
-  await device.unlock(PIN);
+  await device.unlock(NEW_PIN);
   assert.equal((await (await told).json()).passkeys, false);
   await device.button('Change the PIN').waitFor();
   assert.equal(await device.button('Passkey').count(), 0);
   box.apply('');
   await device.button('Lock').click();
-  await device.unlock(PIN);
+  await device.unlock(NEW_PIN);
   await device.button('Passkey').waitFor();
+});
+
+test('where wrong PINs destroyed the share, the passkey goes on, and who wants a PIN is told how', async () => {
+  const { page } = device;
+  await pullOut(key);
+  await plugIn({ transport: 'internal', hasPrf: true });
+  await makes('my new phone');
+  // As the tenth wrong try leaves it (`HLSS` with state 0), half a day later.
+  const destroyed = "cast(substr(body, 1, 21) || x'000a0000000000000000' as blob)";
+  box.sql(`UPDATE vault_share SET body = ${destroyed}`);
+  await device.button('Lock').click();
+  await device.unlock(NEW_PIN);
+  await page.getByText('Too many wrong tries').waitFor();
+  await device.button('Unlock with the passkey').click();
+  await device.sees('Hello, Amsel');
+  const generations = () => box.sql('SELECT count(*) FROM items_key');
+  const before = generations();
+  await device.button('Change the PIN').click();
+  await device.choosePin(PIN);
+  await device.button('Change the PIN').click();
+  await page.getByText('the server takes no PIN for this device any more').waitFor();
+  assert.equal(generations(), before, 'nothing changes half-way');
 });

@@ -5,7 +5,7 @@ export type Facts = Record<string, number>;
 
 const ENDS_LOGIN = ['login-needed', 'idle', 'bad-proof'];
 
-/** `code` chooses the sentence that people read; `message` is for codes that have none. */
+/** `code` chooses the sentence that people read; `message` is for who looks into a fault. */
 export class Failure extends Error {
   constructor(
     readonly code: string,

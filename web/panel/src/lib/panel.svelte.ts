@@ -202,7 +202,7 @@ export class Panel {
     } catch (failure) {
       if (this.stage === 'new' && (await kept.device())) {
         this.giveUp();
-        this.lockedBy = 'half-way';
+        this.lockedBy = failureOf(failure).code === 'device-here' ? 'elsewhere' : 'half-way';
         this.stage = 'locked';
       }
       throw failure;

@@ -1,4 +1,7 @@
-// What this browser keeps of a device: in IndexedDB, sealed or opening nothing by itself.
+// What this browser keeps of a device: in IndexedDB, sealed or opening nothing by itself. All windows
+// of the browser share it: each change reads, and writes, what the others have left.
+import { Failure } from '$lib/failure';
+import { nothingSeen, type Seen, together } from './seen';
 
 /** A device at rest. */
 export interface DeviceRecord {
@@ -25,22 +28,6 @@ export interface PasskeyVault {
   shareKey: CryptoKey;
 }
 
-/** What this device has seen, so that no server takes it back. */
-export interface Seen {
-  /** The head of its person's own device list. */
-  head?: Uint8Array;
-  /** The last believed checkpoint of the key log. */
-  checkpoint?: string;
-  /** For whom this device last sealed its person's name, by hub. */
-  named: Record<string, string>;
-  /** The heads of other people's device lists. */
-  people: Record<string, Uint8Array>;
-  /** How far the rosters of hubs went; at first, when somebody invited this person. */
-  rosters: Record<string, Uint8Array>;
-}
-
-export const nothingSeen = (): Seen => ({ named: {}, people: {}, rosters: {} });
-
 const DATABASE = 'centralita';
 const STORE = 'device';
 
@@ -53,44 +40,89 @@ function database(): Promise<IDBDatabase> {
   });
 }
 
+/** Runs in one transaction, which no other window comes between. Gives what `act` last chose. */
 async function within<T>(
   mode: IDBTransactionMode,
-  act: (store: IDBObjectStore) => IDBRequest<T>,
+  act: (store: IDBObjectStore, choose: (result: T) => void) => void,
 ): Promise<T> {
   const opened = await database();
   try {
     return await new Promise<T>((resolve, reject) => {
       // "strict": what a person was told is kept must survive the power going.
       const transaction = opened.transaction(STORE, mode, { durability: 'strict' });
-      const request = act(transaction.objectStore(STORE));
-      transaction.oncomplete = () => resolve(request.result);
+      let chosen: T;
+      transaction.oncomplete = () => resolve(chosen);
       transaction.onabort = () => reject(transaction.error);
+      act(transaction.objectStore(STORE), (result) => (chosen = result));
     });
   } finally {
     opened.close();
   }
 }
 
+/** Gets what is kept under a name to `use`, within a transaction. */
+function fetched<T>(store: IDBObjectStore, name: string, use: (kept: T | undefined) => void): void {
+  const request = store.get(name) as IDBRequest<T | undefined>;
+  request.onsuccess = () => use(request.result);
+}
+
 export const device = (): Promise<DeviceRecord | undefined> =>
-  within('readonly', (store) => store.get('device') as IDBRequest<DeviceRecord | undefined>);
+  within('readonly', (store, choose) => fetched<DeviceRecord>(store, 'device', choose));
 
-export async function keepDevice(record: DeviceRecord): Promise<void> {
-  await within('readwrite', (store) => store.put(record, 'device'));
-}
-
-export async function seen(): Promise<Seen> {
-  const kept = await within(
-    'readonly',
-    (store) => store.get('seen') as IDBRequest<Seen | undefined>,
+export const seen = (): Promise<Seen> =>
+  within('readonly', (store, choose) =>
+    fetched<Seen>(store, 'seen', (kept) => choose(kept ?? nothingSeen())),
   );
-  return kept ?? nothingSeen();
+
+/** Keeps a device that was not here before; never in place of one that another window brought. */
+export async function settle(record: DeviceRecord, seen: Seen): Promise<void> {
+  const isFree = await within<boolean>('readwrite', (store, choose) =>
+    fetched<DeviceRecord>(store, 'device', (kept) => {
+      choose(!kept);
+      if (kept) return;
+      store.put(record, 'device');
+      store.put(seen, 'seen');
+    }),
+  );
+  if (!isFree) throw new Failure('device-here', 'Another window has brought a device.');
 }
 
-export async function keepSeen(what: Seen): Promise<void> {
-  await within('readwrite', (store) => store.put(what, 'seen'));
+/** Changes what is kept of a device, as another window may have left it; gives the whole. */
+export async function change(
+  id: string,
+  what: (record: DeviceRecord) => DeviceRecord,
+): Promise<DeviceRecord> {
+  const changed = await within<DeviceRecord | undefined>('readwrite', (store, choose) =>
+    fetched<DeviceRecord>(store, 'device', (kept) => {
+      if (kept?.device !== id) return;
+      const next = what(kept);
+      store.put(next, 'device');
+      choose(next);
+    }),
+  );
+  return changed ?? gone();
+}
+
+/** Adds to what a device has seen; gives that and what its other windows have. */
+export async function keepSeen(id: string, mine: Seen): Promise<Seen> {
+  const all = await within<Seen | undefined>('readwrite', (store, choose) =>
+    fetched<DeviceRecord>(store, 'device', (record) => {
+      if (record?.device !== id) return;
+      fetched<Seen>(store, 'seen', (kept) => {
+        const next = kept ? together(kept, mine) : mine;
+        store.put(next, 'seen');
+        choose(next);
+      });
+    }),
+  );
+  return all ?? gone();
 }
 
 /** Forgets the device: whoever wants it back needs the recovery key. */
 export async function forgetDevice(): Promise<void> {
-  await within('readwrite', (store) => store.clear());
+  await within<void>('readwrite', (store) => void store.clear());
+}
+
+function gone(): never {
+  throw new Failure('device-gone', 'This browser keeps the device no longer.');
 }

@@ -5,7 +5,15 @@ export const WARNING_MS = 60_000;
 /** How long the panel may be out of sight. Long enough to look something up in another tab. */
 export const HIDDEN_MS = 60_000;
 
-export type LockReason = 'idle' | 'hidden' | 'longest' | 'by-hand' | 'ended' | 'half-way';
+export type LockReason =
+  | 'idle'
+  | 'hidden'
+  | 'longest'
+  | 'by-hand'
+  | 'ended'
+  | 'half-way'
+  /** Another window brought the device. */
+  | 'elsewhere';
 
 /** What happens next by itself, and when. */
 export type Ahead =

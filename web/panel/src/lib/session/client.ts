@@ -26,6 +26,7 @@ import type {
 import { type Backup, writeBackup } from '$lib/backup';
 import { fromBlob, toBlob } from '$lib/blob';
 import { newShareKey, shareOf } from '$lib/device/share';
+import { nothingSeen, type Seen } from '$lib/device/seen';
 import * as kept from '$lib/device/store';
 import { Failure, failureOf } from '$lib/failure';
 import { readPinned, withWitness, writePinned } from '$lib/pinned';
@@ -113,13 +114,14 @@ export class Newcomer {
   /** Asks to be let in. Only then is anything kept. */
   async enter(entry: Entry, name: string, pin: string, changed: TokensChanged): Promise<Client> {
     const { session } = this;
+    await nobodyHere();
     const known = {
       sigchain: toBlob(session.sigchain()),
       recovery_escrow: toBlob(this.sheet.escrow),
       profile: sealProfile(session, name),
     };
     const proof = (code: string) => toBlob(session.redeemInvite(code, self.location.origin));
-    const rosters: kept.Seen['rosters'] = {};
+    const rosters: Seen['rosters'] = {};
     let welcome: Welcome;
     if (entry.by === 'bootstrap') {
       const { code } = entry;
@@ -176,7 +178,7 @@ export class Client {
     readonly session: Session,
     readonly line: Line,
     private record: kept.DeviceRecord,
-    readonly seen: kept.Seen,
+    readonly seen: Seen,
     private witnessed = false,
   ) {}
 
@@ -239,6 +241,7 @@ export class Client {
   /** Comes back with what is on paper, as a new device. */
   static async recover(found: Recovery, pin: string, changed: TokensChanged): Promise<Client> {
     const { user, recoveryKey, backup } = found;
+    await nobodyHere();
     const asked =
       backup?.escrow ?? (await open<EscrowAnswer>('POST', '/recovery/escrow', { user })).escrow;
     const paper = Session.recover(user, fromBlob(asked), recoveryKey);
@@ -276,6 +279,9 @@ export class Client {
    */
   async catchUp(): Promise<number> {
     if (this.unsent) await this.sendAgain(this.unsent);
+    // What this device's other windows have seen and were told counts here, too.
+    await this.keep((record) => record);
+    await this.keepSeen();
     const own = await this.line.ask<PersonSigchain>('GET', '/me/sigchain');
     if (own.user !== this.record.user) {
       throw new Failure('lie', 'The server gives the device list of somebody else.');
@@ -315,8 +321,7 @@ export class Client {
     const { line, session } = this;
     const pinned = withWitness(this.record, key);
     const { checkpoint } = await checkLog(line, session, pinned, this.seen.checkpoint);
-    this.record = { ...this.record, ...pinned };
-    await kept.keepDevice(this.record);
+    await this.keep((record) => ({ ...record, ...pinned }));
     this.witnessed = true;
     this.seen.checkpoint = checkpoint;
     await this.keepSeen();
@@ -345,16 +350,16 @@ export class Client {
   }
 
   /** Seals the device under another PIN, and changes this person's keys with it. */
-  async changePin(pin: string): Promise<void> {
-    await this.catchUp();
-    const shareKey = await newShareKey();
-    const share = await shareOf(shareKey);
-    const changed = this.session.changePasscode(pin, share, true, undefined, Date.now());
-    const vault = changed.takeVault();
-    if (!vault) throw new Failure('internal', 'A new PIN came without a vault.');
-    const { sigchain, itemsKey } = changed;
-    await this.sendList({ sigchain: toBlob(sigchain), items_key: toBlob(itemsKey) });
-    await this.keepVault(vault, shareKey);
+  changePin(pin: string): Promise<void> {
+    return inTurn(async () => {
+      await this.catchUp();
+      const shareKey = await newShareKey();
+      const sealed = this.session.sealVault(pin, await shareOf(shareKey), true);
+      // First: where the server takes no PIN for this device any more, nothing changes.
+      const proposed = await this.propose(sealed);
+      await this.renewKey();
+      await this.keepVault(proposed, shareKey);
+    });
   }
 
   /** Seals the device a second time, for a passkey that gave `secret` for `input`. */
@@ -366,15 +371,13 @@ export class Client {
     const shareKey = await newShareKey();
     // The secret is 32 random bytes: nobody guesses it, so no server has to count tries.
     const { vault } = this.session.sealVault(toBlob(secret), await shareOf(shareKey), false);
-    this.record = { ...this.record, passkey: { credential, input, vault, shareKey } };
-    await kept.keepDevice(this.record);
+    const passkey = { credential, input, vault, shareKey };
+    await this.keep((record) => ({ ...record, passkey }));
   }
 
   /** From now on the PIN alone opens this device. */
   async closeToPasskeys(): Promise<void> {
-    const { passkey: _, ...rest } = this.record;
-    this.record = rest;
-    await kept.keepDevice(rest);
+    await this.keep(({ passkey: _, ...rest }) => rest);
   }
 
   /** This person's devices, by the list that they have signed. */
@@ -431,27 +434,44 @@ export class Client {
   }
 
   /** Seals the device anew, with a share that the server keeps and destroys after wrong tries. */
-  async shareWithServer(pin: string): Promise<void> {
-    const shareKey = await newShareKey();
-    const vault = this.session.sealVault(pin, await shareOf(shareKey), true);
-    await this.keepVault(vault, shareKey);
+  shareWithServer(pin: string): Promise<void> {
+    return inTurn(async () => {
+      const shareKey = await newShareKey();
+      const sealed = this.session.sealVault(pin, await shareOf(shareKey), true);
+      await this.keepVault(await this.propose(sealed), shareKey);
+    });
   }
 
-  /** Overwrites the old vault once the server has the new one's share, and uses that at once. */
-  private async keepVault(sealed: NewVault, shareKey: CryptoKey): Promise<void> {
+  /** Leaves the share of a vault with the server, which takes the one before until this is used. */
+  private async propose(sealed: NewVault): Promise<Proposed> {
     const { vault, serverShare: share, serverProof: auth } = sealed;
     if (!share || !auth) throw new Failure('internal', 'A vault came without its other share.');
     const { id } = new VaultFacts(vault);
     const proposal: ShareProposal = { share: toBlob(share), auth: toBlob(auth) };
-    await this.line.ask('PUT', `/vaults/${id}/share`, proposal);
-    this.record = { ...this.record, vault, shareKey, serverShare: true };
-    await kept.keepDevice(this.record);
+    try {
+      await this.line.ask('PUT', `/vaults/${id}/share`, proposal);
+    } catch (thrown) {
+      const failure = failureOf(thrown);
+      // A device has one vault in its life, and the server destroys its share for good.
+      if (failure.code === 'spent') throw new Failure('no-more-pins', failure.message);
+      throw failure;
+    }
+    return { id, vault, auth };
+  }
+
+  /** Overwrites the old vault, now that the server has the new one's share, and uses that at once. */
+  private async keepVault({ id, vault, auth }: Proposed, shareKey: CryptoKey): Promise<void> {
+    await this.keep((record) => ({ ...record, vault, shareKey, serverShare: true }));
     // The vault is in force. Using the share only lets the server forget the one before.
     await serverShare(id, auth).catch(() => undefined);
   }
 
   async keepSeen(): Promise<void> {
-    await kept.keepSeen(this.seen);
+    Object.assign(this.seen, await kept.keepSeen(this.record.device, this.seen));
+  }
+
+  private async keep(what: (record: kept.DeviceRecord) => kept.DeviceRecord): Promise<void> {
+    this.record = await kept.change(this.record.device, what);
   }
 
   private async keepHead(): Promise<void> {
@@ -460,10 +480,26 @@ export class Client {
   }
 }
 
+/** A vault whose share the server has. */
+interface Proposed {
+  id: string;
+  vault: Uint8Array;
+  auth: Uint8Array;
+}
+
+/** Of two windows that seal at once, the server would know one vault and the browser keep another. */
+const inTurn = <T>(what: () => Promise<T>): Promise<T> =>
+  navigator.locks.request('vault', what) as Promise<T>;
+
 async function deviceHere(): Promise<kept.DeviceRecord> {
   const record = await kept.device();
   if (record) return record;
   throw new Failure('no-device', 'There is no device in this browser.');
+}
+
+/** Told before a code is used up: two windows cannot both bring a device. */
+export async function nobodyHere(): Promise<void> {
+  if (await kept.device()) throw new Failure('device-here', 'Another window has brought a device.');
 }
 
 /** A vault that opens without a server, until the first login is through. */
@@ -485,14 +521,13 @@ export async function settle(
   pinned: string | undefined,
   pin: string,
   changed: TokensChanged,
-  newcomer?: Pick<kept.Seen, 'rosters'>,
+  newcomer?: Pick<Seen, 'rosters'>,
 ): Promise<Client> {
   const { user, device } = session;
   const known = readPinned(pinned ?? (await serverItself()));
   const record = { user, device, ...first, serverShare: false, ...known };
-  const seen = { ...kept.nothingSeen(), ...newcomer };
-  await kept.keepDevice(record);
-  await kept.keepSeen(seen);
+  const seen = { ...nothingSeen(), ...newcomer };
+  await kept.settle(record, seen);
   const line = new Line(session, await login(session, changed), changed);
   const client = new Client(session, line, record, seen);
   // Until then, only this worker's memory has it.

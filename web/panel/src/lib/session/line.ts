@@ -41,11 +41,16 @@ async function send(
 }
 
 async function problemOf(response: Response): Promise<Failure> {
+  const { status } = response;
   const isProblem = response.headers.get('content-type') === 'application/problem+json';
-  if (!isProblem) return new Failure('internal', `The server answered ${response.status}.`);
+  if (!isProblem) {
+    // Said by a web server in front of ours, which is down then.
+    const code = [502, 503, 504].includes(status) ? 'unavailable' : 'internal';
+    return new Failure(code, `The server answered ${status}.`, { status });
+  }
   const problem = (await response.json()) as Problem;
   const { retry_after_s: seconds } = problem;
-  const facts: Facts = seconds ? { seconds } : {};
+  const facts: Facts = seconds ? { status, seconds } : { status };
   return new Failure(problem.code, problem.detail, facts);
 }
 

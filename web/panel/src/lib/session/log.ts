@@ -7,6 +7,7 @@ import {
   type ProofAnswer,
 } from '$lib/api';
 import { fromBlob } from '$lib/blob';
+import { sizeOf } from '$lib/device/seen';
 import { Failure, failureOf } from '$lib/failure';
 import type { Pinned } from '$lib/pinned';
 import type { Line } from './line';
@@ -42,7 +43,7 @@ async function acceptNewest(line: Line, log: LogFollower): Promise<string> {
   for (;;) {
     const { checkpoint } = await line.ask<CheckpointAnswer>('GET', '/transparency/checkpoint');
     if (!checkpoint) throw new Failure('lie', 'The key log is empty.');
-    const proof = await consistency(line, log.size, sizeOf(checkpoint));
+    const proof = await consistency(line, log.size, sizeIn(checkpoint));
     try {
       return log.accept(checkpoint, proof, Date.now(), MAX_AGE_S);
     } catch (error) {
@@ -70,9 +71,9 @@ async function entries(line: Line, size: number): Promise<Uint8Array> {
   return joined(pages);
 }
 
-/** The size that a checkpoint names on its second line. Nobody believes it yet. */
-function sizeOf(checkpoint: string): number {
-  const size = Number(checkpoint.split('\n')[1]);
+/** Nobody believes it yet. */
+function sizeIn(checkpoint: string): number {
+  const size = sizeOf(checkpoint);
   if (Number.isSafeInteger(size)) return size;
   throw new Failure('lie', 'The key log has a checkpoint without a size.');
 }

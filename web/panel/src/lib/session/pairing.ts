@@ -3,7 +3,7 @@ import { NewPairing, OldPairing, Session } from '$crypto';
 import type { RoomHeard } from '$lib/api';
 import { fromBlob, toBlob, toId } from '$lib/blob';
 import { Failure } from '$lib/failure';
-import { firstVault, settle, type Client } from './client';
+import { firstVault, nobodyHere, settle, type Client } from './client';
 import { open, type TokensChanged } from './line';
 
 // Where the messages of the two stand in their conversation.
@@ -60,6 +60,7 @@ export class NewDevice {
 
   /** Makes keys and opens a room. */
   static async open(typed: boolean): Promise<NewDevice> {
+    await nobodyHere();
     const pairing = new NewPairing(Session.create(), typed);
     const room = new Room(pairing.room());
     await open('POST', room.path, room.entry);
