@@ -143,6 +143,13 @@ impl Cluster {
         self.order("free", "ready");
     }
 
+    /// Runs a statement in the database that it begins with.
+    pub async fn execute(&self, sql: &'static str) {
+        let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
     fn order(&mut self, order: &str, expected: &str) {
         let script = self.script.as_mut().expect("a server of our own");
         let orders = script.orders.as_mut().expect("open until the end");
