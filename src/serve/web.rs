@@ -92,6 +92,7 @@ impl Panel {
         let signer = keys::log_signer(data, &hotline.network.realm)?;
         let known_by = known_by(signer.key(), witnesses);
         let shared = Arc::new(Shared::open(Arc::clone(store), options, signer).await?);
+        web_api::scrub_what_was_left(&shared);
         shared.allow_passkeys(hotline.web.passkeys.allows());
         let router = web_api::service(Arc::clone(&shared));
         let authority = tls.authority_pem().map(|_| tls.fingerprint());

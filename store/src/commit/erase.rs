@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Refused;
 use super::vault::{expect, expect_super_admin, has_super_admin};
+use super::{Refused, exchange};
 use crate::engine::{Pool, Transaction, args, postgres, sqlite};
 use crate::error::{Place, StoreError};
 use crate::id::{HubId, RecordId, Sealed, UserId};
@@ -25,7 +25,12 @@ macro_rules! with_files_sql {
     };
 }
 
+/// How many erasures there have been, and of how many the disk has no traces any more.
+const ERASURES_COUNTER: &str = "erasures";
+const SCRUBBED_COUNTER: &str = "erasures_scrubbed";
+
 pub(super) async fn apply(db: &mut Transaction, erasure: &Erasure) -> Result<(), Refused> {
+    exchange::count(db, ERASURES_COUNTER, 1).await?;
     match erasure {
         Erasure::Caller {
             caller,
@@ -220,6 +225,33 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// How many erasures there have been whose traces may still be on the disk: some failed to be
+    /// taken from there before the process ended. To be asked before a [`Store::scrub`], and told
+    /// to [`Store::note_scrubbed`] after it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn unscrubbed(&self) -> Result<Option<u64>, StoreError> {
+        let counters = self.reader().unscoped();
+        let erasures = counters.counter(ERASURES_COUNTER).await?;
+        let scrubbed = counters.counter(SCRUBBED_COUNTER).await?;
+        Ok((scrubbed < erasures).then_some(erasures))
+    }
+
+    /// Of so many erasures nothing is on the disk any more.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn note_scrubbed(&self, erasures: u64) -> Result<(), StoreError> {
+        let sql = "INSERT INTO counter (name, value) VALUES ($1, $2) ON CONFLICT (name) \
+                   DO UPDATE SET value = excluded.value WHERE counter.value < excluded.value";
+        let args = args![SCRUBBED_COUNTER, erasures.cast_signed()];
+        let noted = self.writer.rows(sql, args).await;
+        noted
+            .map(drop)
+            .map_err(|error| StoreError::from_sqlx(error, self.path()))
     }
 
     async fn fold_log(&self, pool: &sqlx::SqlitePool) -> Result<(), StoreError> {

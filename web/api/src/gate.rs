@@ -144,6 +144,7 @@ async fn identify(
             "this device is locked; unlock it first",
         ));
     }
+    shared.limits.bytes(session.user, asked.body.len())?;
     note(shared, signer, &session, now).await?;
     let user = shared.store.reader().user(session.user).await?;
     Ok(Caller {

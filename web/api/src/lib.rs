@@ -47,6 +47,7 @@ pub use keylog::KeyLogError;
 pub use listen::{ListenError, Serving, WebServer};
 pub use refusal::Refusal;
 pub use route::{Access, RouteFacts};
+pub use scrub::scrub_what_was_left;
 pub use shared::{BootstrapError, Shared, WebOptions};
 pub use tls::{LocalAuthority, Tls, TlsError, TlsSource};
 pub use watch::News;

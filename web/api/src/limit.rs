@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::state::keyed::DashMapStateStore;
@@ -18,6 +19,11 @@ const OPEN_PER_ADDRESS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not 
 /// Requests of one person, from all devices.
 const PER_ACCOUNT_PER_S: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 const PER_ACCOUNT_BURST: NonZeroU32 = NonZeroU32::new(300).expect("not zero");
+/// What one person may send, all devices together, in KiB: so much at once, and as much again in
+/// a day. Nobody fills the disk, on which calls are kept too, before somebody can see to it; and
+/// nobody who has worked here for years may keep no more.
+const PER_ACCOUNT_KIB: NonZeroU32 = NonZeroU32::new(1 << 20).expect("not zero");
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Failed logins of one device that the audit trail tells; those of unknown devices count as one.
 const FAILURES_PER_DEVICE_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 /// Shares of vaults that one person leaves: a device leaves one for each new code.
@@ -33,6 +39,7 @@ pub(crate) struct Limits {
     addresses: Keyed<u128>,
     open: Keyed<u128>,
     accounts: Keyed<[u8; 16]>,
+    sent: Keyed<[u8; 16]>,
     failures: Keyed<[u8; 16]>,
     shares: Keyed<[u8; 16]>,
     clock: DefaultClock,
@@ -42,10 +49,13 @@ impl Limits {
     pub(crate) fn new() -> Self {
         let address = Quota::per_second(PER_ADDRESS_PER_S).allow_burst(PER_ADDRESS_BURST);
         let account = Quota::per_second(PER_ACCOUNT_PER_S).allow_burst(PER_ACCOUNT_BURST);
+        let sent = Quota::with_period(DAY / PER_ACCOUNT_KIB.get()).expect("not zero");
+        let sent = sent.allow_burst(PER_ACCOUNT_KIB);
         Self {
             addresses: RateLimiter::dashmap(address),
             open: RateLimiter::dashmap(Quota::per_minute(OPEN_PER_ADDRESS_PER_MINUTE)),
             accounts: RateLimiter::dashmap(account),
+            sent: RateLimiter::dashmap(sent),
             failures: RateLimiter::dashmap(Quota::per_minute(FAILURES_PER_DEVICE_PER_MINUTE)),
             shares: RateLimiter::dashmap(Quota::per_hour(SHARES_PER_ACCOUNT_PER_HOUR)),
             clock: DefaultClock::default(),
@@ -67,6 +77,19 @@ impl Limits {
         self.check(&self.accounts, &user.0)
     }
 
+    /// So many bytes more that `user` sends.
+    pub(crate) fn bytes(&self, user: UserId, count: usize) -> Result<(), Refusal> {
+        let kib = u32::try_from(count.div_ceil(1024)).unwrap_or(u32::MAX);
+        let Some(kib) = NonZeroU32::new(kib) else {
+            return Ok(());
+        };
+        Self::make_room(&self.sent);
+        let left = self.sent.check_key_n(&user.0, kib);
+        // No body is as long as all of it.
+        let left = left.map_err(|_| Refusal::too_many(DAY))?;
+        left.map_err(|until| Refusal::too_many(until.wait_time_from(self.clock.now())))
+    }
+
     /// One more failed login with `device`; `false` when the trail has told enough of them. It
     /// never keeps the device's owner from logging in.
     pub(crate) fn failure(&self, device: [u8; 16]) -> bool {
@@ -83,13 +106,17 @@ impl Limits {
         limiter: &Keyed<K>,
         key: &K,
     ) -> Result<(), Refusal> {
-        if limiter.len() > MAX_KEYS {
-            limiter.retain_recent();
-        }
+        Self::make_room(limiter);
         limiter.check_key(key).map_err(|until| {
             let wait = until.wait_time_from(self.clock.now());
             Refusal::too_many(wait)
         })
+    }
+
+    fn make_room<K: std::hash::Hash + Eq + Clone>(limiter: &Keyed<K>) {
+        if limiter.len() > MAX_KEYS {
+            limiter.retain_recent();
+        }
     }
 }
 
@@ -114,6 +141,21 @@ mod tests {
         }
         assert_eq!(limits.open(one).unwrap_err().status(), 429);
         limits.open(IpAddr::from([192, 0, 2, 2])).unwrap();
+    }
+
+    #[test]
+    fn a_person_sends_no_more_in_a_day_than_the_limit() {
+        let limits = Limits::new();
+        let (one, other) = (UserId([1; 16]), UserId([2; 16]));
+        let file = 32 << 20;
+        let files = PER_ACCOUNT_KIB.get() / (32 << 10);
+        for _ in 0..files {
+            limits.bytes(one, file).unwrap();
+        }
+        let refused = limits.bytes(one, file).unwrap_err();
+        assert_eq!(refused.status(), 429);
+        limits.bytes(one, 0).unwrap();
+        limits.bytes(other, file).unwrap();
     }
 
     #[test]

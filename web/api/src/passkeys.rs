@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use crypto::{Entropy, OsEntropy};
 use protocol::Code;
@@ -13,11 +12,12 @@ use webauthn_rs::{Webauthn, WebauthnBuilder};
 
 use crate::refusal::Refusal;
 
-/// Attempts that wait at once.
-const MAX_ATTEMPTS: usize = 1_000;
+/// Attempts that wait at once of one person who makes passkeys, or of one device that logs in. A
+/// stranger has none: a login begins with the device's own key. With one more the oldest goes, so
+/// nobody fills what others need.
+const MAX_ATTEMPTS_EACH: usize = 8;
 /// How long a person has, in milliseconds.
 const ATTEMPT_MS: u64 = 5 * 60_000;
-const BUSY_WAIT: Duration = Duration::from_secs(30);
 
 /// What waits for the answer of a passkey.
 pub(crate) enum Attempt {
@@ -33,6 +33,20 @@ pub(crate) enum Attempt {
         device: DeviceId,
         state: Box<PasskeyAuthentication>,
     },
+}
+
+impl Attempt {
+    /// Whether `other` is of the same person, or the same device.
+    fn is_beside(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Registration { user, .. }, Self::Registration { user: other, .. }) => {
+                user == other
+            }
+            (Self::Login { device, .. }, Self::Login { device: other, .. }) => device == other,
+            (Self::Registration { .. }, Self::Login { .. })
+            | (Self::Login { .. }, Self::Registration { .. }) => false,
+        }
+    }
 }
 
 /// The server's side of passkeys.
@@ -80,8 +94,14 @@ impl Passkeys {
         OsEntropy.fill(&mut id).map_err(Refusal::internal)?;
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|_, (until_ms, _)| now_ms < *until_ms);
-        if waiting.len() >= MAX_ATTEMPTS {
-            return Err(Refusal::too_many(BUSY_WAIT));
+        let beside = waiting
+            .iter()
+            .filter(|(_, (_, other))| attempt.is_beside(other));
+        let beside: Vec<_> = beside.map(|(id, (until_ms, _))| (*until_ms, *id)).collect();
+        if beside.len() >= MAX_ATTEMPTS_EACH
+            && let Some((_, oldest)) = beside.iter().min()
+        {
+            waiting.remove(oldest);
         }
         waiting.insert(id, (now_ms + ATTEMPT_MS, attempt));
         Ok(id)
@@ -103,6 +123,8 @@ fn webauthn(origin: &str) -> Option<Webauthn> {
 
 #[cfg(test)]
 mod tests {
+    use webauthn_rs::prelude::Uuid;
+
     use super::*;
 
     #[test]
@@ -121,5 +143,28 @@ mod tests {
         assert_eq!(passkeys.webauthn().unwrap_err().status(), 403);
         passkeys.allow(true);
         assert!(passkeys.webauthn().is_ok());
+    }
+
+    #[test]
+    fn a_person_who_begins_again_and_again_keeps_nobody_out() {
+        let passkeys = Passkeys::new("https://hotline.example");
+        let begin = |user: u8, now_ms: u64| {
+            let webauthn = passkeys.webauthn().unwrap();
+            let begun = webauthn.start_passkey_registration(Uuid::nil(), "name", "Name", None);
+            let attempt = Attempt::Registration {
+                user: UserId([user; 16]),
+                state: Box::new(begun.unwrap().1),
+            };
+            passkeys.wait_for(attempt, now_ms).unwrap()
+        };
+        let of_other = begin(2, 0);
+        let first = begin(1, 1);
+        let second = begin(1, 2);
+        for now_ms in 3..=u64::try_from(MAX_ATTEMPTS_EACH).unwrap() + 1 {
+            begin(1, now_ms);
+        }
+        assert!(passkeys.take(first, 10).is_none());
+        assert!(passkeys.take(second, 10).is_some());
+        assert!(passkeys.take(of_other, 10).is_some());
     }
 }

@@ -13,9 +13,11 @@ use tokio::sync::Notify;
 use crate::limit::customer;
 use crate::refusal::Refusal;
 
-/// Rooms at once. Strangers open them: when there are so many, the oldest in which nobody has
-/// joined gives way, so that they keep nobody out.
+/// Rooms at once. Strangers open them: when there are so many, whoever has most rooms in which
+/// nobody has joined loses the oldest, so that they keep out nobody who has one.
 const MAX_ROOMS: usize = 5_000;
+/// Rooms at once that devices of one person have joined: these do not give way.
+const MAX_ROOMS_PER_PERSON: usize = 10;
 /// Rooms at once that devices of one address have opened.
 const MAX_ROOMS_PER_ADDRESS: usize = 10;
 /// How long a device is kept waiting for a message before it asks again.
@@ -69,11 +71,7 @@ impl Rooms {
             return Err(Refusal::too_many(READ_WAIT));
         }
         if open.len() >= MAX_ROOMS {
-            let alone = open.iter().filter(|(_, kept)| kept.joined_by.is_none());
-            let oldest = alone.min_by_key(|(_, kept)| kept.room.expires_at_ms());
-            let oldest = oldest.map(|(id, _)| *id);
-            let oldest = oldest.ok_or_else(|| Refusal::too_many(READ_WAIT))?;
-            open.remove(&oldest);
+            make_place(&mut open)?;
         }
         let room = Room::open(pass, now_ms);
         let kept = Kept {
@@ -93,11 +91,18 @@ impl Rooms {
         person: UserId,
         now_ms: u64,
     ) -> Result<(), Refusal> {
-        self.with(id, |kept| {
-            kept.room.join(pass, now_ms)?;
-            kept.joined_by = Some(person);
-            Ok(())
-        })
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let open_still = open
+            .values()
+            .filter(|kept| now_ms < kept.room.expires_at_ms());
+        let joined = open_still.filter(|kept| kept.joined_by == Some(person));
+        if joined.count() >= MAX_ROOMS_PER_PERSON {
+            return Err(Refusal::too_many(READ_WAIT));
+        }
+        let kept = open.get_mut(&id).ok_or_else(Refusal::not_found)?;
+        kept.room.join(pass, now_ms).map_err(refused)?;
+        kept.joined_by = Some(person);
+        Ok(())
     }
 
     /// Takes a message of one device for the other.
@@ -154,6 +159,23 @@ impl Rooms {
     }
 }
 
+/// Ends the oldest room of whoever has most of those in which nobody has joined.
+fn make_place(open: &mut BTreeMap<[u8; 16], Kept>) -> Result<(), Refusal> {
+    let alone = || open.iter().filter(|(_, kept)| kept.joined_by.is_none());
+    let mut counts = BTreeMap::<u128, usize>::new();
+    for (_, kept) in alone() {
+        *counts.entry(kept.opened_by).or_default() += 1;
+    }
+    let most = counts.into_iter().max_by_key(|(_, count)| *count);
+    let (most, _) = most.ok_or_else(|| Refusal::too_many(READ_WAIT))?;
+    let of_most = alone().filter(|(_, kept)| kept.opened_by == most);
+    let oldest = of_most.min_by_key(|(_, kept)| kept.room.expires_at_ms());
+    if let Some(id) = oldest.map(|(id, _)| *id) {
+        open.remove(&id);
+    }
+    Ok(())
+}
+
 fn refused(error: RoomRefused) -> Refusal {
     let code = match error {
         RoomRefused::Expired => Code::Spent,
@@ -203,15 +225,25 @@ mod tests {
         };
         let open = |number, now_ms| rooms.open(id(number), pass(1), address(number), now_ms);
         let all = u64::try_from(MAX_ROOMS).unwrap();
-        (0..all).for_each(|number| open(number, NOW_MS + number).unwrap());
-        rooms.join(id(0), pass(2), PERSON, NOW_MS).unwrap();
-        open(all, NOW_MS + all).unwrap();
-        let joined = rooms.post(id(0), &pass(2), b"commit".to_vec(), NOW_MS + all);
-        joined.unwrap();
-        let gone = rooms.post(id(1), &pass(1), b"commit".to_vec(), NOW_MS + all);
-        assert_eq!(gone.unwrap_err().status(), 404);
-        let next = rooms.join(id(2), pass(2), PERSON, NOW_MS + all);
-        next.unwrap();
+        // The first has one room, as a new device does; each of the others has ten.
+        open(0, NOW_MS).unwrap();
+        (10..all + 9).for_each(|number| open(number, NOW_MS + number).unwrap());
+        open(all + 10, NOW_MS + all + 10).unwrap();
+        let later_ms = NOW_MS + all + 11;
+        rooms.join(id(0), pass(2), PERSON, later_ms).unwrap();
+        assert_eq!(rooms.open.lock().unwrap().len(), MAX_ROOMS);
+    }
+
+    #[test]
+    fn a_person_is_in_few_rooms_at_once() {
+        let rooms = Rooms::new();
+        for room in 0..=10 {
+            let address = IpAddr::from([192, 0, 2, room]);
+            rooms.open([room; 16], pass(1), address, NOW_MS).unwrap();
+        }
+        let join = |room: u8, now_ms| rooms.join([room; 16], pass(2), PERSON, now_ms);
+        (0..10).for_each(|room| join(room, NOW_MS).unwrap());
+        assert_eq!(join(10, NOW_MS).unwrap_err().status(), 429);
     }
 
     #[tokio::test]

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use store::StoreError;
+use store::{Store, StoreError};
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use crate::shared::Shared;
 
@@ -26,14 +27,31 @@ pub(crate) struct Scrubs {
 /// Takes from the disk what was just erased. To be called after the commit and the notices: the
 /// erasure is done, whatever comes of this.
 pub(crate) async fn scrub(shared: &Arc<Shared>) {
+    // It goes on by itself when it takes longer.
+    let _ = tokio::time::timeout(WAIT, begin(shared)).await;
+}
+
+/// Takes from the disk what the process before this one had erased, and could not take from there.
+/// Goes on by itself.
+pub fn scrub_what_was_left(shared: &Arc<Shared>) {
+    drop(begin(shared));
+}
+
+fn begin(shared: &Arc<Shared>) -> JoinHandle<()> {
     let number = shared.scrubs.next();
     let shared = Arc::clone(shared);
-    let scrubbing = tokio::spawn(async move {
-        let store = &shared.store;
-        shared.scrubs.run(number, AGAIN, || store.scrub()).await;
-    });
-    // It goes on by itself when it takes longer.
-    let _ = tokio::time::timeout(WAIT, scrubbing).await;
+    tokio::spawn(async move {
+        let scrubbed = || scrub_once(&shared.store);
+        shared.scrubs.run(number, AGAIN, scrubbed).await;
+    })
+}
+
+async fn scrub_once(store: &Store) -> Result<(), StoreError> {
+    let Some(erasures) = store.unscrubbed().await? else {
+        return Ok(());
+    };
+    store.scrub().await?;
+    store.note_scrubbed(erasures).await
 }
 
 impl Scrubs {

@@ -5,8 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crypto::identity::REQUEST_WINDOW_MS;
 
-/// Most answered challenges that are remembered. Only what a live device has signed is one.
-const MAX_ANSWERED: usize = 100_000;
+/// Most answered challenges of one device that are remembered. Only what a device has signed that
+/// may log in is one, so there are so many of each at most.
+const MAX_ANSWERED_PER_DEVICE: usize = 200;
 /// Most proofs that are remembered: what all accounts together can send in the window.
 const MAX_PROOFS: usize = 1_000_000;
 /// A proof may be as far in the future as in the past.
@@ -45,20 +46,34 @@ impl<const N: usize> Expiring<N> {
     }
 }
 
-/// Challenges that were answered.
-pub(crate) struct Answered(Mutex<Expiring<32>>);
+/// Challenges that were answered: the device, and the nonce.
+pub(crate) struct Answered(Mutex<Expiring<48>>);
 
 impl Answered {
     pub(crate) const fn new() -> Self {
         Self(Mutex::new(Expiring::new()))
     }
 
-    /// Notes a challenge that is good until `until_ms`; `false` when it was answered before, or
-    /// when no more can be remembered.
-    pub(crate) fn first_time(&self, nonce: [u8; 32], now_ms: u64, until_ms: u64) -> bool {
+    /// Notes a challenge that `device` answered and that is good until `until_ms`; `false` when it
+    /// was answered before, or when no more of the device can be remembered.
+    pub(crate) fn first_time(
+        &self,
+        device: [u8; 16],
+        nonce: [u8; 32],
+        now_ms: u64,
+        until_ms: u64,
+    ) -> bool {
+        let value = |nonce: [u8; 32]| {
+            let mut value = [0; 48];
+            value[..16].copy_from_slice(&device);
+            value[16..].copy_from_slice(&nonce);
+            value
+        };
         let mut answered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         answered.forget_old(now_ms);
-        answered.until.len() < MAX_ANSWERED && answered.insert(nonce, until_ms)
+        let all = value([0; 32])..=value([0xff; 32]);
+        answered.until.range(all).count() < MAX_ANSWERED_PER_DEVICE
+            && answered.insert(value(nonce), until_ms)
     }
 }
 
@@ -82,12 +97,14 @@ impl SeenOnce {
 mod tests {
     use super::*;
 
+    const DEVICE: [u8; 16] = [7; 16];
+
     #[test]
     fn a_challenge_is_answered_once() {
         let answered = Answered::new();
-        assert!(answered.first_time([1; 32], 0, 60));
-        assert!(!answered.first_time([1; 32], 59, 60));
-        assert!(answered.first_time([2; 32], 59, 119));
+        assert!(answered.first_time(DEVICE, [1; 32], 0, 60));
+        assert!(!answered.first_time(DEVICE, [1; 32], 59, 60));
+        assert!(answered.first_time(DEVICE, [2; 32], 59, 119));
     }
 
     #[test]
@@ -99,14 +116,19 @@ mod tests {
     }
 
     #[test]
-    fn no_more_answers_are_remembered_than_the_limit() {
+    fn a_device_that_answers_without_end_keeps_out_itself_alone() {
         let answered = Answered::new();
-        for count in 0..u64::try_from(MAX_ANSWERED).unwrap() {
+        let nonce = |count: usize| {
             let mut nonce = [0; 32];
             nonce[..8].copy_from_slice(&count.to_be_bytes());
-            assert!(answered.first_time(nonce, 0, 60));
+            nonce
+        };
+        for count in 0..MAX_ANSWERED_PER_DEVICE {
+            assert!(answered.first_time(DEVICE, nonce(count), 0, 60));
         }
-        assert!(!answered.first_time([0xff; 32], 0, 60));
-        assert!(answered.first_time([0xff; 32], 60, 120));
+        let more = nonce(MAX_ANSWERED_PER_DEVICE);
+        assert!(!answered.first_time(DEVICE, more, 0, 60));
+        assert!(answered.first_time([8; 16], more, 0, 60));
+        assert!(answered.first_time(DEVICE, more, 60, 120));
     }
 }

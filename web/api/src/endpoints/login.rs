@@ -13,8 +13,8 @@ use crate::route::{Access, Routes};
 
 /// How long a challenge is good, in milliseconds.
 const CHALLENGE_MS: u64 = 60_000;
-/// A key for which nobody has the secret in use here (the base point of RFC 8032 section 5.1):
-/// what an unknown device signed is checked as long as what a known one did.
+/// A key that no device has (the base point of RFC 8032 section 5.1, whose secret scalar is one):
+/// what an unknown device signed is checked as long as what a known one did, and lets nobody in.
 const NOBODY: [u8; 32] = {
     let mut key = [0x66; 32];
     key[0] = 0x58;
@@ -70,11 +70,14 @@ pub(super) async fn device_of(call: &Call, request: &LoginRequest) -> Result<Dev
     let key = VerifyingKey::from_bytes(&key).map_err(Refusal::internal)?;
     let (shared, now_ms) = (&call.shared, call.now_ms());
     let verified = proof.verify(&key, &shared.options.origin, now_ms, |nonce| {
-        let challenge = proof.challenge();
-        shared.issuer.has_issued(challenge)
-            && shared
-                .answered
-                .first_time(*nonce, now_ms, challenge.expires_at_ms())
+        let (challenge, until_ms) = (proof.challenge(), proof.challenge().expires_at_ms());
+        // Anybody can sign for an unknown device: the secret of the key above is one.
+        known.as_ref().is_some_and(|device| {
+            shared.issuer.has_issued(challenge)
+                && shared
+                    .answered
+                    .first_time(device.id.0, *nonce, now_ms, until_ms)
+        })
     });
     match (verified, known) {
         (Ok(()), Some(device)) => Ok(device),

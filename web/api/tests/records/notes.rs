@@ -435,6 +435,7 @@ async fn erasure_leaves_nothing_but_the_mark() {
     ];
     assert!(needles.iter().all(|needle| town.on_disk(needle)));
     town.post(vera, &path, &order(vera)).await.done();
+    town.scrubbed().await;
     assert!(!needles.iter().any(|needle| town.on_disk(needle)));
     assert!(listed(&norte, ada, "").await.is_empty());
     let history: RecordHistory = town

@@ -81,6 +81,7 @@ async fn an_erased_person_is_gone_and_their_notes_stay() {
             .iter()
             .all(|member| member.user != norte.vera.id())
     );
+    town.scrubbed().await;
     assert!(!town.on_disk(&profile));
     assert_eq!(ada.open(&sealed.encode(), &norte.vera).unwrap(), "text");
     let page: protocol::RecordPage = town
@@ -141,9 +142,12 @@ impl std::io::Write for Stuck {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_erasure_is_done_although_a_backup_still_reads() {
-    let mut norte = Norte::new().await;
+fn erasure(person: &Person) -> String {
+    format!("/users/{}/erasure", person.id())
+}
+
+/// Erases somebody while a backup reads, which then ends. What of them is still on the disk.
+async fn erased_beside_a_backup(norte: &mut Norte) -> [u8; 40] {
     let leaves = [&norte.vera, &norte.vito].map(|person| RosterChange::RemoveMember {
         user: person.user(),
     });
@@ -163,16 +167,34 @@ async fn an_erasure_is_done_although_a_backup_still_reads() {
         store.unscoped().backup(&mut sink).await
     });
     tokio::task::block_in_place(|| is_stuck.recv().unwrap());
-    let erasure = |person: &Person| format!("/users/{}/erasure", person.id());
-    town.send(ada, "POST", &erasure(&norte.vera), vec![])
-        .await
-        .done();
+    let path = erasure(&norte.vera);
+    town.send(ada, "POST", &path, vec![]).await.done();
     assert!(town.on_disk(&profile), "the backup does not read");
     go_on.send(()).unwrap();
     backup.await.unwrap().unwrap();
-    town.send(ada, "POST", &erasure(&norte.vito), vec![])
-        .await
-        .done();
+    profile
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_is_done_although_a_backup_still_reads() {
+    let mut norte = Norte::new().await;
+    let profile = erased_beside_a_backup(&mut norte).await;
+    let (town, ada) = (&norte.town, &norte.ada);
+    let path = erasure(&norte.vito);
+    town.send(ada, "POST", &path, vec![]).await.done();
+    town.scrubbed().await;
+    assert!(!town.on_disk(&profile));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_process_takes_from_the_disk_what_was_left() {
+    let mut norte = Norte::new().await;
+    let profile = erased_beside_a_backup(&mut norte).await;
+    norte.town.restart().await;
+    let town = &norte.town;
+    assert!(town.on_disk(&profile));
+    web_api::scrub_what_was_left(&town.shared);
+    town.scrubbed().await;
     assert!(!town.on_disk(&profile));
 }
 
@@ -209,6 +231,7 @@ async fn a_private_note_goes_with_its_author() {
     assert!(town.on_disk(sealed.body()));
     let path = format!("/users/{}/erasure", norte.vera.id());
     town.send(&norte.ada, "POST", &path, vec![]).await.done();
+    town.scrubbed().await;
     assert!(!town.on_disk(sealed.body()));
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -225,6 +226,15 @@ impl Town {
     pub async fn restart(&mut self) {
         let (shared, router, _) = open(&self.store, &self.folder).await;
         (self.shared, self.router) = (shared, router);
+    }
+
+    /// Waits until the disk has followed the erasures: a slow one takes longer than an answer.
+    pub async fn scrubbed(&self) {
+        let until = Instant::now() + Duration::from_secs(50);
+        while self.store.unscrubbed().await.unwrap().is_some() {
+            assert!(Instant::now() < until, "erased bytes stay on the disk");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Whether the bytes are anywhere in the database or its log.
