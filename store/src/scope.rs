@@ -348,12 +348,12 @@ impl Scoped<'_> {
             .await
     }
 
-    /// What is left of erased records, the oldest first.
+    /// What is left of an erased record.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
-        let sql = "SELECT * FROM tombstone WHERE hub = $1 ORDER BY erased_at, record";
+    pub async fn tombstone(&self, id: RecordId) -> Result<Option<Tombstone>, StoreError> {
+        let sql = "SELECT * FROM tombstone WHERE hub = $1 AND record = $2";
         let decode = |row: &Row| {
             Ok(Tombstone {
                 record: RecordId(fixed(row, "record")?),
@@ -361,7 +361,8 @@ impl Scoped<'_> {
                 erased_at: time(row, "erased_at")?,
             })
         };
-        self.query(sql, &[], decode).await
+        let found = self.query(sql, &[Arg::from(&id.0)], decode).await?;
+        Ok(found.into_iter().next())
     }
 
     /// The invitations, the newest first.

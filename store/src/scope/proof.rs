@@ -27,7 +27,7 @@ needs_a_scope!(
     "records(&RecordFilter::default())",
     "record(RecordId([1; 16]))",
     "search(Token { field: 1, word: [1; 16] })",
-    "tombstones()",
+    "tombstone(RecordId([1; 16]))",
     "settings()",
     "invites()",
     "attachment(RecordId([1; 16]))",

@@ -192,8 +192,10 @@ pub async fn an_erased_record_leaves_a_tombstone(database: Database) {
     assert_eq!(rows.len(), 2);
     assert!(rows.iter().all(|row| row.sealed.is_none()));
     assert_eq!(admin.search(word).await.unwrap(), []);
-    let tombstones = admin.tombstones().await.unwrap();
-    assert_eq!((tombstones.len(), tombstones[0].record), (1, record));
+    let tombstone = admin.tombstone(record).await.unwrap();
+    assert_eq!(tombstone.map(|left| left.record), Some(record));
+    let other = RecordId([2; 16]);
+    assert_eq!(admin.tombstone(other).await.unwrap(), None);
     let revived = keep(&store, added(note(NORTE, 1, 3, ANA), &[])).await;
     assert!(matches!(revived, Err(StoreError::Conflict { .. })));
 }

@@ -245,7 +245,8 @@ async fn assert_second(store: &store::Store, version: usize) {
         word: [0x66; 16],
     };
     assert_eq!(admin.search(word).await.unwrap(), [RECORD]);
-    assert_eq!(admin.tombstones().await.unwrap().len(), 1);
+    let tombstone = admin.tombstone(RecordId([0x66; 16])).await.unwrap();
+    assert_eq!(tombstone.unwrap().body, Sealed(vec![4]));
     assert_eq!(admin.my_voicemail().await.unwrap(), [(2, None)]);
     let invites = admin.invites().await.unwrap();
     assert_eq!(invites[0].code, SecretHash(HASH));
