@@ -13,8 +13,8 @@ use crate::attachment::{record, uploaded};
 use crate::database::Database;
 use crate::folder::{answered, at, start};
 use crate::vault::{
-    ADMIN, ALL, ANA, BEN, EVE, NORTE, SUR, added, forgotten, keep, note, refused, sealed, session,
-    settled,
+    ADMIN, ALL, ANA, BEN, EVE, MESSAGES, NORTE, SUR, added, forgotten, keep, note, refused, sealed,
+    session, settled,
 };
 
 const CALLER: CallerHash = CallerHash([7; 32]);
@@ -135,12 +135,12 @@ pub async fn the_messages_of_an_erased_caller_are_deleted(database: Database) {
         })
     };
     store.commit(erase(Some("norte")).into()).await.unwrap();
-    let left = store.unscoped().voicemails(None).await.unwrap();
+    let left = store.unscoped().voicemails(None, MESSAGES).await.unwrap();
     assert_eq!(numbers(left), [3, 2]);
     let readers = "SELECT count(*) FROM voicemail_reader";
     assert_eq!(database.number(readers).await, 2);
     store.commit(erase(None).into()).await.unwrap();
-    let left = store.unscoped().voicemails(None).await.unwrap();
+    let left = store.unscoped().voicemails(None, MESSAGES).await.unwrap();
     assert_eq!(numbers(left), [2]);
     store.scrub().await.unwrap();
 }

@@ -8,8 +8,8 @@ use store::{
 use crate::database::Database;
 use crate::folder::{answered, at};
 use crate::vault::{
-    ADMIN, ALL, ANA, BEN, EVE, NORTE, ROOT, SUR, added, keep, member, note, refused, sealed,
-    settled,
+    ADMIN, ALL, ANA, BEN, EVE, MESSAGES, NORTE, ROOT, SUR, added, keep, member, note, refused,
+    sealed, settled,
 };
 
 pub async fn a_role_decides_which_records_are_seen(database: Database) {
@@ -228,19 +228,19 @@ pub async fn a_message_is_for_its_readers(database: Database) {
     }
     store.commit(changes).await.unwrap();
     let admin = store.scope(ADMIN, NORTE).await.unwrap();
-    let mine = admin.my_voicemail().await.unwrap();
+    let mine = admin.my_voicemail(1, 9).await.unwrap();
     assert_eq!(
         mine,
         [(1, Some(sealed("wrap")))],
         "not that of the other hub"
     );
-    assert_eq!(admin.voicemails().await.unwrap().len(), 2);
+    assert_eq!(admin.voicemails(MESSAGES).await.unwrap().len(), 2);
     for (by, second) in [(ADMIN, 2), (ANA, 3)] {
         let (recording, at) = (1, at(second));
         let heard = Change::VoicemailHeard { recording, by, at };
         store.commit(heard.into()).await.unwrap();
     }
-    let heard = admin.voicemails().await.unwrap();
+    let heard = admin.voicemails(MESSAGES).await.unwrap();
     let heard: Vec<_> = heard
         .iter()
         .map(|row| (row.heard_at, row.heard_by))
@@ -248,11 +248,11 @@ pub async fn a_message_is_for_its_readers(database: Database) {
     assert_eq!(heard, [(None, None), (Some(at(2)), Some(ADMIN))]);
     let ana = store.scope(ANA, NORTE).await.unwrap();
     assert!(matches!(
-        ana.voicemails().await,
+        ana.voicemails(MESSAGES).await,
         Err(StoreError::NotAllowed)
     ));
-    assert_eq!(ana.my_voicemail().await.unwrap(), []);
+    assert_eq!(ana.my_voicemail(1, 9).await.unwrap(), []);
     let change = Change::VoicemailRemoved { recording: 1 };
     store.commit(change.into()).await.unwrap();
-    assert_eq!(admin.my_voicemail().await.unwrap(), []);
+    assert_eq!(admin.my_voicemail(1, 9).await.unwrap(), []);
 }
