@@ -26,7 +26,7 @@ needs_a_scope!(
     "my_hub_keys()",
     "records(&RecordFilter::default())",
     "record(RecordId([1; 16]))",
-    "search(Token { field: 1, word: [1; 16] })",
+    "search([Token { field: 1, word: [1; 16] }; 8], None, 1)",
     "tombstone(RecordId([1; 16]))",
     "settings()",
     "invites()",

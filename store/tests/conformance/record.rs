@@ -106,7 +106,7 @@ pub async fn a_private_record_is_for_its_author(database: Database) {
     let seen = async |user| {
         let scoped = store.scope(user, NORTE).await.unwrap();
         let listed = scoped.records(&ALL).await.unwrap();
-        let found = scoped.search(word).await.unwrap();
+        let found = scoped.search([word; 8], None, 10).await.unwrap();
         let listed: Vec<_> = listed.iter().map(|record| record.id.0[0]).collect();
         assert_eq!(found.iter().map(|id| id.0[0]).collect::<Vec<_>>(), listed);
         listed
@@ -189,10 +189,21 @@ pub async fn words_find_records_of_their_hub_only(database: Database) {
     }
     let found = async |user, hub, token| {
         let scoped = store.scope(user, hub).await.unwrap();
-        let ids = scoped.search(token).await.unwrap();
+        let ids = scoped.search([token; 8], None, 10).await.unwrap();
         ids.iter().map(|id| id.0[0]).collect::<Vec<_>>()
     };
     assert_eq!(found(ADMIN, NORTE, word(1)).await, [1, 2]);
+    let admin = store.scope(ADMIN, NORTE).await.unwrap();
+    let page = async |after| admin.search([word(1); 8], after, 1).await.unwrap();
+    let [first, second] = [1, 2].map(|byte| RecordId([byte; 16]));
+    assert_eq!(page(None).await, [first]);
+    assert_eq!(page(Some(first)).await, [second]);
+    assert_eq!(page(Some(second)).await, []);
+    for place in 0..8 {
+        let mut both = [word(1); 8];
+        both[place] = word(3);
+        assert_eq!(admin.search(both, None, 10).await.unwrap(), [first]);
+    }
     assert_eq!(found(ANA, NORTE, word(1)).await, [1]);
     assert_eq!(
         found(ADMIN, NORTE, word(2)).await,

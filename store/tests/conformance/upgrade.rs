@@ -244,7 +244,7 @@ async fn assert_second(store: &store::Store, version: usize) {
         field: 1,
         word: [0x66; 16],
     };
-    assert_eq!(admin.search(word).await.unwrap(), [RECORD]);
+    assert_eq!(admin.search([word; 8], None, 10).await.unwrap(), [RECORD]);
     let tombstone = admin.tombstone(RecordId([0x66; 16])).await.unwrap();
     assert_eq!(tombstone.unwrap().body, Sealed(vec![4]));
     assert_eq!(admin.my_voicemail(1, 9).await.unwrap(), [(2, None)]);
