@@ -191,7 +191,7 @@ async fn an_admin_opens_a_message_and_its_callers_number() {
 
     let store = database::open(&data).await.unwrap();
     let view = store.scope(admin.user, hub).await.unwrap();
-    let mine = view.my_voicemail().await.unwrap();
+    let mine = view.my_voicemail(0, u64::MAX >> 1).await.unwrap();
     let [(recording, None)] = mine[..] else {
         panic!("the one message, without a key outside of its file");
     };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use crypto::{ReaderSecretKey, VoicemailReader};
+use store::{MAX_VOICEMAILS_PER_QUERY, VoicemailFilter, VoicemailRow};
 use zeroize::Zeroizing;
 
 use super::listing::{local_time, seconds};
@@ -44,19 +45,30 @@ pub(super) async fn run(data: &DataFolder, action: Option<Action>) -> Result<(),
 
 async fn list(data: &DataFolder, hub: Option<&str>) -> Result<(), String> {
     let reader = data.reader().await.map_err(|error| error.to_string())?;
-    let rows = reader
-        .unscoped()
-        .voicemails(hub)
-        .await
-        .map_err(|error| error.to_string())?;
-    if rows.is_empty() {
-        say("no messages");
-        return Ok(());
+    let mut page = VoicemailFilter {
+        before: None,
+        limit: MAX_VOICEMAILS_PER_QUERY,
+    };
+    loop {
+        let rows = reader.unscoped().voicemails(hub, page).await;
+        let rows = rows.map_err(|error| error.to_string())?;
+        match (page.before, rows.last()) {
+            (None, None) => say("no messages"),
+            (None, Some(_)) => say(format_args!(
+                "{:<18} {:<20} {:<12} length",
+                "message", "left", "hub"
+            )),
+            (Some(_), _) => {}
+        }
+        say_rows(&rows);
+        page.before = match rows.last() {
+            Some(last) => Some(last.start.recording),
+            None => return Ok(()),
+        };
     }
-    say(format_args!(
-        "{:<18} {:<20} {:<12} length",
-        "message", "left", "hub"
-    ));
+}
+
+fn say_rows(rows: &[VoicemailRow]) {
     for row in rows {
         let length = match row.length {
             Some(length) => seconds(length),
@@ -69,7 +81,6 @@ async fn list(data: &DataFolder, hub: Option<&str>) -> Result<(), String> {
             row.start.hub
         ));
     }
-    Ok(())
 }
 
 fn sealed_file(data: &Path, message: &str) -> PathBuf {

@@ -53,8 +53,12 @@ pub use row::{
     BanRow, BindingRow, BreakRow, CallEnd, CallReport, CallRow, CallStart, Caller, CallerHash,
     HotlineRow, OutcomeClass, RungRow, Transport, VoicemailRow, VoicemailStart,
 };
-pub use scope::{MAX_RECORDS_PER_QUERY, RecordFilter, Scoped};
-pub use unscoped::{CallFilter, MAX_CALLS_PER_QUERY, Unscoped};
+pub use scope::{
+    MAX_FOUND_PER_QUERY, MAX_RECORDS_PER_QUERY, RecordFilter, Scoped, WORDS_PER_QUERY,
+};
+pub use unscoped::{
+    CallFilter, MAX_CALLS_PER_QUERY, MAX_VOICEMAILS_PER_QUERY, Unscoped, VoicemailFilter,
+};
 pub use vault::{
     DeviceRow, Erasure, HubKeyRow, HubRow, HubSettingRow, InviteRow, MemberRow, RecordRow, RoleRow,
     SealedRecord, Token, Tombstone, UserRow, UserStatus, VaultChange, Visibility,

@@ -24,6 +24,12 @@ use crate::vault::{
 /// Most revisions that one query returns.
 pub const MAX_RECORDS_PER_QUERY: u32 = 500;
 
+/// Most records that one query finds by words.
+pub const MAX_FOUND_PER_QUERY: u32 = 500;
+
+/// Words that one query looks for.
+pub const WORDS_PER_QUERY: usize = 8;
+
 /// Which records to list.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RecordFilter {
@@ -47,6 +53,20 @@ macro_rules! visible_sql {
     };
 }
 pub(crate) use visible_sql;
+
+/// That the record of a row of `record_token` has one more word, by the numbers of its arguments.
+macro_rules! has_word_sql {
+    ($field:literal, $token:literal) => {
+        concat!(
+            " AND EXISTS (SELECT 1 FROM record_token AS other WHERE other.hub = $1 \
+             AND other.field = ",
+            $field,
+            " AND other.token = ",
+            $token,
+            " AND other.record = record_token.record)"
+        )
+    };
+}
 
 /// One person's view of one hub. It holds for a request, not for a session: a role may be
 /// withdrawn at any time.
@@ -323,37 +343,54 @@ impl Scoped<'_> {
             .await
     }
 
-    /// The records that have the word, among those that this person may read, by id.
+    /// The records that have all of the words, among those that this person may read, by id:
+    /// those after `after`, at most `limit` of them and at most [`MAX_FOUND_PER_QUERY`]. A search
+    /// for fewer words repeats one.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn search(&self, token: Token) -> Result<Vec<RecordId>, StoreError> {
+    pub async fn search(
+        &self,
+        words: [Token; WORDS_PER_QUERY],
+        after: Option<RecordId>,
+        limit: u32,
+    ) -> Result<Vec<RecordId>, StoreError> {
         let sql = concat!(
             "SELECT record_token.record FROM record_token \
-             WHERE record_token.hub = $1 AND field = $4 AND token = $5 AND EXISTS \
+             WHERE record_token.hub = $1 AND field = $6 AND token = $7 \
+             AND ($4 IS NULL OR record_token.record > $4)",
+            has_word_sql!("$8", "$9"),
+            has_word_sql!("$10", "$11"),
+            has_word_sql!("$12", "$13"),
+            has_word_sql!("$14", "$15"),
+            has_word_sql!("$16", "$17"),
+            has_word_sql!("$18", "$19"),
+            has_word_sql!("$20", "$21"),
+            " AND EXISTS \
              (SELECT 1 FROM record WHERE record.hub = $1 AND record.id = record_token.record \
              AND record.revision = (SELECT max(newest.revision) FROM record AS newest \
              WHERE newest.hub = $1 AND newest.id = record.id) AND ",
             visible_sql!(),
-            ") ORDER BY record_token.record"
+            ") ORDER BY record_token.record LIMIT $5"
         );
         let [own, user] = self.visibility();
-        let args = [
-            own,
-            user,
-            Arg::from(i64::from(token.field)),
-            Arg::from(&token.word),
-        ];
+        let after = after.as_ref().map(|after| after.0.as_slice());
+        let limit = i64::from(limit.min(MAX_FOUND_PER_QUERY));
+        let mut args = vec![own, user, Arg::from(after), Arg::from(limit)];
+        for token in &words {
+            args.push(Arg::from(i64::from(token.field)));
+            args.push(Arg::from(&token.word));
+        }
         self.query(sql, &args, |row| fixed(row, "record").map(RecordId))
             .await
     }
 
-    /// What is left of erased records, the oldest first.
+    /// What is left of an erased record.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
-        let sql = "SELECT * FROM tombstone WHERE hub = $1 ORDER BY erased_at, record";
+    pub async fn tombstone(&self, id: RecordId) -> Result<Option<Tombstone>, StoreError> {
+        let sql = "SELECT * FROM tombstone WHERE hub = $1 AND record = $2";
         let decode = |row: &Row| {
             Ok(Tombstone {
                 record: RecordId(fixed(row, "record")?),
@@ -361,7 +398,8 @@ impl Scoped<'_> {
                 erased_at: time(row, "erased_at")?,
             })
         };
-        self.query(sql, &[], decode).await
+        let found = self.query(sql, &[Arg::from(&id.0)], decode).await?;
+        Ok(found.into_iter().next())
     }
 
     /// The invitations, the newest first.

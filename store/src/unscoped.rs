@@ -17,6 +17,18 @@ use jiff::Timestamp;
 /// Most calls that one query returns.
 pub const MAX_CALLS_PER_QUERY: u32 = 1000;
 
+/// Most messages that one query returns.
+pub const MAX_VOICEMAILS_PER_QUERY: u32 = 500;
+
+/// Which messages to list, the newest first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VoicemailFilter {
+    /// Only those before this one, to turn the page.
+    pub before: Option<u64>,
+    /// At most so many; at most [`MAX_VOICEMAILS_PER_QUERY`].
+    pub limit: u32,
+}
+
 /// Which calls to list, the newest first.
 #[derive(Clone, Debug, Default)]
 pub struct CallFilter {
@@ -131,9 +143,20 @@ impl<'a> Unscoped<'a> {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn voicemails(self, hub: Option<&str>) -> Result<Vec<VoicemailRow>, StoreError> {
-        let sql = "SELECT * FROM voicemail WHERE ($1 IS NULL OR hub = $1) ORDER BY recording DESC";
-        self.reader.query(sql, &[Arg::Text(hub)], voicemail).await
+    pub async fn voicemails(
+        self,
+        hub: Option<&str>,
+        filter: VoicemailFilter,
+    ) -> Result<Vec<VoicemailRow>, StoreError> {
+        let sql = "SELECT * FROM voicemail WHERE ($1 IS NULL OR hub = $1) \
+                   AND ($2 IS NULL OR recording < $2) ORDER BY recording DESC LIMIT $3";
+        // No number is beyond what the databases count to.
+        let before = filter
+            .before
+            .map(|before| i64::try_from(before).unwrap_or(i64::MAX));
+        let limit = i64::from(filter.limit.min(MAX_VOICEMAILS_PER_QUERY));
+        let args = [Arg::Text(hub), Arg::from(before), Arg::from(limit)];
+        self.reader.query(sql, &args, voicemail).await
     }
 
     /// The value of a counter; 0 before it was first counted.

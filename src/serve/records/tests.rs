@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use routing::{CallId, HubId, RecordingId, VolunteerId};
-use store::{AuditChain, BindingRow, CallFilter, CallRow, HubRow, Transport, UserId};
+use store::{
+    AuditChain, BindingRow, CallFilter, CallRow, HubRow, Transport, UserId, VoicemailFilter,
+};
 
 use super::*;
 use crate::backup::tests::Postgres;
@@ -199,7 +201,19 @@ async fn a_contradiction_costs_only_the_row_that_contradicts() {
     assert_eq!(kept.recv().await, Some(BTreeSet::from(seen)));
 
     let reader = store.reader();
-    assert_eq!(reader.unscoped().voicemails(None).await.unwrap().len(), 1);
+    let page = VoicemailFilter {
+        before: None,
+        limit: 10,
+    };
+    assert_eq!(
+        reader
+            .unscoped()
+            .voicemails(None, page)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     let filter = CallFilter {
         limit: 10,
         ..CallFilter::default()

@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::id::{Sealed, UserId};
 use crate::role::Permissions;
 use crate::row::{BanRow, CallReport, CallRow, CallStart, CallerHash, VoicemailRow};
-use crate::unscoped::{CallFilter, call_start, voicemail};
+use crate::unscoped::{CallFilter, VoicemailFilter, call_start, voicemail};
 
 /// Which messages the caller of the first argument left in the hub of the second, or in any when
 /// that is NULL. A message that a crash cut off is not named by the row of its call, whose number
@@ -140,10 +140,13 @@ impl Scoped<'_> {
     ///
     /// # Errors
     /// [`StoreError::NotAllowed`] without [`Permissions::HEAR_VOICEMAIL`]; see [`StoreError`].
-    pub async fn voicemails(&self) -> Result<Vec<VoicemailRow>, StoreError> {
+    pub async fn voicemails(
+        &self,
+        filter: VoicemailFilter,
+    ) -> Result<Vec<VoicemailRow>, StoreError> {
         self.require(Permissions::HEAR_VOICEMAIL)?;
         let all = self.reader.unscoped();
-        all.voicemails(Some(&self.hub.name)).await
+        all.voicemails(Some(&self.hub.name), filter).await
     }
 
     /// One of the hub's messages.
@@ -174,20 +177,31 @@ impl Scoped<'_> {
         self.reader.query(sql, args, voicemail).await
     }
 
-    /// The messages that this person may open, with the wrapped key where it is not in the file.
+    /// The messages from `first` to `last` that this person may open, with the wrapped key where
+    /// it is not in the file.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn my_voicemail(&self) -> Result<Vec<(u64, Option<Sealed>)>, StoreError> {
+    pub async fn my_voicemail(
+        &self,
+        first: u64,
+        last: u64,
+    ) -> Result<Vec<(u64, Option<Sealed>)>, StoreError> {
         let sql = "SELECT voicemail.recording, voicemail_reader.wrap FROM voicemail \
                    JOIN voicemail_reader ON voicemail_reader.recording = voicemail.recording \
                    WHERE voicemail.hub = $1 AND voicemail_reader.person = $2 \
+                   AND voicemail.recording BETWEEN $3 AND $4 \
                    ORDER BY voicemail.recording DESC";
         let decode = |row: &Row| {
             let wrap: Option<Vec<u8>> = row.get("wrap")?;
             Ok((id(row, "recording")?, wrap.map(Sealed)))
         };
-        let args = args![&self.hub.name, &self.user.0];
+        let args = args![
+            &self.hub.name,
+            &self.user.0,
+            first.cast_signed(),
+            last.cast_signed()
+        ];
         self.reader.query(sql, args, decode).await
     }
 

@@ -13,8 +13,8 @@ use crate::attachment::{record, uploaded};
 use crate::database::Database;
 use crate::folder::{answered, at, start};
 use crate::vault::{
-    ADMIN, ALL, ANA, BEN, EVE, NORTE, SUR, added, forgotten, keep, note, refused, sealed, session,
-    settled,
+    ADMIN, ALL, ANA, BEN, EVE, MESSAGES, NORTE, SUR, added, forgotten, keep, note, refused, sealed,
+    session, settled,
 };
 
 const CALLER: CallerHash = CallerHash([7; 32]);
@@ -135,12 +135,12 @@ pub async fn the_messages_of_an_erased_caller_are_deleted(database: Database) {
         })
     };
     store.commit(erase(Some("norte")).into()).await.unwrap();
-    let left = store.unscoped().voicemails(None).await.unwrap();
+    let left = store.unscoped().voicemails(None, MESSAGES).await.unwrap();
     assert_eq!(numbers(left), [3, 2]);
     let readers = "SELECT count(*) FROM voicemail_reader";
     assert_eq!(database.number(readers).await, 2);
     store.commit(erase(None).into()).await.unwrap();
-    let left = store.unscoped().voicemails(None).await.unwrap();
+    let left = store.unscoped().voicemails(None, MESSAGES).await.unwrap();
     assert_eq!(numbers(left), [2]);
     store.scrub().await.unwrap();
 }
@@ -191,9 +191,11 @@ pub async fn an_erased_record_leaves_a_tombstone(database: Database) {
     let rows = admin.record(record).await.unwrap();
     assert_eq!(rows.len(), 2);
     assert!(rows.iter().all(|row| row.sealed.is_none()));
-    assert_eq!(admin.search(word).await.unwrap(), []);
-    let tombstones = admin.tombstones().await.unwrap();
-    assert_eq!((tombstones.len(), tombstones[0].record), (1, record));
+    assert_eq!(admin.search([word; 8], None, 10).await.unwrap(), []);
+    let tombstone = admin.tombstone(record).await.unwrap();
+    assert_eq!(tombstone.map(|left| left.record), Some(record));
+    let other = RecordId([2; 16]);
+    assert_eq!(admin.tombstone(other).await.unwrap(), None);
     let revived = keep(&store, added(note(NORTE, 1, 3, ANA), &[])).await;
     assert!(matches!(revived, Err(StoreError::Conflict { .. })));
 }

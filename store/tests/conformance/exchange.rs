@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::database::Database;
 use crate::folder::{answered, at, start};
-use crate::vault::{NORTE, SUR, settled};
+use crate::vault::{ADMIN, MESSAGES, NORTE, SUR, sealed, settled};
 use store::{
     AuditChain, AuditKind, AuditSubject, BanRow, BindingRow, BreakRow, CallEnd, CallFilter,
     CallRow, CallStart, Caller, CallerHash, Change, Changes, HotlineBody, OutcomeClass, StoreError,
-    Transport, VoicemailStart,
+    Transport, VaultChange, VoicemailFilter, VoicemailStart,
 };
 
 fn binding(id: u64) -> BindingRow {
@@ -130,14 +130,25 @@ pub async fn everything_is_there_after_reopening(database: Database) {
             since: at(5)
         }]
     );
-    let voicemails = reader.unscoped().voicemails(Some("norte")).await.unwrap();
+    let voicemails = reader
+        .unscoped()
+        .voicemails(Some("norte"), MESSAGES)
+        .await
+        .unwrap();
     assert_eq!(voicemails.len(), 1);
     assert_eq!(voicemails[0].start, voicemail);
     assert_eq!(voicemails[0].length, Some(Duration::from_millis(12_345)));
     assert!(voicemails[0].complete);
     assert_eq!(voicemails[0].header.as_deref(), Some(&b"signed"[..]));
     assert_eq!(voicemails[0].heard_at, None);
-    assert_eq!(reader.unscoped().voicemails(Some("sur")).await.unwrap(), []);
+    assert_eq!(
+        reader
+            .unscoped()
+            .voicemails(Some("sur"), MESSAGES)
+            .await
+            .unwrap(),
+        []
+    );
     assert_eq!(reader.unscoped().counter("calls").await.unwrap(), 3);
     assert_eq!(reader.unscoped().counter("never").await.unwrap(), 0);
 }
@@ -299,4 +310,38 @@ pub async fn a_listing_can_be_read_beside_the_server(database: Database) {
     let reader = database.reader().await;
     assert_eq!(reader.unscoped().open_calls().await.unwrap(), [start(1)]);
     reader.check_integrity().await.unwrap();
+}
+
+pub async fn messages_come_in_pages(database: Database) {
+    let store = settled(&database).await;
+    let mut changes = Changes::new();
+    for recording in 1..=5 {
+        changes.push(Change::VoicemailStarted(VoicemailStart {
+            recording,
+            hub: if recording == 3 { "sur" } else { "norte" }.to_owned(),
+            path: format!("voicemail/{recording}"),
+            created_at: at(1),
+        }));
+        changes.push(VaultChange::VoicemailReaderSet {
+            recording,
+            user: ADMIN,
+            wrap: Some(sealed("wrap")),
+        });
+    }
+    store.commit(changes).await.unwrap();
+    let admin = store.scope(ADMIN, NORTE).await.unwrap();
+    let page = async |before| {
+        let filter = VoicemailFilter { before, limit: 2 };
+        let rows = admin.voicemails(filter).await.unwrap();
+        rows.iter()
+            .map(|row| row.start.recording)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(page(None).await, [5, 4]);
+    assert_eq!(page(Some(4)).await, [2, 1]);
+    assert_eq!(page(Some(1)).await, []);
+    assert_eq!(page(Some(u64::MAX)).await, [5, 4]);
+    let wraps = admin.my_voicemail(2, 4).await.unwrap();
+    let wraps = wraps.iter().map(|(recording, _)| *recording);
+    assert_eq!(wraps.collect::<Vec<_>>(), [4, 2], "those of the page");
 }

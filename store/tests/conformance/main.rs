@@ -43,6 +43,7 @@ on_both_engines! {
     exchange::a_commit_is_kept_whole_or_not_at_all,
     exchange::a_repeated_commit_changes_nothing,
     exchange::calls_come_in_pages_and_by_hub,
+    exchange::messages_come_in_pages,
     exchange::calls_that_a_crash_cut_off_end_as_failed,
     exchange::the_trail_tells_of_calls_that_a_crash_cut_off,
     exchange::call_ids_are_never_given_twice,

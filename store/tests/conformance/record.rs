@@ -8,8 +8,8 @@ use store::{
 use crate::database::Database;
 use crate::folder::{answered, at};
 use crate::vault::{
-    ADMIN, ALL, ANA, BEN, EVE, NORTE, ROOT, SUR, added, keep, member, note, refused, sealed,
-    settled,
+    ADMIN, ALL, ANA, BEN, EVE, MESSAGES, NORTE, ROOT, SUR, added, keep, member, note, refused,
+    sealed, settled,
 };
 
 pub async fn a_role_decides_which_records_are_seen(database: Database) {
@@ -106,7 +106,7 @@ pub async fn a_private_record_is_for_its_author(database: Database) {
     let seen = async |user| {
         let scoped = store.scope(user, NORTE).await.unwrap();
         let listed = scoped.records(&ALL).await.unwrap();
-        let found = scoped.search(word).await.unwrap();
+        let found = scoped.search([word; 8], None, 10).await.unwrap();
         let listed: Vec<_> = listed.iter().map(|record| record.id.0[0]).collect();
         assert_eq!(found.iter().map(|id| id.0[0]).collect::<Vec<_>>(), listed);
         listed
@@ -189,10 +189,21 @@ pub async fn words_find_records_of_their_hub_only(database: Database) {
     }
     let found = async |user, hub, token| {
         let scoped = store.scope(user, hub).await.unwrap();
-        let ids = scoped.search(token).await.unwrap();
+        let ids = scoped.search([token; 8], None, 10).await.unwrap();
         ids.iter().map(|id| id.0[0]).collect::<Vec<_>>()
     };
     assert_eq!(found(ADMIN, NORTE, word(1)).await, [1, 2]);
+    let admin = store.scope(ADMIN, NORTE).await.unwrap();
+    let page = async |after| admin.search([word(1); 8], after, 1).await.unwrap();
+    let [first, second] = [1, 2].map(|byte| RecordId([byte; 16]));
+    assert_eq!(page(None).await, [first]);
+    assert_eq!(page(Some(first)).await, [second]);
+    assert_eq!(page(Some(second)).await, []);
+    for place in 0..8 {
+        let mut both = [word(1); 8];
+        both[place] = word(3);
+        assert_eq!(admin.search(both, None, 10).await.unwrap(), [first]);
+    }
     assert_eq!(found(ANA, NORTE, word(1)).await, [1]);
     assert_eq!(
         found(ADMIN, NORTE, word(2)).await,
@@ -228,19 +239,19 @@ pub async fn a_message_is_for_its_readers(database: Database) {
     }
     store.commit(changes).await.unwrap();
     let admin = store.scope(ADMIN, NORTE).await.unwrap();
-    let mine = admin.my_voicemail().await.unwrap();
+    let mine = admin.my_voicemail(1, 9).await.unwrap();
     assert_eq!(
         mine,
         [(1, Some(sealed("wrap")))],
         "not that of the other hub"
     );
-    assert_eq!(admin.voicemails().await.unwrap().len(), 2);
+    assert_eq!(admin.voicemails(MESSAGES).await.unwrap().len(), 2);
     for (by, second) in [(ADMIN, 2), (ANA, 3)] {
         let (recording, at) = (1, at(second));
         let heard = Change::VoicemailHeard { recording, by, at };
         store.commit(heard.into()).await.unwrap();
     }
-    let heard = admin.voicemails().await.unwrap();
+    let heard = admin.voicemails(MESSAGES).await.unwrap();
     let heard: Vec<_> = heard
         .iter()
         .map(|row| (row.heard_at, row.heard_by))
@@ -248,11 +259,11 @@ pub async fn a_message_is_for_its_readers(database: Database) {
     assert_eq!(heard, [(None, None), (Some(at(2)), Some(ADMIN))]);
     let ana = store.scope(ANA, NORTE).await.unwrap();
     assert!(matches!(
-        ana.voicemails().await,
+        ana.voicemails(MESSAGES).await,
         Err(StoreError::NotAllowed)
     ));
-    assert_eq!(ana.my_voicemail().await.unwrap(), []);
+    assert_eq!(ana.my_voicemail(1, 9).await.unwrap(), []);
     let change = Change::VoicemailRemoved { recording: 1 };
     store.commit(change.into()).await.unwrap();
-    assert_eq!(admin.my_voicemail().await.unwrap(), []);
+    assert_eq!(admin.my_voicemail(1, 9).await.unwrap(), []);
 }

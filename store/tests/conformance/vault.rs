@@ -4,7 +4,7 @@ use store::{
     Change, Changes, DeviceId, DeviceRow, Erasure, HubId, HubKeyRow, HubRow, InviteRow,
     LoginChange, MemberRow, RecordFilter, RecordId, RecordRow, Role, Sealed, SealedRecord,
     SecretHash, SessionId, SessionRow, Store, StoreError, Token, UserId, UserRow, UserStatus,
-    VaultChange, Visibility,
+    VaultChange, Visibility, VoicemailFilter,
 };
 
 use crate::database::Database;
@@ -20,6 +20,10 @@ pub const ROOT: UserId = UserId([13; 16]);
 /// Of the other hub.
 pub const EVE: UserId = UserId([14; 16]);
 
+pub const MESSAGES: VoicemailFilter = VoicemailFilter {
+    before: None,
+    limit: 10,
+};
 pub const ALL: RecordFilter = RecordFilter {
     kind: None,
     call: None,

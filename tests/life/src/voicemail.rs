@@ -13,8 +13,16 @@ impl Client {
     /// # Errors
     /// [`Failure`].
     pub fn voicemails(&mut self, hub: Id) -> Result<Vec<VoicemailView>, Failure> {
-        let list: VoicemailList = self.get(&format!("/hubs/{hub}/voicemails"))?;
-        Ok(list.messages)
+        let mut messages = Vec::new();
+        let mut path = format!("/hubs/{hub}/voicemails");
+        loop {
+            let page: VoicemailList = self.get(&path)?;
+            messages.extend(page.messages);
+            let Some(next) = page.next else {
+                return Ok(messages);
+            };
+            path = format!("/hubs/{hub}/voicemails?before={next}");
+        }
     }
 
     /// Reports a call as abuse.

@@ -2207,7 +2207,10 @@ export interface paths {
          */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    before?: number | null;
+                    limit?: number | null;
+                };
                 header?: never;
                 path: {
                     hub: string;
@@ -5727,6 +5730,24 @@ export interface components {
         VoicemailList: {
             /** @description The newest first. */
             messages: components["schemas"]["VoicemailView"][];
+            /**
+             * Format: int64
+             * @description Before which message the next page begins; nothing at the end.
+             */
+            next?: number | null;
+        };
+        /** @description Which messages of callers. */
+        VoicemailQuery: {
+            /**
+             * Format: int64
+             * @description Only those before this one: to turn the page.
+             */
+            before?: number | null;
+            /**
+             * Format: int32
+             * @description At most so many; at most [`MAX_VOICEMAILS_PER_PAGE`].
+             */
+            limit?: number | null;
         };
         /** @description A message of a caller. */
         VoicemailView: {

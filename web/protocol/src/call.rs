@@ -7,6 +7,8 @@ use crate::{Blob, Id};
 
 /// Most calls on a page.
 pub const MAX_CALLS_PER_PAGE: u32 = 200;
+/// Most messages on a page.
+pub const MAX_VOICEMAILS_PER_PAGE: u32 = 200;
 
 /// Which calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -153,11 +155,24 @@ pub struct NewBan {
     pub expires_at_ms: Option<u64>,
 }
 
+/// Which messages of callers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VoicemailQuery {
+    /// Only those before this one: to turn the page.
+    pub before: Option<u64>,
+    /// At most so many; at most [`MAX_VOICEMAILS_PER_PAGE`].
+    pub limit: Option<u32>,
+}
+
 /// Messages of callers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct VoicemailList {
     /// The newest first.
     pub messages: Vec<VoicemailView>,
+    /// Before which message the next page begins; nothing at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
 }
 
 /// A message of a caller.

@@ -32,7 +32,8 @@ pub use audit::{
 };
 pub use call::{
     BanList, BanView, CallEndView, CallOutcome, CallPage, CallQuery, CallReportView, CallView,
-    CallerErasure, CallerView, MAX_CALLS_PER_PAGE, NewBan, RungView, VoicemailList, VoicemailView,
+    CallerErasure, CallerView, MAX_CALLS_PER_PAGE, MAX_VOICEMAILS_PER_PAGE, NewBan, RungView,
+    VoicemailList, VoicemailQuery, VoicemailView,
 };
 pub use device::{DeviceFacts, Devices, SigchainUpdate};
 pub use feed::{

@@ -236,12 +236,10 @@ async fn history(call: Call, _: Nothing) -> Result<Json<RecordHistory>, Refusal>
     let erased = rows.last().is_some_and(|newest| newest.sealed.is_none());
     let erasure = match erased {
         false => None,
-        true => scope
-            .tombstones()
-            .await?
-            .into_iter()
-            .find(|tombstone| tombstone.record == id)
-            .map(|tombstone| Blob(tombstone.body.0)),
+        true => {
+            let tombstone = scope.tombstone(id).await?;
+            tombstone.map(|tombstone| Blob(tombstone.body.0))
+        }
     };
     Ok(Json(RecordHistory {
         revisions: rows.iter().map(revision).collect::<Result<_, _>>()?,

@@ -1,10 +1,8 @@
 //! Search by blind-index tokens.
 
-use std::collections::BTreeSet;
-
 use axum::http::Method;
-use protocol::{Id, MAX_FOUND, MAX_TOKENS_PER_SEARCH, SearchAnswer, SearchRequest};
-use store::Permissions;
+use protocol::{Id, IndexToken, MAX_FOUND, MAX_TOKENS_PER_SEARCH, SearchAnswer, SearchRequest};
+use store::{Permissions, Token, WORDS_PER_QUERY};
 
 use super::record::token;
 use crate::call::{Call, Json};
@@ -30,31 +28,33 @@ async fn search(
         return Err(Refusal::malformed("a search has 1 to 8 words"));
     }
     let scope = call.scope().await?;
-    let mut found: Option<BTreeSet<_>> = None;
-    for named in &request.tokens {
-        let with_word: BTreeSet<_> = scope.search(token(named)).await?.into_iter().collect();
-        found = Some(match found {
-            None => with_word,
-            Some(before) => before.intersection(&with_word).copied().collect(),
-        });
-    }
+    let words = words(&request.tokens);
     let sight = Sight::of(&call, &scope).await?;
     let limit = usize::try_from(MAX_FOUND).unwrap_or(usize::MAX);
     let mut records = Vec::new();
-    for record in found.unwrap_or_default() {
-        if !sight.shows_record(&scope, record).await? {
-            continue;
+    let mut after = None;
+    loop {
+        let found = scope.search(words, after, MAX_FOUND).await?;
+        after = found.last().copied();
+        if after.is_none() {
+            let more = false;
+            return Ok(Json(SearchAnswer { records, more }));
         }
-        if records.len() == limit {
-            return Ok(Json(SearchAnswer {
-                records,
-                more: true,
-            }));
+        for record in found {
+            if !sight.shows_record(&scope, record).await? {
+                continue;
+            }
+            if records.len() == limit {
+                let more = true;
+                return Ok(Json(SearchAnswer { records, more }));
+            }
+            records.push(Id(record.0));
         }
-        records.push(Id(record.0));
     }
-    Ok(Json(SearchAnswer {
-        records,
-        more: false,
-    }))
+}
+
+/// As many words as the store looks for, of at least one.
+fn words(named: &[IndexToken]) -> [Token; WORDS_PER_QUERY] {
+    const { assert!(MAX_TOKENS_PER_SEARCH <= WORDS_PER_QUERY) };
+    std::array::from_fn(|place| token(&named[place % named.len()]))
 }

@@ -7,8 +7,14 @@ use std::path::{Component, Path, PathBuf};
 
 use axum::http::Method;
 use bytes::Bytes;
-use protocol::{Blob, BytesQuery, Id, MAX_READ_BYTES, Topic, VoicemailList, VoicemailView};
-use store::{AuditKind, AuditSubject, Change, Changes, Permissions, VoicemailRow};
+use protocol::{
+    Blob, BytesQuery, Id, MAX_READ_BYTES, MAX_VOICEMAILS_PER_PAGE, Topic, VoicemailList,
+    VoicemailQuery, VoicemailView,
+};
+use store::{
+    AuditKind, AuditSubject, Change, Changes, Permissions, Scoped, Sealed, VoicemailFilter,
+    VoicemailRow,
+};
 
 use super::call::millis;
 use crate::call::{Call, Json, Nothing, Query, Raw};
@@ -73,10 +79,21 @@ async fn on_disk<T: Send + 'static>(
     }
 }
 
-async fn list(call: Call, _: Nothing) -> Result<Json<VoicemailList>, Refusal> {
+async fn list(
+    call: Call,
+    Query(query): Query<VoicemailQuery>,
+) -> Result<Json<VoicemailList>, Refusal> {
     let scope = call.scope().await?;
-    let mut wraps: BTreeMap<u64, _> = scope.my_voicemail().await?.into_iter().collect();
-    let rows = scope.voicemails().await?;
+    let filter = VoicemailFilter {
+        before: query.before,
+        limit: query
+            .limit
+            .unwrap_or(MAX_VOICEMAILS_PER_PAGE)
+            .clamp(1, MAX_VOICEMAILS_PER_PAGE),
+    };
+    let rows = scope.voicemails(filter).await?;
+    let next = next_page(&rows, filter.limit);
+    let mut wraps = wraps_for(&scope, &rows).await?;
     let paths: Vec<_> = rows.iter().map(|row| path_of(&call.shared, row)).collect();
     let sizes = move || -> io::Result<Vec<Option<u64>>> {
         let size = |path: PathBuf| path.metadata().ok().map(|facts| facts.len());
@@ -102,7 +119,27 @@ async fn list(call: Call, _: Nothing) -> Result<Json<VoicemailList>, Refusal> {
         });
     Ok(Json(VoicemailList {
         messages: messages.collect(),
+        next,
     }))
+}
+
+fn next_page(rows: &[VoicemailRow], limit: u32) -> Option<u64> {
+    let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    rows.last()
+        .filter(|_| full)
+        .map(|last| last.start.recording)
+}
+
+/// The caller's keys for the messages `rows`, the newest first, where they are not in the files.
+async fn wraps_for(
+    scope: &Scoped<'_>,
+    rows: &[VoicemailRow],
+) -> Result<BTreeMap<u64, Option<Sealed>>, Refusal> {
+    let Some((oldest, newest)) = rows.last().zip(rows.first()) else {
+        return Ok(BTreeMap::new());
+    };
+    let (first, last) = (oldest.start.recording, newest.start.recording);
+    Ok(scope.my_voicemail(first, last).await?.into_iter().collect())
 }
 
 /// The message of the path, of the hub of the path.

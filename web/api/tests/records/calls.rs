@@ -397,6 +397,21 @@ async fn a_message_is_read_in_pieces_and_that_is_told() {
         .iter()
         .map(|row| (row.recording, row.size));
     assert_eq!(sizes.collect::<Vec<_>>(), [(3, None), (1, Some(20_000))]);
+    let first: VoicemailList = town
+        .get(&norte.rita, &format!("{list}?limit=1"))
+        .await
+        .read();
+    assert_eq!((first.messages[0].recording, first.next), (3, Some(3)));
+    let second: VoicemailList = town
+        .get(&norte.rita, &format!("{list}?limit=1&before=3"))
+        .await
+        .read();
+    assert_eq!((second.messages[0].recording, second.next), (1, Some(1)));
+    let end: VoicemailList = town
+        .get(&norte.rita, &format!("{list}?limit=1&before=1"))
+        .await
+        .read();
+    assert_eq!((end.messages.len(), end.next), (0, None));
     town.get(&norte.vera, &list).await.refused(403);
     let bytes = |recording: u64, query: BytesQuery| {
         let (from, length) = (query.from, query.length);
