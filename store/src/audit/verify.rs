@@ -199,12 +199,15 @@ impl Reader {
         loop {
             let after = end.map_or(0, |end| end.seqno);
             let args = args![&bytes, after.cast_signed(), PAGE_ENTRIES];
-            let page = database.query(PAGE_SQL, args, audit_row).await?;
-            for row in &page {
+            let page = database.query(PAGE_SQL, args, chained_row).await?;
+            for (found, row) in &page {
                 let (seqno, previous) = end.map_or((1, [0; 32]), |end| (end.seqno + 1, end.hash));
-                if row.seqno != seqno {
+                if *found != seqno {
                     return Ok(Err(AuditFault::Missing { seqno }));
                 }
+                let Some(row) = row else {
+                    return Ok(Err(AuditFault::Changed { seqno }));
+                };
                 if hash(&previous, &row.entry.canonical(seqno)) != row.hash {
                     return Ok(Err(AuditFault::Changed { seqno }));
                 }
@@ -256,6 +259,11 @@ fn head(row: &Row) -> Result<AuditHead, sqlx::Error> {
         seqno: id(row, "seqno")?,
         hash: fixed(row, "hash")?,
     })
+}
+
+/// The number of an entry, and the entry unless it says what none of ours says.
+fn chained_row(row: &Row) -> Result<(u64, Option<AuditRow>), sqlx::Error> {
+    Ok((id(row, "seqno")?, audit_row(row).ok()))
 }
 
 fn audit_row(row: &Row) -> Result<AuditRow, sqlx::Error> {

@@ -120,6 +120,16 @@ pub async fn a_changed_trail_is_noticed(database: Database) {
             AuditFault::Changed { seqno: 512 },
         ),
         (
+            "UPDATE audit SET kind = kind + 30000 WHERE seqno = 18",
+            "UPDATE audit SET kind = kind - 30000 WHERE seqno = 18",
+            AuditFault::Changed { seqno: 18 },
+        ),
+        (
+            "UPDATE audit SET subject_kind = subject_kind + 90 WHERE seqno = 19",
+            "UPDATE audit SET subject_kind = subject_kind - 90 WHERE seqno = 19",
+            AuditFault::Changed { seqno: 19 },
+        ),
+        (
             "UPDATE audit_head SET seqno = seqno - 1",
             "UPDATE audit_head SET seqno = seqno + 1",
             AuditFault::End,
