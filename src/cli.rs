@@ -4,6 +4,7 @@ mod audit;
 mod authority;
 mod backup;
 mod export;
+mod keys;
 mod listing;
 mod manage;
 mod message;
@@ -87,7 +88,10 @@ enum Command {
         file: PathBuf,
     },
     /// Print the public keys of this box: for witnesses, and to compare with what devices know.
-    Keys,
+    Keys {
+        #[command(subcommand)]
+        action: Option<keys::Action>,
+    },
     /// Show the authority that devices trust the panel by, or make the next one.
     Authority(authority::Arguments),
     /// Ban a number at a hub, at once.
@@ -189,7 +193,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
         Command::Calls { hub, limit } => listing::calls(&folder()?, hub, limit).await?,
         Command::Voicemail { action } => message::run(&folder()?, action).await?,
         Command::Keygen { file } => message::keygen(&file)?,
-        Command::Keys => manage::public_keys(data)?,
+        Command::Keys { action } => keys::run(data, folder, action).await?,
         Command::Authority(arguments) => authority::run(data, &arguments)?,
         Command::Ban { hub, number } => manage::ban(&folder()?, hub, number, true).await?,
         Command::Unban { hub, number } => manage::ban(&folder()?, hub, number, false).await?,

@@ -1,6 +1,8 @@
 //! Key files in the data folder, apart from the database, so that a copy of the database alone
 //! turns no tag back into a number.
 
+mod held;
+
 use std::fmt::Write;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -10,9 +12,12 @@ use std::path::{Path, PathBuf};
 use crypto::transparency::{FormatError, LogSigner, NoteName};
 use crypto::{CallerIdKey, CallerIdTag, DeviceId, Entropy, OsEntropy, SigningKey};
 use routing::{CallerHash, CallerHasher, PhoneNumber};
+use store::StoreError;
 use zeroize::Zeroizing;
 
 use crate::private_file;
+
+pub use held::{KeyFile, caller_id_key, check, ingest_key, is_known, log_signer};
 
 /// The key under which callers' numbers are tagged.
 const CALLER_ID_KEY_FILE: &str = "caller-id.key";
@@ -20,6 +25,10 @@ const CALLER_ID_KEY_FILE: &str = "caller-id.key";
 const INGEST_KEY_FILE: &str = "ingest.key";
 /// The key that signs the key log.
 const LOG_KEY_FILE: &str = "log.key";
+/// What the loss of each costs, as the end of a sentence.
+const CALLER_ID_KEY_LOSS: &str = "with a new key no ban would match any more";
+const INGEST_KEY_LOSS: &str =
+    "with a new key people could no longer tell which callers' numbers this server sealed";
 const LOG_KEY_LOSS: &str = "people's devices and witnesses know this key and refuse another one";
 const SEED_BYTES: usize = 32;
 /// More than any key takes.
@@ -62,19 +71,41 @@ pub enum KeyFileError {
         /// Its rights.
         mode: u32,
     },
+    /// It is not there, and was.
+    #[error(
+        "the key file {} is missing, and what is in the database was made with it. Restore it \
+         from a backup; {}. If it is gone for good, stop the server and give it up with \
+         `centralita keys give-up {which}`",
+        .path.display(), .which.loss()
+    )]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// Which one.
+        which: KeyFile,
+    },
+    /// It holds another key than before.
+    #[error(
+        "the key file {} holds another key than the one that the database was written with. Put \
+         the right one in its place, from a backup; {}. If that is gone for good, stop the server \
+         and give it up with `centralita keys give-up {which}`",
+        .path.display(), .which.loss()
+    )]
+    Another {
+        /// The file.
+        path: PathBuf,
+        /// Which one.
+        which: KeyFile,
+    },
+    /// The database, which knows the keys that it was written with.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The system gives no random bytes.
     #[error("no key can be made: {0}")]
     Entropy(#[from] crypto::EntropyError),
 }
 
-/// Reads the key for callers' numbers in the data folder; at the first start it is made.
-///
-/// # Errors
-/// See [`KeyFileError`]. A key that is there but cannot be used is never replaced.
-pub fn caller_id_key(data: &Path) -> Result<CallerIdKey, KeyFileError> {
-    if let Some(key) = existing_caller_id_key(data)? {
-        return Ok(key);
-    }
+fn make_caller_id_key(data: &Path) -> Result<CallerIdKey, KeyFileError> {
     let key = CallerIdKey::generate()?;
     make(&data.join(CALLER_ID_KEY_FILE), &key.reveal())?;
     Ok(key)
@@ -85,9 +116,8 @@ pub fn caller_id_key(data: &Path) -> Result<CallerIdKey, KeyFileError> {
 /// # Errors
 /// See [`KeyFileError`].
 pub fn existing_caller_id_key(data: &Path) -> Result<Option<CallerIdKey>, KeyFileError> {
-    const LOSS: &str = "with a new key no ban would match any more";
     let path = data.join(CALLER_ID_KEY_FILE);
-    let Some(text) = read(&path, LOSS)? else {
+    let Some(text) = read(&path, CALLER_ID_KEY_LOSS)? else {
         return Ok(None);
     };
     let key = text.trim().parse();
@@ -95,18 +125,11 @@ pub fn existing_caller_id_key(data: &Path) -> Result<Option<CallerIdKey>, KeyFil
         .map_err(|error: crypto::KeyTextError| KeyFileError::Damaged {
             path,
             reason: error.to_string(),
-            loss: LOSS,
+            loss: CALLER_ID_KEY_LOSS,
         })
 }
 
-/// Reads the key that signs what the server seals; at the first start it is made.
-///
-/// # Errors
-/// See [`KeyFileError`]. A key that is there but cannot be used is never replaced.
-pub fn ingest_key(data: &Path) -> Result<IngestKey, KeyFileError> {
-    if let Some(key) = existing_ingest_key(data)? {
-        return Ok(key);
-    }
+fn make_ingest_key(data: &Path) -> Result<IngestKey, KeyFileError> {
     let mut seed = Zeroizing::new([0; SEED_BYTES]);
     OsEntropy.fill(&mut *seed)?;
     // Room for all of it from the start: no copy stays behind.
@@ -122,30 +145,20 @@ pub fn ingest_key(data: &Path) -> Result<IngestKey, KeyFileError> {
 /// # Errors
 /// See [`KeyFileError`].
 pub fn existing_ingest_key(data: &Path) -> Result<Option<IngestKey>, KeyFileError> {
-    const LOSS: &str =
-        "with a new key people could no longer tell which callers' numbers this server sealed";
     let path = data.join(INGEST_KEY_FILE);
-    let Some(text) = read(&path, LOSS)? else {
+    let Some(text) = read(&path, INGEST_KEY_LOSS)? else {
         return Ok(None);
     };
     let mut seed = Zeroizing::new([0; SEED_BYTES]);
     decode_hex(text.trim(), &mut seed).ok_or_else(|| KeyFileError::Damaged {
         path,
         reason: format!("it does not hold {} hexadecimal digits", 2 * SEED_BYTES),
-        loss: LOSS,
+        loss: INGEST_KEY_LOSS,
     })?;
     Ok(Some(IngestKey(SigningKey::from_seed(&seed))))
 }
 
-/// Reads the key that signs the key log; at the first start it is made, for the log
-/// `realm/keys`.
-///
-/// # Errors
-/// See [`KeyFileError`]. A key that is there but cannot be used is never replaced.
-pub fn log_signer(data: &Path, realm: &str) -> Result<LogSigner, KeyFileError> {
-    if let Some(signer) = existing_log_signer(data)? {
-        return Ok(signer);
-    }
+fn make_log_signer(data: &Path, realm: &str) -> Result<LogSigner, KeyFileError> {
     let path = data.join(LOG_KEY_FILE);
     let name = NoteName::new(&format!("{realm}/keys"));
     let name = name.map_err(|error| log_key_damaged(&path, &error))?;
@@ -298,6 +311,8 @@ impl CallerHasher for KeyedHasher {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use store::Store;
+
     use super::*;
 
     fn folder(name: &str) -> PathBuf {
@@ -308,11 +323,16 @@ mod tests {
         path
     }
 
-    #[test]
-    fn the_server_signs_with_the_same_key_after_a_restart() {
+    async fn opened(data: &Path) -> Store {
+        crate::database::open(data).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_server_signs_with_the_same_key_after_a_restart() {
         let data = folder("ingest");
-        let first = ingest_key(&data).unwrap();
-        let again = ingest_key(&data).unwrap();
+        let store = opened(&data).await;
+        let first = ingest_key(&data, &store).await.unwrap();
+        let again = ingest_key(&data, &store).await.unwrap();
         assert_eq!(first.id(), again.id());
         let key = |key: &IngestKey| *key.signing_key().verifying_key().as_bytes();
         assert_eq!(key(&first), key(&again));
@@ -321,7 +341,7 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         for damaged in ["", &text[1..], &text.replacen(&text[..1], "x", 1)] {
             std::fs::write(&path, damaged).unwrap();
-            let refused = ingest_key(&data).unwrap_err();
+            let refused = ingest_key(&data, &store).await.unwrap_err();
             assert!(
                 refused.to_string().contains("64 hexadecimal digits"),
                 "{refused}"
@@ -331,15 +351,18 @@ mod tests {
         std::fs::remove_dir_all(data).unwrap();
     }
 
-    #[test]
-    fn the_key_log_keeps_its_key_and_its_name() {
+    #[tokio::test]
+    async fn the_key_log_keeps_its_key_and_its_name() {
         let data = folder("log");
-        let first = log_signer(&data, "hotline.example").unwrap();
+        let store = opened(&data).await;
+        let first = log_signer(&data, &store, "hotline.example").await.unwrap();
         assert_eq!(first.key().name().as_str(), "hotline.example/keys");
-        let again = log_signer(&data, "renamed.example").unwrap();
+        let again = log_signer(&data, &store, "renamed.example").await.unwrap();
         assert_eq!(again.key(), first.key());
         std::fs::write(data.join(LOG_KEY_FILE), "").unwrap();
-        let refused = log_signer(&data, "hotline.example").unwrap_err();
+        let refused = log_signer(&data, &store, "hotline.example")
+            .await
+            .unwrap_err();
         assert!(
             refused.to_string().contains("log.key is damaged"),
             "{refused}"
@@ -352,36 +375,40 @@ mod tests {
         KeyedHasher::new(key).hash(&number)
     }
 
-    #[test]
-    fn the_key_is_made_once_and_only_its_owner_can_read_it() {
+    #[tokio::test]
+    async fn the_key_is_made_once_and_only_its_owner_can_read_it() {
         let data = folder("made");
-        let first = tag(caller_id_key(&data).unwrap());
+        let store = opened(&data).await;
+        let first = tag(caller_id_key(&data, &store).await.unwrap());
         let mode = std::fs::metadata(data.join(CALLER_ID_KEY_FILE))
             .unwrap()
             .mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert!(tag(caller_id_key(&data).unwrap()) == first);
+        assert!(tag(caller_id_key(&data, &store).await.unwrap()) == first);
         let other = folder("other");
-        assert!(tag(caller_id_key(&other).unwrap()) != first);
+        assert!(tag(caller_id_key(&other, &opened(&other).await).await.unwrap()) != first);
         std::fs::remove_dir_all(data).unwrap();
         std::fs::remove_dir_all(other).unwrap();
     }
 
     /// The key of a box that keeps it apart from its disk must not be made anew there.
-    #[test]
-    fn a_key_that_lies_elsewhere_is_used_from_there_and_waited_for() {
+    #[tokio::test]
+    async fn a_key_that_lies_elsewhere_is_used_from_there_and_waited_for() {
         let (data, elsewhere) = (folder("linked"), folder("elsewhere"));
-        let first = tag(caller_id_key(&elsewhere).unwrap());
+        let store = opened(&data).await;
+        let first = tag(caller_id_key(&elsewhere, &opened(&elsewhere).await)
+            .await
+            .unwrap());
         let (link, key) = (
             data.join(CALLER_ID_KEY_FILE),
             elsewhere.join(CALLER_ID_KEY_FILE),
         );
         std::os::unix::fs::symlink(&key, &link).unwrap();
-        assert!(tag(caller_id_key(&data).unwrap()) == first);
+        assert!(tag(caller_id_key(&data, &store).await.unwrap()) == first);
         let away = elsewhere.join("away");
         std::fs::rename(&key, &away).unwrap();
         for refused in [
-            caller_id_key(&data).map(drop),
+            caller_id_key(&data, &store).await.map(drop),
             existing_caller_id_key(&data).map(drop),
         ] {
             let sentence = refused.unwrap_err().to_string();
@@ -389,27 +416,28 @@ mod tests {
         }
         assert!(link.is_symlink() && !key.exists());
         std::fs::rename(&away, &key).unwrap();
-        assert!(tag(caller_id_key(&data).unwrap()) == first);
+        assert!(tag(caller_id_key(&data, &store).await.unwrap()) == first);
         std::fs::remove_dir_all(data).unwrap();
         std::fs::remove_dir_all(elsewhere).unwrap();
     }
 
-    #[test]
-    fn a_damaged_or_exposed_key_is_refused_and_kept() {
+    #[tokio::test]
+    async fn a_damaged_or_exposed_key_is_refused_and_kept() {
         let data = folder("damaged");
-        caller_id_key(&data).unwrap();
+        let store = opened(&data).await;
+        caller_id_key(&data, &store).await.unwrap();
         let path = data.join(CALLER_ID_KEY_FILE);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        let exposed = caller_id_key(&data).unwrap_err();
+        let exposed = caller_id_key(&data, &store).await.unwrap_err();
         assert!(exposed.to_string().contains("(mode 640)"), "{exposed}");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         std::fs::write(&path, "hlcid1nonsense").unwrap();
-        let damaged = caller_id_key(&data).unwrap_err();
+        let damaged = caller_id_key(&data, &store).await.unwrap_err();
         assert!(damaged.to_string().contains("Restore it from a backup"));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "hlcid1nonsense");
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
-        let folder = caller_id_key(&data).unwrap_err();
+        let folder = caller_id_key(&data, &store).await.unwrap_err();
         assert!(folder.to_string().contains("it is no file"), "{folder}");
         std::fs::remove_dir_all(data).unwrap();
     }

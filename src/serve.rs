@@ -18,7 +18,7 @@ mod web;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use engine::{Engine, EngineConfig, EngineHandle};
 use exchange::Exchange;
@@ -47,6 +47,9 @@ const MAX_QUEUED_MEDIA_ORDERS: usize = 16_384;
 const MAX_QUEUED_ORDERS: usize = 64;
 /// Call ids reserved at a start; a process that uses them up starts a new block at its next start.
 const CALL_IDS_PER_START: u32 = 1 << 24;
+
+/// How long the end waits for queries of the panel that still run.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why the exchange cannot run.
 #[derive(Debug, Error)]
@@ -176,6 +179,13 @@ pub async fn run(folder: &DataFolder, demo_if_empty: bool) -> Result<(), ServeEr
     keeper.finish().await;
     // The keeper's end closes the queue; the writer ends after the last fact.
     writer.await.map_err(ServeError::other)?;
+    // A copy of the database's file alone then holds everything.
+    if tokio::time::timeout(CLOSE_LIMIT, store.finish())
+        .await
+        .is_err()
+    {
+        tracing::warn!("the database is still being read; its log was not folded into it");
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -264,7 +274,8 @@ async fn put_together(parts: Parts) -> Result<VoiceLoop, ServeError> {
         .await
         .map_err(|(address, error)| ServeError::listen("TCP", address, error))?;
     let (tell_stored, stored) = mpsc::channel(MAX_QUEUED_ORDERS);
-    let ingest_key = keys::ingest_key(&data).map_err(ServeError::other)?;
+    let ingest_key = keys::ingest_key(&data, &store).await;
+    let ingest_key = ingest_key.map_err(ServeError::other)?;
     let (announcer, sinks) = voicemail::start(&data, ingest_key.clone(), move |what| {
         // The loop is gone only when the process ends.
         let _ = tell_stored.blocking_send(what);
@@ -286,7 +297,8 @@ async fn put_together(parts: Parts) -> Result<VoiceLoop, ServeError> {
         .collect();
     exchange.restore_bindings(known, now);
     let first_call = CallId(store.allocate_call_ids(CALL_IDS_PER_START).await?);
-    let key = keys::caller_id_key(&data).map_err(ServeError::other)?;
+    let key = keys::caller_id_key(&data, &store).await;
+    let key = key.map_err(ServeError::other)?;
     let hasher = Box::new(keys::KeyedHasher::new(key));
     let mut router = Router::new(config.router, hasher, first_call, now);
     router.set_wall_clock(Timestamp::now(), now);

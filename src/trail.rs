@@ -178,9 +178,9 @@ mod tests {
         assert_eq!(trail(&store).await, all);
         assert_eq!(heads_in_the_key_log(&store).await, []);
 
-        let signer = keys::log_signer(&data, "hotline.example").unwrap();
+        let signer = keys::log_signer(&data, &store, "hotline.example").await;
         let options = web_api::WebOptions::new("https://panel.example");
-        let panel = web_api::Shared::open(Arc::clone(&store), options, signer).await;
+        let panel = web_api::Shared::open(Arc::clone(&store), options, signer.unwrap()).await;
         let panel = Arc::new(panel.unwrap());
         // The second time there is nothing more to do.
         for _ in 0..2 {

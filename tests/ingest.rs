@@ -283,7 +283,7 @@ fn assert_heard(file: &Path, key: &ReaderSecretKey) {
 
 /// The number, opened as the admin's device opens it.
 fn number_of(call: u64, sealed: &[u8], data: &Path, hub: HubId, admin: &Admin) -> Vec<u8> {
-    let server = keys::ingest_key(data).unwrap();
+    let server = keys::existing_ingest_key(data).unwrap().unwrap();
     let user = admin.keys.user();
     let allowed = BTreeSet::from([user]);
     let expected = Expected {

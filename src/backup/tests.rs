@@ -71,7 +71,7 @@ async fn filled(data: &Path) -> (Store, BTreeMap<String, Vec<u8>>) {
     let store = crate::database::open(data).await.unwrap();
     let changes: Changes = (1..=300).map(started).collect();
     store.commit(changes).await.unwrap();
-    crate::keys::caller_id_key(data).unwrap();
+    crate::keys::caller_id_key(data, &store).await.unwrap();
     let mut expected = BTreeMap::new();
     fs::create_dir_all(data.join("tls/ca")).unwrap();
     fs::create_dir_all(data.join("voicemail")).unwrap();

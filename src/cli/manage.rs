@@ -4,16 +4,18 @@ use std::fmt::Write as _;
 use std::io::BufRead;
 use std::path::Path;
 
+use crypto::CallerIdKey;
 use jiff::Timestamp;
-use routing::PhoneNumber;
+use routing::{CallerHasher, PhoneNumber};
 use store::{AuditEntry, AuditKind, BanRow, CallerHash, Change, Changes, Place, Store, StoreError};
 
 use super::say;
 use crate::control::{self, Request, Response, Status};
 use crate::database::{DataFolder, DatabaseError};
 use crate::hotline::{self, Hotline};
+use crate::keys::{self, KeyFile, KeyedHasher};
 use crate::prompts::{self, OnFailure, Workshop};
-use crate::{applied, keys, serve, trail};
+use crate::{applied, serve, trail};
 
 /// `centralita apply`.
 pub(super) async fn apply(data: &DataFolder, file: &Path, dry_run: bool) -> Result<(), String> {
@@ -50,23 +52,6 @@ pub(super) async fn apply(data: &DataFolder, file: &Path, dry_run: bool) -> Resu
         say("applied; it takes effect when the server starts");
     }
     store.close().await;
-    Ok(())
-}
-
-/// `centralita keys`: what others pin of this box.
-pub(super) fn public_keys(data: &Path) -> Result<(), String> {
-    let log = keys::existing_log_signer(data).map_err(|error| error.to_string())?;
-    let ingest = keys::existing_ingest_key(data).map_err(|error| error.to_string())?;
-    let (Some(log), Some(ingest)) = (log, ingest) else {
-        return Err(format!(
-            "there are no keys in {} yet: `centralita serve` makes them at its first start",
-            data.display()
-        ));
-    };
-    say("The key log, for witnesses (`centralita witness --log KEY`) and devices:");
-    say(format_args!("  {}", log.key()));
-    say("What the server seals is signed with the Ed25519 key:");
-    say(format_args!("  {}", ingest.public_hex()));
     Ok(())
 }
 
@@ -132,25 +117,19 @@ pub(super) async fn ban(
     let number = PhoneNumber::parse(&number).ok_or(
         "that is not a telephone number: give it as the trunk shows it, such as +34600000000",
     )?;
-    let key = keys::caller_id_key(data.path()).map_err(|error| error.to_string())?;
-    let hasher = keys::KeyedHasher::new(key);
-    let caller = CallerHash(routing::CallerHasher::hash(&hasher, &number).0);
-    let hash = hex(&caller.0);
-    let request = if banned {
-        Request::Ban {
-            hub: hub.clone(),
-            hash,
+    if let Some(key) = key_of_running(data).await? {
+        let (hub, hash) = (hub.clone(), hex(&tagged(key, &number).0));
+        let request = match banned {
+            true => Request::Ban { hub, hash },
+            false => Request::Unban { hub, hash },
+        };
+        if let Some(response) = ask(data.path(), &request).await? {
+            return show(response);
         }
-    } else {
-        Request::Unban {
-            hub: hub.clone(),
-            hash,
-        }
-    };
-    if let Some(response) = ask(data.path(), &request).await? {
-        return show(response);
     }
     let offline = Offline::open(data).await?;
+    let key = keys::caller_id_key(data.path(), &offline.store).await;
+    let caller = tagged(key.map_err(|error| error.to_string())?, &number);
     if !offline.hotline.hubs.contains_key(&hub) {
         return Err(format!("there is no hub {hub}"));
     }
@@ -171,6 +150,24 @@ pub(super) async fn ban(
         Change::BanRemoved { hub, caller }
     };
     offline.commit(change, told).await
+}
+
+/// The key with which a server, if one runs, tags numbers: what is tagged with another one would
+/// match nobody. `None` before the first start.
+async fn key_of_running(data: &DataFolder) -> Result<Option<CallerIdKey>, String> {
+    let reader = match data.reader().await {
+        Ok(reader) => reader,
+        Err(StoreError::Missing { .. }) => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    let checked = keys::check(KeyFile::CallerId, data.path(), &reader).await;
+    reader.close().await;
+    let key = checked.and_then(|()| keys::existing_caller_id_key(data.path()));
+    key.map_err(|error| error.to_string())
+}
+
+fn tagged(key: CallerIdKey, number: &PhoneNumber) -> CallerHash {
+    CallerHash(KeyedHasher::new(key).hash(number).0)
 }
 
 /// `centralita break`.
@@ -235,7 +232,7 @@ impl Offline {
 }
 
 /// Opens the store for writing when no server answered on the control socket.
-async fn open_alone(data: &DataFolder) -> Result<Store, String> {
+pub(super) async fn open_alone(data: &DataFolder) -> Result<Store, String> {
     data.open().await.map_err(|error| match error {
         // Of this folder: its server did not answer. A database elsewhere has one of another.
         DatabaseError::Store(StoreError::InUse {

@@ -15,7 +15,7 @@ use super::Finding;
 use crate::authority;
 use crate::database::{DataFolder, DatabaseError};
 use crate::hotline::Hotline;
-use crate::keys;
+use crate::keys::{self, KeyFile, KeyFileError};
 
 /// Below this much free space messages soon cannot be kept.
 const MIN_FREE_KIB: u64 = 200 * 1024;
@@ -43,8 +43,8 @@ pub(super) async fn database(
     found: Result<DataFolder, DatabaseError>,
     findings: &mut Vec<Finding>,
 ) -> Applied {
-    let opened = match found {
-        Ok(folder) => folder.reader().await,
+    let (data, opened) = match &found {
+        Ok(folder) => (folder.path(), folder.reader().await),
         Err(error) => {
             findings.push(Finding::fail(error.to_string()));
             return Applied::Unknown;
@@ -72,6 +72,7 @@ pub(super) async fn database(
         "the database {} is sound",
         reader.path().display()
     )));
+    findings.extend(lost_keys(data, &reader).await);
     let row = match reader.unscoped().hotline().await {
         Ok(Some(row)) => row,
         Ok(None) => return Applied::Nothing,
@@ -89,6 +90,20 @@ pub(super) async fn database(
             Applied::Unknown
         }
     }
+}
+
+/// Keys with which something was written, and that are away. Of those that cannot be read, the
+/// checks of the folder and the start tell.
+async fn lost_keys(data: &Path, reader: &Reader) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for which in KeyFile::ALL {
+        let checked = keys::check(which, data, reader).await;
+        if let Err(error @ (KeyFileError::Missing { .. } | KeyFileError::Another { .. })) = checked
+        {
+            findings.push(Finding::fail(error.to_string()));
+        }
+    }
+    findings
 }
 
 /// A server of another age than those of the tests is told; SQLite is built in.
@@ -116,7 +131,8 @@ pub(super) fn folder(data: &Path) -> Vec<Finding> {
             data.display()
         ))];
     }
-    let mut findings = vec![key(data), space(data), write_speed(data)];
+    let mut findings = vec![space(data), write_speed(data)];
+    findings.extend(key(data));
     findings.extend(panel_authority(data));
     findings
 }
@@ -138,12 +154,13 @@ fn panel_authority(data: &Path) -> Option<Finding> {
     ))
 }
 
-fn key(data: &Path) -> Finding {
-    match keys::existing_caller_id_key(data) {
+/// Nothing where there is none: whether it should be there is for the database to say.
+fn key(data: &Path) -> Option<Finding> {
+    Some(match keys::existing_caller_id_key(data) {
         Ok(Some(_)) => Finding::ok("the key for callers' numbers is there, and for its owner only"),
-        Ok(None) => Finding::ok("no key for callers' numbers yet; the first start makes it"),
+        Ok(None) => return None,
         Err(error) => Finding::fail(error.to_string()),
-    }
+    })
 }
 
 fn space(data: &Path) -> Finding {

@@ -29,8 +29,9 @@ async fn a_new_machine_is_told_what_to_do_first() {
 async fn a_damaged_database_and_an_exposed_key_fail() {
     use std::os::unix::fs::PermissionsExt;
     let data = folder("damaged");
-    store::Store::open(&data).await.unwrap().close().await;
-    crate::keys::caller_id_key(&data).unwrap();
+    let store = store::Store::open(&data).await.unwrap();
+    crate::keys::caller_id_key(&data, &store).await.unwrap();
+    store.close().await;
     let findings = examined(&data).await;
     assert_eq!(worst(&findings, "is sound"), Some(Verdict::Ok));
     assert_eq!(worst(&findings, "for its owner only"), Some(Verdict::Ok));

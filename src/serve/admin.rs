@@ -449,8 +449,9 @@ mod tests {
         let (orders, inbox) = mpsc::channel(1);
         let store = &hotline.store;
         let options = web_api::WebOptions::new("https://panel.example");
-        let signer = keys::log_signer(&hotline.data, &hotline.hotline.network.realm).unwrap();
-        let panel = web_api::Shared::open(Arc::clone(store), options, signer).await;
+        let realm = &hotline.hotline.network.realm;
+        let signer = keys::log_signer(&hotline.data, store, realm).await;
+        let panel = web_api::Shared::open(Arc::clone(store), options, signer.unwrap()).await;
         let parts = Parts {
             store: Arc::clone(store),
             composer: Composer::new(&hotline.data, Arc::clone(store)).unwrap(),

@@ -79,7 +79,7 @@ impl Panel {
         };
         let source = tls_source(data, listen, &origin, certificate.as_ref());
         let tls = Tls::open(source, Timestamp::now())?;
-        let ingest = keys::ingest_key(data)?;
+        let ingest = keys::ingest_key(data, store).await?;
         let options = WebOptions {
             data: Some(data.to_owned()),
             ingest: Some(IngestKeyView {
@@ -89,7 +89,7 @@ impl Panel {
             ..options(&hotline.web, &origin)
         };
         let publisher = Publisher::new(witnesses.clone(), Path::new(SYSTEM_ROOTS))?;
-        let signer = keys::log_signer(data, &hotline.network.realm)?;
+        let signer = keys::log_signer(data, store, &hotline.network.realm).await?;
         let known_by = known_by(signer.key(), witnesses);
         let shared = Arc::new(Shared::open(Arc::clone(store), options, signer).await?);
         web_api::scrub_what_was_left(&shared);

@@ -131,6 +131,18 @@ pub enum Change {
         /// How much it grows.
         by: u32,
     },
+    /// The rows are written with this key of the data folder from now on.
+    KeyMarked {
+        /// Which key.
+        key: &'static str,
+        /// What may be known of it.
+        mark: [u8; 32],
+    },
+    /// A key is gone for good; the rows may go on with another one.
+    KeyGivenUp {
+        /// Which key.
+        key: &'static str,
+    },
     /// Something of the vault.
     Vault(VaultChange),
     /// Something about logins.
@@ -366,6 +378,15 @@ async fn apply(
             exchange::change_break(db, volunteer, *since).await?
         }
         Change::Counted { counter, by } => exchange::count(db, counter, *by).await?,
+        Change::KeyMarked { key, mark } => {
+            let sql = "INSERT INTO key_mark (key, mark) VALUES ($1, $2) \
+                       ON CONFLICT (key) DO UPDATE SET mark = excluded.mark";
+            db.execute(sql, args![*key, mark]).await?;
+        }
+        Change::KeyGivenUp { key } => {
+            let sql = "DELETE FROM key_mark WHERE key = $1";
+            db.execute(sql, args![*key]).await?;
+        }
         Change::Vault(change) => vault::apply(db, change).await?,
         Change::Login(change) => login::apply(db, change).await?,
         Change::Audited(entry) => {

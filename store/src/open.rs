@@ -106,6 +106,12 @@ impl Store {
 
     /// Folds the log of SQLite into the database and lets it go.
     pub async fn close(self) {
+        self.finish().await;
+    }
+
+    /// As [`Store::close`] where others still hold the store, once their queries are over. What
+    /// they ask or commit after that is refused, and the data folder is theirs until they let go.
+    pub async fn finish(&self) {
         self.reader.close().await;
         self.writer.close().await;
     }

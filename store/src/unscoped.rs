@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decode::{hash, id, millis, optional_fixed, optional_time, small, time, word};
+use crate::decode::{fixed, hash, id, millis, optional_fixed, optional_time, small, time, word};
 use crate::engine::{Arg, Row, args};
 use crate::error::StoreError;
 use crate::id::UserId;
@@ -170,6 +170,20 @@ impl<'a> Unscoped<'a> {
             .query(sql, args![name], |row| id(row, "value"))
             .await?;
         Ok(found.first().copied().unwrap_or(0))
+    }
+
+    /// What may be known of a key of the data folder with which rows are written; `None` before
+    /// the first use of one.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn key_mark(self, key: &str) -> Result<Option<[u8; 32]>, StoreError> {
+        let sql = "SELECT mark FROM key_mark WHERE key = $1";
+        let found = self
+            .reader
+            .query(sql, args![key], |row| fixed(row, "mark"))
+            .await?;
+        Ok(found.first().copied())
     }
 
     /// Who was rung in the calls between two, both included.

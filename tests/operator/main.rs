@@ -6,4 +6,6 @@ mod backup;
 mod export;
 mod full;
 mod installed;
+mod keys;
 mod postgres;
+mod stopped;

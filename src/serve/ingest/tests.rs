@@ -223,7 +223,9 @@ async fn a_callers_number_opens_for_an_admin_and_as_this_calls_only() {
     hotline
         .keep_roster(&roster(hotline.crypto_hub(), &people))
         .await;
-    let key = keys::ingest_key(&hotline.data).unwrap();
+    let key = keys::ingest_key(&hotline.data, &hotline.store)
+        .await
+        .unwrap();
     let author = RecordAuthor::Ingest {
         server: key.id(),
         key: key.signing_key().verifying_key(),

@@ -180,6 +180,8 @@ kinds! {
     /// A hub's settings were changed, or sealed again under a new key: names, templates,
     /// questions.
     HubSettingsChanged = 221, "hub-settings-changed";
+    /// A key of the server was given up for another one.
+    ServerKeyReplaced = 222, "server-key-replaced";
 }
 
 #[cfg(test)]

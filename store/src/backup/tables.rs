@@ -30,6 +30,7 @@ macro_rules! tables {
 /// All tables but that of the migrations; one that refers to another comes after it.
 pub(crate) const TABLES: &[Table] = tables! {
     counter [1] { name Text, value Int }
+    key_mark [1] { key Text, mark Bytes }
     binding [1] {
         id Int, account Text, contact Text, instance Text, reg_id Int, path Text, transport Text,
         local Text, remote Text, call_id Text, cseq Int, expires_at Int, user_agent Text

@@ -11,7 +11,7 @@ use crate::vault::{ALL, MESSAGES, keep};
 
 /// The schemas that were released, and rows as the program of each wrote them. A schema later
 /// the rows are still there.
-const SCHEMAS: [(&str, &str, &str); 9] = [
+const SCHEMAS: [(&str, &str, &str); 10] = [
     (
         "0001_begin",
         include_str!("../../migrations/0001_begin.sql"),
@@ -56,6 +56,11 @@ const SCHEMAS: [(&str, &str, &str); 9] = [
         "0009_voucher",
         include_str!("../../migrations/0009_voucher.sql"),
         NINTH,
+    ),
+    (
+        "0010_key_mark",
+        include_str!("../../migrations/0010_key_mark.sql"),
+        TENTH,
     ),
 ];
 
@@ -132,6 +137,9 @@ const EIGHTH: &str = "
 const NINTH: &str = "
     UPDATE invite SET voucher = x'0b' WHERE code = x'$7';";
 
+const TENTH: &str = "
+    INSERT INTO key_mark VALUES ('log.key', x'$7');";
+
 const HUB: HubId = HubId([0x11; 16]);
 const ADMIN: UserId = UserId([0x22; 16]);
 const OTHER: UserId = UserId([0x33; 16]);
@@ -183,6 +191,8 @@ pub async fn every_earlier_schema_is_brought_up_to_date(database: Database) {
         if version >= 7 {
             assert_seventh(&store).await;
         }
+        let mark = store.unscoped().key_mark("log.key").await.unwrap();
+        assert_eq!(mark, (version >= 10).then_some(HASH));
         // It is written to like any other.
         keep(&store, Change::CallStarted(start(50))).await.unwrap();
         store.close().await;
