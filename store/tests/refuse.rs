@@ -9,9 +9,11 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use folder::{Folder, start};
+use postgres_for_tests::{Cluster, is_on_disk};
+use sqlx::Connection;
 use store::{
-    CallerHash, Change, Changes, Erasure, PostgresUrl, Reader, Sealed, Store, StoreError,
-    VaultChange,
+    BanRow, CallerHash, Change, Changes, Engine, Erasure, PostgresUrl, Reader, Sealed, Store,
+    StoreError, StoreOptions, VaultChange,
 };
 
 const NOBODY: u32 = 65534;
@@ -291,6 +293,83 @@ async fn what_somebody_still_reads_is_not_said_to_be_gone() {
     store.scrub().await.unwrap();
     let log = folder.data().join("centralita.db-wal");
     assert_eq!(std::fs::metadata(log).unwrap().len(), 0);
+}
+
+/// A table that is written anew takes along what an open view still sees.
+#[tokio::test]
+async fn what_somebody_still_sees_in_postgresql_is_not_said_to_be_gone() {
+    let url = Cluster::shared().new_database().await;
+    let store = Store::open_with(StoreOptions::new(Engine::Postgres {
+        url: PostgresUrl::parse(&url).unwrap(),
+    }));
+    let store = store.await.unwrap();
+    let caller = CallerHash([0xb7; 32]);
+    let ban = BanRow {
+        hub: "norte".to_owned(),
+        caller,
+        created_at: jiff::Timestamp::UNIX_EPOCH,
+        expires_at: None,
+        reason: None,
+    };
+    store.commit(Change::BanAdded(ban).into()).await.unwrap();
+    // Of another table, as an analysis or a backup that is still at the first one.
+    let mut seeing = sqlx::PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM binding")
+        .execute(&mut seeing)
+        .await
+        .unwrap();
+    let hub = "norte".to_owned();
+    let lifted = Change::BanRemoved { hub, caller };
+    store.commit(lifted.into()).await.unwrap();
+    let refused = store.scrub().await.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::NotScrubbed { .. }),
+        "{refused}"
+    );
+    assert!(is_on_disk(&url, &caller.0));
+    seeing.close().await.unwrap();
+    store.scrub().await.unwrap();
+    assert!(!is_on_disk(&url, &caller.0));
+    store.close().await;
+}
+
+/// The samples by which PostgreSQL plans its queries are copies of values, and outlive the rows.
+#[tokio::test]
+async fn postgresql_keeps_no_samples_of_sealed_columns() {
+    let url = Cluster::shared().new_database().await;
+    let options = || {
+        StoreOptions::new(Engine::Postgres {
+            url: PostgresUrl::parse(&url).unwrap(),
+        })
+    };
+    // The second time it has been done.
+    for _ in 0..2 {
+        let store = Store::open_with(options()).await.unwrap();
+        store.close().await;
+    }
+    let store = Store::open_with(options()).await.unwrap();
+    let bans = (0..200).map(|number| {
+        Change::BanAdded(BanRow {
+            hub: "norte".to_owned(),
+            caller: CallerHash([number; 32]),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            expires_at: None,
+            reason: None,
+        })
+    });
+    store.commit(bans.collect()).await.unwrap();
+    let mut looking = sqlx::PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("ANALYZE")
+        .execute(&mut looking)
+        .await
+        .unwrap();
+    let sampled = sqlx::query_scalar::<_, String>(
+        "SELECT attname::text FROM pg_stats WHERE tablename = 'ban' ORDER BY 1",
+    );
+    let sampled = sampled.fetch_all(&mut looking).await.unwrap();
+    assert_eq!(sampled, ["created_at", "expires_at", "hub", "reason"]);
+    looking.close().await.unwrap();
+    store.close().await;
 }
 
 #[test]

@@ -48,6 +48,25 @@ const SCRUB: [&str; 25] = [
     "VACUUM (FULL) volunteer_break",
 ];
 
+/// The number of the next transaction.
+const NEXT: &str = "SELECT pg_snapshot_xmax(pg_current_snapshot())::xid::text";
+/// Whether somebody still sees, or may yet see, what was there before the transaction of that
+/// number: then no table written anew leaves it out. Gone once, it does not come back, because
+/// nobody's view begins before the oldest transaction that runs.
+const IS_SEEN: &str = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity \
+    WHERE pid <> pg_backend_pid() AND (age(backend_xid) > age($1::text::xid) \
+    OR (datname = current_database() AND age(backend_xmin) > age($1::text::xid))))";
+/// How often that is asked, and the pause between.
+const SEEN_TRIES: u32 = 40;
+const SEEN_PAUSE: Duration = Duration::from_millis(50);
+
+/// The columns of sealed bytes, tags and keys. Of what the server looks at to plan its queries it
+/// keeps samples, and those would outlive the rows.
+const SAMPLED: &str = "SELECT format('ALTER TABLE %I ALTER COLUMN %I SET STATISTICS 0', \
+    relname, attname) FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid \
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND attnum > 0 \
+    AND atttypid = 'bytea'::regtype AND attstattarget IS DISTINCT FROM 0 ORDER BY 1";
+
 /// Where a PostgreSQL database is, and how to log in. Never printed with its password.
 #[derive(Clone)]
 pub struct PostgresUrl(Box<PgConnectOptions>);
@@ -104,8 +123,13 @@ pub(crate) async fn open(url: &PostgresUrl) -> Result<Opened, StoreError> {
         .connect_with((*url.0).clone())
         .await
         .map_err(failed)?;
+    let samples = writer.clone();
     let writer = Pool::Postgres(writer);
-    if let Err(error) = migrate::run(&writer, &place).await {
+    let prepared = match migrate::run(&writer, &place).await {
+        Ok(()) => keep_no_samples(&samples).await.map_err(failed),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = prepared {
         writer.close().await;
         return Err(error);
     }
@@ -116,6 +140,18 @@ pub(crate) async fn open(url: &PostgresUrl) -> Result<Opened, StoreError> {
         folder_lock: None,
     };
     Ok(opened)
+}
+
+/// Of the columns that are [`SAMPLED`].
+async fn keep_no_samples(pool: &PgPool) -> Result<(), sqlx::Error> {
+    let orders: Vec<String> = sqlx::query_scalar(SAMPLED).fetch_all(pool).await?;
+    for order in orders {
+        // Quoted by the server itself.
+        sqlx::raw_sql(sqlx::AssertSqlSafe(order))
+            .execute(pool)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Readers connect when they are first needed, and the server holds them to reading.
@@ -131,12 +167,29 @@ pub(crate) fn connect_readers(url: &PostgresUrl) -> Pool {
     )
 }
 
-/// Runs [`SCRUB`] on one connection of the readers.
+/// Runs [`SCRUB`] on one connection of the readers, once nobody sees any more what was erased.
 pub(crate) async fn scrub(pool: &PgPool, place: &Place) -> Result<(), StoreError> {
     let failed = |error| StoreError::from_sqlx(error, place);
     let mut connection = pool.acquire().await.map_err(failed)?;
     // Reading does not give up so soon.
     connection.close_on_drop();
+    let next: String = sqlx::query_scalar(NEXT)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let mut tries = 0;
+    loop {
+        let seen = sqlx::query_scalar(IS_SEEN).bind(&next);
+        if !seen.fetch_one(&mut *connection).await.map_err(failed)? {
+            break;
+        }
+        tries += 1;
+        if tries == SEEN_TRIES {
+            let place = place.clone();
+            return Err(StoreError::NotScrubbed { place });
+        }
+        tokio::time::sleep(SEEN_PAUSE).await;
+    }
     for sql in SCRUB {
         let done = sqlx::raw_sql(sql).execute(&mut *connection).await;
         done.map_err(failed)?;
