@@ -30,7 +30,8 @@ use sealed::{OpenedSource, SealedSink};
 /// Time between two lines about long work.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 
-/// Why a backup could not be made or taken in. Nothing is left behind then.
+/// Why a backup could not be made or taken in. Nothing is left behind then; and what was cut off
+/// by a crash is in nobody's way.
 #[derive(Debug, Error)]
 pub enum Failure {
     /// A file or folder could not be used.
@@ -46,6 +47,9 @@ pub enum Failure {
     /// The backup was to be written where something is.
     #[error("{} exists already. Choose another name, or remove it", .0.display())]
     Exists(PathBuf),
+    /// Another one is at it.
+    #[error("{} is being written by another command right now. Wait for it", .0.display())]
+    Busy(PathBuf),
     /// The backup was to be written among what it backs up.
     #[error("{} is in the data folder. Choose a place outside, best on another disk", .0.display())]
     Inside(PathBuf),

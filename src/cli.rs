@@ -194,7 +194,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
         Command::Voicemail { action } => message::run(&folder()?, action).await?,
         Command::Keygen { file } => message::keygen(&file)?,
         Command::Keys { action } => keys::run(data, folder, action).await?,
-        Command::Authority(arguments) => authority::run(data, &arguments)?,
+        Command::Authority(arguments) => authority::run(data, folder, &arguments).await?,
         Command::Ban { hub, number } => manage::ban(&folder()?, hub, number, true).await?,
         Command::Unban { hub, number } => manage::ban(&folder()?, hub, number, false).await?,
         Command::Break { volunteer, switch } => {
@@ -213,20 +213,17 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
 }
 
 fn fail(sentence: &str) -> ExitCode {
-    eprintln_sentence(sentence);
+    complain(sentence);
     ExitCode::FAILURE
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "this is where commands speak to people"
-)]
-fn eprintln_sentence(sentence: &str) {
-    eprintln!("centralita: {sentence}");
+fn complain(sentence: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "centralita: {sentence}");
 }
 
 /// Prints one line for people. A closed pipe is no error: they have seen enough.
-fn say(line: impl std::fmt::Display) {
+pub(crate) fn say(line: impl std::fmt::Display) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout(), "{line}");
 }

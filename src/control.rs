@@ -78,6 +78,8 @@ pub enum Request {
         /// The id in its header, hex.
         backup: String,
     },
+    /// Enter into the audit trail that the panel's next authority was made.
+    AuthorityRenewed,
 }
 
 /// What comes back.

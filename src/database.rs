@@ -18,6 +18,10 @@ pub const VARIABLE: &str = "CENTRALITA_DATABASE";
 pub const ADDRESS_FILE: &str = "database.url";
 /// What a folder has that keeps its rows in itself.
 const SQLITE_FILE: &str = "centralita.db";
+/// Within the data folder, until all of a backup is there.
+pub(crate) const STAGING: &str = ".restore";
+/// What the first start of a server leaves in each data folder, and never takes away.
+const TRACES: [&str; 2] = ["ingest.key", "log.key"];
 
 /// Why the database of a data folder cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -43,10 +47,26 @@ pub enum DatabaseError {
     #[error(
         "the data folder {} keeps its rows in itself ({SQLITE_FILE}), not in PostgreSQL. \
          Leave `--database` out and {ADDRESS_FILE} away; or move the box: make a backup, and \
-         restore it with `--database` into a new data folder",
+         restore it with `--database` into a new data folder. A {SQLITE_FILE} that was begun by \
+         mistake is to be moved away",
         .0.display()
     )]
     HasOwn(PathBuf),
+    /// The database that a used folder had.
+    #[error(
+        "the data folder {} was in use, and its database is away: there is neither {SQLITE_FILE} \
+         nor {ADDRESS_FILE} in it. Put that file back, name the database with `--database`, or \
+         restore a backup into a new folder",
+        .0.display()
+    )]
+    Away(PathBuf),
+    /// A backup was not taken in to its end.
+    #[error(
+        "a restore into the data folder {} was cut off. Empty the folder, and restore the backup \
+         again",
+        .0.display()
+    )]
+    HalfRestored(PathBuf),
     /// The file with the address.
     #[error(
         "cannot {what} {}: {reason}. Give it to the user that runs centralita",
@@ -150,11 +170,30 @@ impl DataFolder {
         &self.engine
     }
 
+    /// Whether the folder lacks what it had: then a database must not be begun in it.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Away`], [`DatabaseError::HalfRestored`].
+    pub fn check_whole(&self) -> Result<(), DatabaseError> {
+        let is_there = |name: &str| self.path.join(name).exists();
+        if is_there(STAGING) {
+            return Err(DatabaseError::HalfRestored(self.path.clone()));
+        }
+        let is_used = TRACES.iter().any(|name| is_there(name));
+        match self.engine {
+            Engine::Sqlite { .. } if is_used && !is_there(SQLITE_FILE) => {
+                Err(DatabaseError::Away(self.path.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the database as its one writer, and lets the folder remember where it is.
     ///
     /// # Errors
     /// See [`DatabaseError`].
     pub async fn open(&self) -> Result<Store, DatabaseError> {
+        self.check_whole()?;
         let store = Store::open_with(StoreOptions {
             audit_hash: Some(crypto::audit::entry_hash),
             lock_folder: Some(self.path.clone()),
@@ -269,6 +308,34 @@ mod tests {
         std::fs::write(&file, "elsewhere").unwrap();
         let refused = DataFolder::find(&data, None).unwrap_err();
         assert!(matches!(refused, DatabaseError::NoAddress(_)), "{refused}");
+        std::fs::remove_dir_all(data).unwrap();
+    }
+
+    /// Neither an empty hotline nor a demonstration is served in its place.
+    #[tokio::test]
+    async fn a_used_folder_is_not_begun_anew() {
+        let data = folder("away");
+        let new = open(&data).await.unwrap();
+        crate::keys::ingest_key(&data, &new).await.unwrap();
+        new.close().await;
+        let (file, away) = (data.join(SQLITE_FILE), data.join("away"));
+        std::fs::rename(&file, &away).unwrap();
+        let refused = open(&data).await.unwrap_err();
+        assert!(matches!(refused, DatabaseError::Away(_)), "{refused}");
+        assert!(!file.exists());
+        // In PostgreSQL, it may well be somewhere.
+        DataFolder::find(&data, Some(URL))
+            .unwrap()
+            .check_whole()
+            .unwrap();
+        std::fs::rename(&away, &file).unwrap();
+        open(&data).await.unwrap().close().await;
+        std::fs::create_dir(data.join(STAGING)).unwrap();
+        let refused = open(&data).await.unwrap_err();
+        assert!(
+            matches!(refused, DatabaseError::HalfRestored(_)),
+            "{refused}"
+        );
         std::fs::remove_dir_all(data).unwrap();
     }
 

@@ -102,6 +102,7 @@ pub async fn examine(data: &Path, found: Result<DataFolder, DatabaseError>) -> V
     let hotline = match &applied {
         Applied::Hotline(hotline) => {
             network::check(hotline, running, &mut findings);
+            findings.extend(data::given_certificate(&hotline.web));
             findings.extend(telling_handles(&hotline.volunteers).map(Finding::warn));
             Some(&**hotline)
         }

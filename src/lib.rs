@@ -12,6 +12,7 @@ mod demo;
 pub mod doctor;
 pub mod hotline;
 pub mod keys;
+mod open_files;
 mod private_file;
 pub mod prompts;
 pub mod serve;

@@ -32,12 +32,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::database::{DataFolder, DatabaseError};
 use crate::hotline::Hotline;
+use crate::open_files::{self, Connections};
 use crate::{applied, keys};
 use metrics::Metrics;
 use voice::{Order, VoiceConfig, VoiceLoop};
 
 pub use compose::{prompt_cache, sentences};
 pub use voicemail::relative_path as voicemail_path;
+pub use web::given_flaws;
 
 /// Things that come in from tasks and threads and wait for the voice loop.
 const MAX_QUEUED_INPUTS: usize = 4_096;
@@ -132,6 +134,7 @@ pub async fn run(folder: &DataFolder, demo_if_empty: bool) -> Result<(), ServeEr
     };
     let lacking = applied::caught_up(&store, &hotline).await;
     store.commit(lacking.map_err(ServeError::other)?).await?;
+    let connections = connections(hotline.limits.calls);
     let metrics = Arc::new(Metrics::new());
     if let Some(address) = hotline.network.metrics {
         health::listen(address, Arc::clone(&metrics))
@@ -150,10 +153,11 @@ pub async fn run(folder: &DataFolder, demo_if_empty: bool) -> Result<(), ServeEr
         keeper,
         orders: inbox,
         metrics: Arc::clone(&metrics),
+        most_streams: connections.streams,
     };
     let voice = start_voice(parts).await?;
     drain_on_signals(orders.clone())?;
-    let (panel, panel_problem) = start_panel(data, &store, &hotline).await;
+    let (panel, panel_problem) = start_panel(data, &store, &hotline, connections.panel).await;
     let parts = admin::Parts {
         store: Arc::clone(&store),
         composer,
@@ -190,13 +194,30 @@ pub async fn run(folder: &DataFolder, demo_if_empty: bool) -> Result<(), ServeEr
     Ok(())
 }
 
+/// How many connections leave enough open files for so many calls.
+fn connections(calls: u32) -> Connections {
+    let allowed = open_files::raise().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit on open files cannot be told; connections are few");
+        0
+    });
+    if allowed < open_files::scant(calls) {
+        tracing::warn!(
+            allowed,
+            needed = open_files::enough(calls),
+            "calls may lack open files: allow more, with LimitNOFILE in the service"
+        );
+    }
+    open_files::share(allowed, calls)
+}
+
 /// The panel, or why it should be served and is not.
 async fn start_panel(
     data: &Path,
     store: &Arc<Store>,
     hotline: &Hotline,
+    most_connections: usize,
 ) -> (Option<web::Panel>, Option<String>) {
-    match web::Panel::start(data, store, hotline).await {
+    match web::Panel::start(data, store, hotline, most_connections).await {
         Ok(panel) => (panel, None),
         Err(error) => {
             tracing::error!("the panel is not served: {error}");
@@ -225,6 +246,7 @@ struct Parts {
     keeper: records::Keeper,
     orders: mpsc::Receiver<Order>,
     metrics: Arc<Metrics>,
+    most_streams: usize,
 }
 
 /// Starts the voice loop on a thread of its own: a datagram is then handled where it is
@@ -265,12 +287,13 @@ async fn put_together(parts: Parts) -> Result<VoiceLoop, ServeError> {
         keeper,
         orders,
         metrics,
+        most_streams,
     } = parts;
     let now = Instant::now();
     let (answers, inputs) = mpsc::channel(MAX_QUEUED_INPUTS);
     let datagrams = datagrams::Datagrams::bind(&network.udp)
         .map_err(|(address, error)| ServeError::listen("UDP", address, error))?;
-    let streams = streams::Streams::listen(&network.tcp, answers.clone())
+    let streams = streams::Streams::listen(&network.tcp, answers.clone(), most_streams)
         .await
         .map_err(|(address, error)| ServeError::listen("TCP", address, error))?;
     let (tell_stored, stored) = mpsc::channel(MAX_QUEUED_ORDERS);
@@ -375,5 +398,8 @@ fn start_logging() {
         .with_env_filter(filter)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_writer(std::io::stderr)
+        // It would be told on standard error, with a panic when that is what fails: a full disk
+        // or a reader that went away must not end a call.
+        .log_internal_errors(false)
         .try_init();
 }

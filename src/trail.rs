@@ -62,6 +62,18 @@ pub fn of_backup(id: [u8; 16]) -> AuditEntry {
     }
 }
 
+/// The entry for the panel's next authority.
+#[must_use]
+pub fn of_authority() -> AuditEntry {
+    AuditEntry {
+        chain: AuditChain::Installation,
+        at: Timestamp::now(),
+        kind: AuditKind::AuthorityRenewed,
+        actor: None,
+        subject: AuditSubject::Whole,
+    }
+}
+
 /// What is done once a day: entries older than so many days go, and the heads of what has grown
 /// are entered into the key log, so that nobody rewrites them unseen.
 pub async fn keep_house(

@@ -1,12 +1,12 @@
 //! The data folder: which of its files a backup holds, and how they get there again.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::Failure;
-use crate::database::ADDRESS_FILE;
+use crate::database::{ADDRESS_FILE, STAGING};
 
 /// The database's own files are not copied: their rows are. Where it is, is another matter once it
 /// is taken in.
@@ -20,8 +20,6 @@ const MAX_DEPTH: usize = 4;
 const MAX_PATH_BYTES: usize = 512;
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
-/// Within the data folder, until all of a backup is there.
-const STAGING: &str = ".restore";
 /// Some file systems have it at their top.
 const LOST_AND_FOUND: &str = "lost+found";
 
@@ -129,10 +127,11 @@ impl<'a> Claim<'a> {
             Ok(entries) => {
                 for entry in entries {
                     let entry = entry.map_err(Failure::file("list", data))?;
-                    if entry.file_name() != LOST_AND_FOUND {
+                    if entry.file_name() != LOST_AND_FOUND && entry.file_name() != STAGING {
                         return Err(Failure::NotEmpty(data.to_path_buf()));
                     }
                 }
+                remove_leftover(&data.join(STAGING))?;
                 Ok(Self { data, made: false })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -161,14 +160,18 @@ impl Drop for Claim<'_> {
 pub(super) struct Staging<'a> {
     data: &'a Path,
     path: PathBuf,
+    /// Locked while this lives.
+    _folder: File,
 }
 
 impl<'a> Staging<'a> {
     pub(super) fn begin(claim: &Claim<'a>) -> Result<Self, Failure> {
         let path = claim.data.join(STAGING);
         make_folder(&path)?;
+        let folder = File::open(&path).and_then(|folder| folder.lock().map(|()| folder));
         Ok(Self {
             data: claim.data,
+            _folder: folder.map_err(Failure::file("lock", &path))?,
             path,
         })
     }
@@ -212,6 +215,21 @@ impl<'a> Staging<'a> {
 impl Drop for Staging<'_> {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Removes what a restore left that was cut off before it named anything. One that is at it has
+/// the folder locked.
+fn remove_leftover(staging: &Path) -> Result<(), Failure> {
+    let folder = match File::open(staging) {
+        Ok(folder) => folder,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Failure::file("replace", staging)(error)),
+    };
+    match folder.try_lock() {
+        Ok(()) => fs::remove_dir_all(staging).map_err(Failure::file("replace", staging)),
+        Err(TryLockError::WouldBlock) => Err(Failure::Busy(staging.to_path_buf())),
+        Err(TryLockError::Error(error)) => Err(Failure::file("replace", staging)(error)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The sealed file as a stream of plain bytes.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -25,17 +25,18 @@ impl SealedSink {
         readers: &[ReaderPublicKey],
     ) -> Result<Self, Failure> {
         let (writer, front) = BackupWriter::new(facts, readers, &mut OsEntropy)?;
+        remove_leftover(path)?;
         let create = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(path);
-        let mut file = create.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Failure::Exists(path.to_path_buf()),
-            _ => Failure::file("create", path)(error),
-        })?;
-        file.write_all(&front)
-            .map_err(Failure::file("write", path))?;
+        let mut file = create.map_err(Failure::file("create", path))?;
+        let begun = file.lock().and_then(|()| file.write_all(&front));
+        if let Err(error) = begun {
+            let _ = fs::remove_file(path);
+            return Err(Failure::file("write", path)(error));
+        }
         Ok(Self {
             path: path.to_path_buf(),
             file,
@@ -66,6 +67,20 @@ impl Write for SealedSink {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+/// Removes what a backup left that was cut off. One that is still being written is locked.
+fn remove_leftover(path: &Path) -> Result<(), Failure> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Failure::file("replace", path)(error)),
+    };
+    match file.try_lock() {
+        Ok(()) => fs::remove_file(path).map_err(Failure::file("replace", path)),
+        Err(TryLockError::WouldBlock) => Err(Failure::Busy(path.to_path_buf())),
+        Err(TryLockError::Error(error)) => Err(Failure::file("replace", path)(error)),
     }
 }
 

@@ -266,6 +266,41 @@ async fn nothing_is_overwritten() {
     store.close().await;
 }
 
+/// Killed, or on a disk that was full: the next one need not be told to clean up.
+#[tokio::test]
+async fn what_was_cut_off_is_in_nobodys_way() {
+    let scene = Scene::new();
+    let (data, file) = (scene.at("data"), scene.at("box.backup"));
+    let (store, _) = filled(&data).await;
+    let key = ReaderSecretKey::generate().unwrap();
+    let readers = [*key.public_key()];
+    let part = scene.at("box.backup.part");
+    fs::write(&part, "half").unwrap();
+    // As another backup that is at it.
+    let other = fs::File::open(&part).unwrap();
+    other.lock().unwrap();
+    let mut quiet = |_: &str| {};
+    let mut progress = Progress::new(&mut quiet);
+    let busy = make((&data, &sqlite(&data)), &readers, &file, &mut progress).await;
+    assert!(matches!(busy, Err(Failure::Busy(_))));
+    assert_eq!(fs::read(&part).unwrap(), b"half");
+    drop(other);
+    made(&data, &key, &file).await;
+    assert!(!part.exists());
+
+    let new = scene.at("new");
+    fs::create_dir_all(new.join(".restore/voicemail")).unwrap();
+    let other = fs::File::open(new.join(".restore")).unwrap();
+    other.lock().unwrap();
+    let busy = restored(&file, &key, &new, None).await;
+    assert!(matches!(busy, Err(Failure::Busy(_))));
+    assert!(new.join(".restore/voicemail").exists());
+    drop(other);
+    restored(&file, &key, &new, None).await.unwrap();
+    assert_eq!(found(&new), found(&data));
+    store.close().await;
+}
+
 #[tokio::test]
 async fn a_reader_written_from_the_document_opens_a_box() {
     let scene = Scene::new();

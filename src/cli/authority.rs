@@ -6,8 +6,10 @@ use clap::Args;
 use jiff::Timestamp;
 use web_api::LocalAuthority;
 
-use super::say;
-use crate::authority;
+use super::{complain, manage, say};
+use crate::control::Request;
+use crate::database::DataFolder;
+use crate::{authority, trail};
 
 /// What is done with the panel's authority.
 #[derive(Args)]
@@ -18,10 +20,23 @@ pub(super) struct Arguments {
 }
 
 /// Shows the authority that devices trust, or makes the next one.
-pub(super) fn run(data: &Path, arguments: &Arguments) -> Result<(), String> {
+pub(super) async fn run(
+    data: &Path,
+    folder: impl Fn() -> Result<DataFolder, String>,
+    arguments: &Arguments,
+) -> Result<(), String> {
     let now = Timestamp::now();
     if arguments.renew {
-        return renew(data, now);
+        // Before anything is made: it may be another database's folder.
+        let folder = folder()?;
+        renew(data, now)?;
+        let noted = manage::note(&folder, &Request::AuthorityRenewed, trail::of_authority());
+        if let Err(sentence) = noted.await {
+            complain(&format!(
+                "the next authority is made, but the audit trail does not tell of it: {sentence}"
+            ));
+        }
+        return Ok(());
     }
     let found = LocalAuthority::read(&authority::folder(data));
     let found = found.map_err(|error| error.to_string())?;

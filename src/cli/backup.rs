@@ -4,14 +4,12 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use crypto::backup::BackupId;
 use crypto::{ReaderPublicKey, ReaderSecretKey};
-use store::Change;
 use zeroize::Zeroizing;
 
-use super::{eprintln_sentence, manage, say};
+use super::{complain, manage, say};
 use crate::backup::{self, Progress, size};
-use crate::control::{Request, Response};
+use crate::control::Request;
 use crate::database::DataFolder;
 use crate::{private_file, trail};
 
@@ -67,7 +65,7 @@ pub(super) async fn make(data: &DataFolder, backup: Backup) -> Result<(), String
             .map(|text| parse_public(text, "--to"))
             .collect::<Result<_, _>>()?,
     };
-    let mut tell = |line: &str| eprintln_sentence(line);
+    let mut tell = |line: &str| complain(line);
     let mut progress = Progress::new(&mut tell);
     let made = backup::make((data.path(), data.engine()), &readers, &file, &mut progress)
         .await
@@ -80,35 +78,23 @@ pub(super) async fn make(data: &DataFolder, backup: Backup) -> Result<(), String
         size(made.bytes),
         made.facts.id
     ));
-    if let Err(sentence) = note(data, made.facts.id).await {
-        eprintln_sentence(&format!(
+    let id = made.facts.id;
+    let request = Request::BackupMade {
+        backup: id.to_string(),
+    };
+    let told = trail::of_backup(*id.as_bytes());
+    if let Err(sentence) = manage::note(data, &request, told).await {
+        complain(&format!(
             "the backup is made, but the audit trail does not tell of it: {sentence}"
         ));
     }
     Ok(())
 }
 
-/// Enters the backup into the audit trail: through the server, where one runs.
-async fn note(data: &DataFolder, backup: BackupId) -> Result<(), String> {
-    let request = Request::BackupMade {
-        backup: backup.to_string(),
-    };
-    match manage::ask(data.path(), &request).await? {
-        Some(Response::Refused(sentence)) => return Err(sentence),
-        Some(_) => return Ok(()),
-        None => {}
-    }
-    let store = data.open().await.map_err(|error| error.to_string())?;
-    let told = trail::of_backup(*backup.as_bytes());
-    let kept = store.commit(Change::from(told).into()).await;
-    store.close().await;
-    kept.map_err(|error| error.to_string())
-}
-
 /// Takes a backup in, or only checks it.
 pub(super) async fn restore(data: &DataFolder, restore: Restore) -> Result<(), String> {
     let key = secret_key(restore.key.as_deref())?;
-    let mut tell = |line: &str| eprintln_sentence(line);
+    let mut tell = |line: &str| complain(line);
     let mut progress = Progress::new(&mut tell);
     if restore.check {
         let found =
@@ -187,7 +173,7 @@ fn secret_key(file: Option<&Path>) -> Result<ReaderSecretKey, String> {
             .map(Zeroizing::new)
             .map_err(|error| format!("cannot read the key file {}: {error}", file.display()))?,
         None => {
-            eprintln_sentence("the recovery key (hlsec1…), then Enter:");
+            complain("the recovery key (hlsec1…), then Enter:");
             let mut line = Zeroizing::new(String::new());
             std::io::stdin()
                 .lock()

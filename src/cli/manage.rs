@@ -242,6 +242,23 @@ pub(super) async fn open_alone(data: &DataFolder) -> Result<Store, String> {
     })
 }
 
+/// Enters into the audit trail what was done: through the server, where one runs.
+pub(super) async fn note(
+    data: &DataFolder,
+    request: &Request,
+    told: AuditEntry,
+) -> Result<(), String> {
+    match ask(data.path(), request).await? {
+        Some(Response::Refused(sentence)) => return Err(sentence),
+        Some(_) => return Ok(()),
+        None => {}
+    }
+    let store = open_alone(data).await?;
+    let kept = store.commit(Change::from(told).into()).await;
+    store.close().await;
+    kept.map_err(|error| error.to_string())
+}
+
 /// `centralita status`.
 pub(super) async fn status(data: &Path, json: bool) -> Result<(), String> {
     let Some(response) = ask(data, &Request::Status).await? else {

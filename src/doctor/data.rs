@@ -14,8 +14,9 @@ use web_api::{LocalAuthority, TlsError};
 use super::Finding;
 use crate::authority;
 use crate::database::{DataFolder, DatabaseError};
-use crate::hotline::Hotline;
+use crate::hotline::{Hotline, Web};
 use crate::keys::{self, KeyFile, KeyFileError};
+use crate::serve::given_flaws;
 
 /// Below this much free space messages soon cannot be kept.
 const MIN_FREE_KIB: u64 = 200 * 1024;
@@ -43,6 +44,7 @@ pub(super) async fn database(
     found: Result<DataFolder, DatabaseError>,
     findings: &mut Vec<Finding>,
 ) -> Applied {
+    let found = found.and_then(|folder| folder.check_whole().map(|()| folder));
     let (data, opened) = match &found {
         Ok(folder) => (folder.path(), folder.reader().await),
         Err(error) => {
@@ -152,6 +154,17 @@ fn panel_authority(data: &Path) -> Option<Finding> {
         },
         Finding::warn,
     ))
+}
+
+/// What browsers refuse, or soon will, about a certificate that the hotline file names.
+pub(super) fn given_certificate(web: &Web) -> Vec<Finding> {
+    match given_flaws(web) {
+        Ok(flaws) => {
+            let sentences = flaws.into_iter().map(|flaw| flaw.to_string());
+            sentences.map(Finding::warn).collect()
+        }
+        Err(error) => vec![Finding::fail(error.to_string())],
+    }
 }
 
 /// Nothing where there is none: whether it should be there is for the database to say.

@@ -7,15 +7,12 @@ use jiff::tz::TimeZone;
 
 use super::{Finding, calls_at_once};
 use crate::hotline::Hotline;
+use crate::open_files;
 
 /// This program did not exist before; a clock that says so has not been set.
 const FIRST_YEAR: i16 = 2026;
 /// A clock this far ahead has not been set either.
 const LAST_YEAR: i16 = 2126;
-/// Open files for a call: sockets of its legs, the recording.
-const FILES_PER_CALL: u64 = 10;
-/// Open files for the rest: phones on TCP, the database, requests.
-const FILES_APART_FROM_CALLS: u64 = 600;
 /// The capability to use real-time priorities (capabilities(7)).
 const CAP_SYS_NICE: u32 = 23;
 
@@ -100,18 +97,32 @@ pub(super) fn limits(hotline: Option<&Hotline>) -> Vec<Finding> {
 }
 
 fn open_files(limits: &str, calls: u32) -> Finding {
-    let needed = u64::from(calls) * FILES_PER_CALL + FILES_APART_FROM_CALLS;
-    match soft_limit(limits, "Max open files") {
-        Some(allowed) if allowed < needed => Finding::warn(format!(
-            "{allowed} open files are allowed; {calls} calls may need {needed}. Set `LimitNOFILE={needed}` in the service"
+    let enough = open_files::enough(calls);
+    let set = format!("Set `LimitNOFILE={enough}` in the service");
+    // The server takes all that it may have.
+    match limit(limits, "Max open files", Column::Hard) {
+        Some(allowed) if allowed < open_files::scant(calls) => Finding::fail(format!(
+            "{allowed} open files are allowed; {calls} calls may need more. {set}"
         )),
-        Some(_) => Finding::ok(format!("enough open files are allowed for {calls} calls")),
+        Some(allowed) if allowed < enough => {
+            let left = open_files::share(allowed, calls);
+            Finding::warn(format!(
+                "{allowed} open files are allowed; so that {calls} calls have theirs, only {} \
+                 phones at once may be connected over TCP and {} connections to the panel be \
+                 open. {set}",
+                left.streams, left.panel
+            ))
+        }
+        Some(_) => Finding::ok(format!(
+            "enough open files are allowed for {calls} calls and all connections"
+        )),
         None => Finding::ok("the limit on open files is not known here"),
     }
 }
 
 fn real_time(limits: &str, status: &str) -> Finding {
-    let by_limit = soft_limit(limits, "Max realtime priority").is_some_and(|most| most > 0);
+    let by_limit =
+        limit(limits, "Max realtime priority", Column::Soft).is_some_and(|most| most > 0);
     if by_limit || has_capability(status, CAP_SYS_NICE) {
         return Finding::ok("voice may run ahead of other programs (SCHED_FIFO)");
     }
@@ -121,10 +132,19 @@ fn real_time(limits: &str, status: &str) -> Finding {
     )
 }
 
-/// The first number after `name` in the table of /proc/self/limits.
-fn soft_limit(limits: &str, name: &str) -> Option<u64> {
+/// A column of the table of /proc/self/limits.
+#[derive(Clone, Copy)]
+enum Column {
+    /// What is in force.
+    Soft,
+    /// What a process may take.
+    Hard,
+}
+
+/// The limit called `name` in the table of /proc/self/limits.
+fn limit(limits: &str, name: &str, column: Column) -> Option<u64> {
     let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
-    match line.split_whitespace().next()? {
+    match line.split_whitespace().nth(column as usize)? {
         "unlimited" => Some(u64::MAX),
         number => number.parse().ok(),
     }
@@ -149,10 +169,12 @@ Max realtime priority     0                    0
 
     #[test]
     fn few_open_files_are_warned_about() {
-        assert_eq!(open_files(LIMITS, 10).verdict, Verdict::Ok);
-        let few = open_files(LIMITS, 50);
+        assert_eq!(open_files(LIMITS, 50).verdict, Verdict::Ok);
+        let few = open_files(&LIMITS.replace("524288", "1024"), 50);
         assert_eq!(few.verdict, Verdict::Warn);
-        assert!(few.sentence.contains("LimitNOFILE=1100"), "{few}");
+        assert!(few.sentence.contains("LimitNOFILE=6796"), "{few}");
+        let too_few = open_files(&LIMITS.replace("524288", "800"), 50);
+        assert_eq!(too_few.verdict, Verdict::Fail);
     }
 
     #[test]

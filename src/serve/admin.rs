@@ -167,11 +167,9 @@ impl Admin {
                 Ok(Response::Done(vec![done]))
             }
             Request::BackupMade { backup } => {
-                let entry = trail::of_backup(parse_hex(&backup)?);
-                let told = self.store.commit(Change::from(entry).into()).await;
-                told.map_err(|error| error.to_string())?;
-                Ok(Response::Done(Vec::new()))
+                self.tell(trail::of_backup(parse_hex(&backup)?)).await
             }
+            Request::AuthorityRenewed => self.tell(trail::of_authority()).await,
         }
     }
 
@@ -184,6 +182,12 @@ impl Admin {
             "there is no hub {hub}; the hubs are {}",
             known.join(", ")
         ))
+    }
+
+    async fn tell(&self, entry: AuditEntry) -> Result<Response, String> {
+        let told = self.store.commit(Change::from(entry).into()).await;
+        told.map_err(|error| error.to_string())?;
+        Ok(Response::Done(Vec::new()))
     }
 
     /// Keeps a change together with what the trail tells of it, and lets it take effect.

@@ -13,6 +13,7 @@ use super::ServeError;
 use super::ingest::{self, Ingest};
 use super::voice::VoiceConfig;
 use crate::applied;
+use crate::cli::say;
 use crate::hotline::{self, Hotline};
 use crate::prompts::{self, OnFailure, Workshop};
 
@@ -129,38 +130,41 @@ pub async fn set_up_demo(data: &Path, store: &Store) -> Result<Hotline, ServeErr
     Ok(read.hotline)
 }
 
-#[expect(clippy::print_stdout, reason = "the first thing a newcomer reads")]
 fn welcome(data: &Path, demo: &hotline::Demo, ports: hotline::DemoPorts) {
-    println!(
+    say(format_args!(
         "A demonstration hotline is set up, on this machine only (127.0.0.1:{}).\n",
         ports.sip
-    );
-    println!("Register a softphone as one of the volunteers (SIP over UDP or TCP):");
+    ));
+    say("Register a softphone as one of the volunteers (SIP over UDP or TCP):");
     for (user, password) in &demo.phones {
         let old = if user == hotline::OLD_PHONE {
             "   (for older phones, such as baresip 1)"
         } else {
             ""
         };
-        println!(
+        say(format_args!(
             "  {user}@127.0.0.1:{}   password {}{old}",
             ports.sip,
             password.reveal()
-        );
+        ));
     }
-    println!("\nPlace a test call from any of them, or from any program on this machine:");
-    println!("  sip:{}@127.0.0.1:{}\n", hotline::DEMO_NUMBER, ports.sip);
-    println!("Who does not pick up within a while gets a message; open it with:");
-    println!(
+    say("\nPlace a test call from any of them, or from any program on this machine:");
+    say(format_args!(
+        "  sip:{}@127.0.0.1:{}\n",
+        hotline::DEMO_NUMBER,
+        ports.sip
+    ));
+    say("Who does not pick up within a while gets a message; open it with:");
+    say(format_args!(
         "  centralita --data {0} voicemail\n  centralita --data {0} voicemail open ID --key {0}/demo-reader.key --out message.wav\n",
         data.display()
-    );
-    println!(
+    ));
+    say(format_args!(
         "The hotline file is {0}/demo-hotline.toml. Change it and run:",
         data.display()
-    );
-    println!(
+    ));
+    say(format_args!(
         "  centralita --data {0} apply {0}/demo-hotline.toml\n",
         data.display()
-    );
+    ));
 }

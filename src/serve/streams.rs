@@ -14,8 +14,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-/// Most connections at once.
-const MAX_STREAMS: usize = 4096;
+/// Connections that wait to be taken over by the voice loop.
+const MAX_NEW_STREAMS: usize = 4096;
 /// Writes waiting for a slow peer before the connection is given up.
 const MAX_QUEUED_WRITES: usize = 256;
 /// How long a connection may take to come up.
@@ -35,23 +35,27 @@ struct Shared {
     adopt: mpsc::Sender<(StreamId, mpsc::Sender<Bytes>)>,
     next: AtomicU64,
     open: AtomicUsize,
+    most: usize,
 }
 
 impl Streams {
-    /// Listens on every address; what arrives goes to `inputs`.
+    /// Listens on every address; what arrives goes to `inputs`. Others are refused while `most`
+    /// connections are open.
     ///
     /// # Errors
     /// The address that could not be bound, with the reason.
     pub async fn listen(
         addresses: &[SocketAddr],
         inputs: mpsc::Sender<Input>,
+        most: usize,
     ) -> Result<Self, (SocketAddr, io::Error)> {
-        let (adopt, adopted) = mpsc::channel(MAX_STREAMS);
+        let (adopt, adopted) = mpsc::channel(MAX_NEW_STREAMS);
         let shared = Arc::new(Shared {
             inputs,
             adopt,
             next: AtomicU64::new(1),
             open: AtomicUsize::new(0),
+            most,
         });
         for &address in addresses {
             let listener = TcpListener::bind(address)
@@ -109,7 +113,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        if shared.open.load(Ordering::Relaxed) >= MAX_STREAMS {
+        if shared.open.load(Ordering::Relaxed) >= shared.most {
             continue;
         }
         let stream = StreamId(shared.next.fetch_add(1, Ordering::Relaxed));

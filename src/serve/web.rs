@@ -14,13 +14,14 @@ use store::Store;
 use thiserror::Error;
 use tokio::sync::watch;
 use web_api::{
-    BootstrapError, KeyLogError, ListenError, News, Serving, Shared, Tls, TlsError, TlsSource,
-    WebOptions, WebServer,
+    BootstrapError, CertificateFlaw, KeyLogError, ListenError, News, Serving, Shared, Tls,
+    TlsError, TlsSource, WebOptions, WebServer, certificate_flaws,
 };
 
 use super::admin::FromPanel;
 use super::records::{Kept, KeptHere};
 use crate::authority;
+use crate::cli::say;
 use crate::hotline::{Certificate, Hotline, Web};
 use crate::keys::{self, KeyFileError};
 use crate::witness::publish::{KeyLog, Publisher, PublisherError, SYSTEM_ROOTS, WitnessAddress};
@@ -59,7 +60,7 @@ pub struct Panel {
 
 impl Panel {
     /// Serves what `[web]` of `hotline` asks for; `None` when it is off. Prints a code for the
-    /// first admin while there is none.
+    /// first admin while there is none. Takes `most_connections` at once.
     ///
     /// # Errors
     /// See [`WebError`].
@@ -67,6 +68,7 @@ impl Panel {
         data: &Path,
         store: &Arc<Store>,
         hotline: &Hotline,
+        most_connections: usize,
     ) -> Result<Option<Self>, WebError> {
         let Web {
             listen,
@@ -102,7 +104,10 @@ impl Panel {
         if let Some(sentence) = ending {
             tracing::warn!("{sentence}");
         }
-        let server = WebServer::bind(listen, tls, router).await?;
+        for flaw in given_flaws(&hotline.web)? {
+            tracing::warn!("{flaw}");
+        }
+        let server = WebServer::bind(listen, tls, router, most_connections).await?;
         if let Some(code) = shared.bootstrap_code().await? {
             invite_first_admin(data, &origin, authority.as_deref(), &code, &known_by);
         }
@@ -222,13 +227,30 @@ fn tls_source(
     }
 }
 
-/// By which browsers reach the server: the host that they show, and the address itself.
-fn names(listen: SocketAddr, origin: &str) -> Vec<String> {
+/// What browsers will not like about the certificate that the hotline file names.
+///
+/// # Errors
+/// See [`TlsError`].
+pub fn given_flaws(web: &Web) -> Result<Vec<CertificateFlaw>, TlsError> {
+    match (&web.certificate, web.origin()) {
+        (Some(given), Some(origin)) => {
+            certificate_flaws(&given.chain, host(&origin), Timestamp::now())
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn host(origin: &str) -> &str {
     let rest = origin.strip_prefix("https://").unwrap_or(origin);
-    let host = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+    match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, _)) => address,
         None => rest.split_once(':').map_or(rest, |(host, _)| host),
-    };
+    }
+}
+
+/// By which browsers reach the server: the host that they show, and the address itself.
+fn names(listen: SocketAddr, origin: &str) -> Vec<String> {
+    let host = host(origin);
     let mut names = vec![host.to_owned()];
     let address = listen.ip().to_string();
     if !listen.ip().is_unspecified() && address != host {
@@ -248,10 +270,6 @@ fn known_by(log: &LogKey, witnesses: &[WitnessAddress]) -> String {
     utf8_percent_encode(&lines, NON_ALPHANUMERIC).to_string()
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the code is for whoever starts the server, and for no log"
-)]
 /// The link carries the server's keys past the server: whoever reads them here has them from the
 /// machine, not from the page that it serves.
 fn invite_first_admin(
@@ -261,19 +279,19 @@ fn invite_first_admin(
     code: &str,
     known_by: &str,
 ) {
-    println!("There is no admin yet. Who opens this link becomes the first one:\n");
-    println!("  {origin}/#begin={code}~{known_by}\n");
-    println!(
+    say("There is no admin yet. Who opens this link becomes the first one:\n");
+    say(format_args!("  {origin}/#begin={code}~{known_by}\n"));
+    say(format_args!(
         "It says by which keys this server is known. At {origin} the code alone does as well, and the \
          browser then takes the server's word for its keys; `centralita keys` prints what they should be:\n"
-    );
-    println!("  {code}\n");
-    println!("Both are good for one day; the next start prints others.");
+    ));
+    say(format_args!("  {code}\n"));
+    say("Both are good for one day; the next start prints others.");
     if let Some(fingerprint) = authority {
-        println!(
+        say(format_args!(
             "Devices first need the server's authority, {}/tls/authority.pem. Its fingerprint (SHA-256):\n  {fingerprint}\n",
             data.display()
-        );
+        ));
     }
 }
 

@@ -92,6 +92,12 @@ impl Installed {
     /// Runs the box until it is ready; it logs all it can into `log`.
     pub async fn serve(&self, data: &Path, log: Option<&str>) -> Server {
         let log = log.map(|log| File::create(self.at(log)).unwrap());
+        let log = log.map_or_else(Stdio::null, Stdio::from);
+        self.serve_into(data, Stdio::null(), log).await
+    }
+
+    /// As [`Installed::serve`]; what it prints and what it logs go where the test wants them.
+    pub async fn serve_into(&self, data: &Path, out: Stdio, log: Stdio) -> Server {
         // Without the signal, a write beyond a limit fails as on a full disk.
         let child = Command::new("sh")
             .args(["-c", "trap '' XFSZ; exec \"$0\" --data \"$1\" serve"])
@@ -100,8 +106,8 @@ impl Installed {
             .env_remove("CENTRALITA_DATABASE")
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log.map_or_else(Stdio::null, Stdio::from))
+            .stdout(out)
+            .stderr(log)
             .spawn()
             .unwrap();
         let server = Server {

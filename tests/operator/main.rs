@@ -9,3 +9,4 @@ mod installed;
 mod keys;
 mod postgres;
 mod stopped;
+mod unheard;

@@ -182,6 +182,8 @@ kinds! {
     HubSettingsChanged = 221, "hub-settings-changed";
     /// A key of the server was given up for another one.
     ServerKeyReplaced = 222, "server-key-replaced";
+    /// The next authority was made, by which devices are to trust the panel.
+    AuthorityRenewed = 223, "authority-renewed";
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ pub use refusal::Refusal;
 pub use route::{Access, RouteFacts};
 pub use scrub::scrub_what_was_left;
 pub use shared::{BootstrapError, Shared, WebOptions};
-pub use tls::{LocalAuthority, Tls, TlsError, TlsSource};
+pub use tls::{CertificateFlaw, LocalAuthority, Tls, TlsError, TlsSource, certificate_flaws};
 pub use watch::News;
 
 /// The API and the panel as one service, to be put behind a listener. Every request must carry its peer's

@@ -23,8 +23,6 @@ use crate::limit::customer;
 use crate::patient::Patient;
 use crate::tls::Tls;
 
-/// Connections at once.
-const MAX_CONNECTIONS: usize = 2_000;
 /// Connections of one address at once; a shift behind one router is one address.
 const MAX_CONNECTIONS_PER_ADDRESS: usize = 250;
 /// How long a handshake may take.
@@ -88,14 +86,20 @@ pub struct WebServer {
     address: SocketAddr,
     tls: Tls,
     router: Router,
+    most_connections: usize,
 }
 
 impl WebServer {
-    /// Listens on `address`.
+    /// Listens on `address`; takes `most_connections` at once.
     ///
     /// # Errors
     /// See [`ListenError`].
-    pub async fn bind(address: SocketAddr, tls: Tls, router: Router) -> Result<Self, ListenError> {
+    pub async fn bind(
+        address: SocketAddr,
+        tls: Tls,
+        router: Router,
+        most_connections: usize,
+    ) -> Result<Self, ListenError> {
         let refused = |error: io::Error| match error.kind() {
             io::ErrorKind::AddrInUse => ListenError::Taken(address),
             io::ErrorKind::PermissionDenied => ListenError::NotPermitted(address),
@@ -108,6 +112,7 @@ impl WebServer {
             listener,
             address,
             tls,
+            most_connections,
             router: router.layer(axum::middleware::map_response(secured)),
         })
     }
@@ -128,7 +133,7 @@ impl WebServer {
 
     async fn accept_all(self, mut stopped: watch::Receiver<bool>) {
         let acceptor = TlsAcceptor::from(self.tls.config());
-        let places = Arc::new(Places::default());
+        let places = Arc::new(Places::new(self.most_connections));
         let mut check = tokio::time::interval(CERTIFICATE_CHECK);
         loop {
             let accepted = tokio::select! {
@@ -254,8 +259,11 @@ async fn secured(mut response: Response) -> Response {
 }
 
 /// Connections by who has the address.
-#[derive(Default)]
-struct Places(Mutex<BTreeMap<u128, usize>>);
+struct Places {
+    taken: Mutex<BTreeMap<u128, usize>>,
+    most: usize,
+    most_per_address: usize,
+}
 
 /// A place that is given back when dropped.
 struct Place {
@@ -264,14 +272,23 @@ struct Place {
 }
 
 impl Places {
+    fn new(most: usize) -> Self {
+        Self {
+            taken: Mutex::default(),
+            most,
+            // However few there are: nobody has all of them.
+            most_per_address: MAX_CONNECTIONS_PER_ADDRESS.min(most / 2),
+        }
+    }
+
     fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let customer = customer(address);
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.values().sum::<usize>() >= MAX_CONNECTIONS {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.values().sum::<usize>() >= self.most {
             return None;
         }
         let here = taken.entry(customer).or_default();
-        if *here >= MAX_CONNECTIONS_PER_ADDRESS {
+        if *here >= self.most_per_address {
             return None;
         }
         *here += 1;
@@ -284,7 +301,11 @@ impl Places {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut taken = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self
+            .all
+            .taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(here) = taken.get_mut(&self.customer) {
             *here -= 1;
             if *here == 0 {
@@ -307,16 +328,18 @@ mod tests {
     use super::*;
     use crate::tls::TlsSource;
 
+    const MOST: usize = 2_000;
+
     #[test]
     fn an_address_has_its_share_of_connections_and_gives_them_back() {
-        let places = Arc::new(Places::default());
+        let places = Arc::new(Places::new(MOST));
         let one = IpAddr::from([192, 0, 2, 1]);
         let held: Vec<Place> = std::iter::from_fn(|| places.take(one)).collect();
         assert_eq!(held.len(), MAX_CONNECTIONS_PER_ADDRESS);
         assert!(places.take(IpAddr::from([192, 0, 2, 2])).is_some());
         drop(held);
         assert!(places.take(one).is_some());
-        assert!(places.0.lock().unwrap().is_empty());
+        assert!(places.taken.lock().unwrap().is_empty());
     }
 
     /// One connection whose answers are large, and its places.
@@ -342,7 +365,7 @@ mod tests {
         let near = TcpStream::connect(listener.local_addr().unwrap());
         let (near, far) = tokio::join!(near, listener.accept());
         let (far, peer) = far.unwrap();
-        let places = Arc::new(Places::default());
+        let places = Arc::new(Places::new(MOST));
         // Held, or the server would stop.
         let (stop, stopped) = watch::channel(false);
         let held = Connection {
@@ -372,7 +395,7 @@ mod tests {
         let (mut client, places) = served(Duration::from_millis(300)).await;
         client.write_all(REQUEST).await.unwrap();
         let free = async {
-            while !places.0.lock().unwrap().is_empty() {
+            while !places.taken.lock().unwrap().is_empty() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -402,13 +425,19 @@ mod tests {
 
     #[test]
     fn all_addresses_together_have_a_limit() {
-        let places = Arc::new(Places::default());
+        let places = Arc::new(Places::new(MOST));
         let mut held = Vec::new();
         for host in 0..=255 {
             for _ in 0..10 {
                 held.extend(places.take(IpAddr::from([192, 0, 2, host])));
             }
         }
-        assert_eq!(held.len(), MAX_CONNECTIONS);
+        assert_eq!(held.len(), MOST);
+        // However few there are, one address has not all of them.
+        let few = Arc::new(Places::new(20));
+        let one = IpAddr::from([192, 0, 2, 1]);
+        let held: Vec<Place> = std::iter::from_fn(|| few.take(one)).collect();
+        assert_eq!(held.len(), 10);
+        assert!(few.take(IpAddr::from([192, 0, 2, 2])).is_some());
     }
 }

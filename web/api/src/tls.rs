@@ -7,6 +7,7 @@
 //! disk.
 
 mod authority;
+mod given;
 
 use std::fs;
 use std::io;
@@ -26,6 +27,8 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use authority::{Authority, Files};
+
+pub use given::{CertificateFlaw, certificate_flaws};
 
 /// When a running server makes the next one, in days.
 const LEAF_RENEWED_AFTER_DAYS: i32 = 10;

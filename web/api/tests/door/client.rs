@@ -34,6 +34,8 @@ use web_api::{Serving, Shared, Tls, TlsSource, WebOptions, WebServer};
 
 pub const ORIGIN: &str = "https://hotline.example";
 pub const NAME: &str = "hotline.example";
+/// More connections at once than a test opens.
+const CONNECTIONS: usize = 500;
 
 thread_local! {
     /// How far the clock of this test is ahead. A test and its server share one thread.
@@ -103,7 +105,7 @@ impl Server {
         let shared = Arc::new(shared.unwrap());
         let authority = tls.authority_pem().unwrap().to_owned();
         let router = web_api::service(Arc::clone(&shared));
-        let server = WebServer::bind(([127, 0, 0, 1], 0).into(), tls, router);
+        let server = WebServer::bind(([127, 0, 0, 1], 0).into(), tls, router, CONNECTIONS);
         let server = server.await.unwrap();
         Self {
             folder,

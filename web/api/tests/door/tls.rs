@@ -249,7 +249,7 @@ async fn a_taken_port_is_said_in_one_sentence() {
         names: vec![NAME.to_owned()],
     };
     let tls = Tls::open(source, Timestamp::now()).unwrap();
-    let taken = WebServer::bind(server.address, tls, axum::Router::new()).await;
+    let taken = WebServer::bind(server.address, tls, axum::Router::new(), 10).await;
     let taken = taken.unwrap_err();
     assert!(matches!(taken, ListenError::Taken(_)));
     let port = server.address.port();
