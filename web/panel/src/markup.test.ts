@@ -50,3 +50,35 @@ test.each(Object.entries({ ...sources, ...styles }))(
       /(margin|padding|border)-(left|right)|text-align: (left|right)|[^-](left|right):/,
     ),
 );
+
+/** Fields whose content a browser may keep and offer to whoever sits there next. */
+function rememberedFields(source: string): string[] {
+  const found: string[] = [];
+  const seek = (node: unknown): void => {
+    if (Array.isArray(node)) return node.forEach(seek);
+    if (typeof node !== 'object' || node === null) return;
+    const { name, attributes } = node as { name?: string; attributes?: unknown[] };
+    if ((name === 'Field' || name === 'input') && attributes) {
+      const given = attributes as AST.Attribute[];
+      const text = source.slice(given[0]?.start, given.at(-1)?.end);
+      const forgets =
+        /autocomplete="(off|one-time-code)"|\{\.\.\.pinField\}|type="(file|checkbox)"/.test(text);
+      if (!forgets) found.push(text);
+    }
+    Object.values(node).forEach(seek);
+  };
+  seek(parse(source, { modern: true }).fragment);
+  return found;
+}
+
+const forms = Object.entries(sources).filter(([path]) => !path.endsWith('/ui/Field.svelte'));
+
+test.each(forms)('what is typed in %s is kept by no browser', (_, source) =>
+  expect(rememberedFields(source)).toEqual([]),
+);
+
+test('a field that a browser remembers is found', () => {
+  expect(rememberedFields('<Field label="x" autocomplete="nickname" />')).toHaveLength(1);
+  expect(rememberedFields('<input type="text" />')).toHaveLength(1);
+  expect(rememberedFields('<Field {...pinField} required />')).toEqual([]);
+});

@@ -59,6 +59,7 @@ export class Box {
   }
 
   async configure(reader, web) {
+    this.reader = reader;
     const [panel, sip] = [await freePort(), await freePort()];
     this.origin = `https://${this.host}:${panel}`;
     this.hotline = (web) => `

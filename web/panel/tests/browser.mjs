@@ -127,6 +127,21 @@ export class Device {
     await heading.and(this.page.locator(':focus')).waitFor({ timeout: 40_000 });
   }
 
+  /** Takes pictures of a view as desks and phones show it, where somebody wants to look at them. */
+  async picture(name) {
+    const folder = process.env.SHOTS;
+    if (!folder) return;
+    const before = this.page.viewportSize();
+    for (const [width, height] of [
+      [1280, 800],
+      [360, 740],
+    ]) {
+      await this.page.setViewportSize({ width, height });
+      await this.page.screenshot({ path: join(folder, `${name}-${width}.png`), fullPage: true });
+    }
+    await this.page.setViewportSize(before);
+  }
+
   /** Who needs a keyboard, a reader or good contrast can use what is shown now. */
   async isAccessible(what) {
     await this.page.evaluate(readFileSync(axe, 'utf8'));
@@ -140,11 +155,11 @@ export class Device {
 }
 
 /** The recovery sheet: writes the key down, saves the file, proves it. Gives both. */
-export async function savePaper(device) {
+export async function savePaper(device, goOn = 'I have both: let me in') {
   const { page } = device;
   await device.sees('Save your way back in');
   const recoveryKey = await page.getByTestId('recovery-key').innerText();
-  const enter = device.button('I have both: let me in');
+  const enter = device.button(goOn);
   assert.ok(await enter.isDisabled(), 'nobody goes on without a way back in');
   await device.field('Type the last four characters from your paper').fill(recoveryKey.slice(-4));
   assert.ok(await enter.isDisabled(), 'the file is part of it');

@@ -214,6 +214,46 @@ test('a device that was lost is taken off by another, and its PIN opens nothing'
   assert.equal(await line.count(), devices.length);
 });
 
+test('another recovery key takes the place of the first, once it is kept', async () => {
+  const { page } = first;
+  const papers = page.getByTestId('devices').getByText('Your recovery key, or a device');
+  const before = await papers.innerText();
+  const escrow = () => box.sql('SELECT hex(body) FROM recovery_escrow');
+  const kept = escrow();
+  await first.button('Make a new recovery key').click();
+  await first.isAt('Make a new recovery key');
+  await first.picture('recovery-1');
+  await first.button('Continue').click();
+  await first.isAt('Save your way back in');
+  await first.isAccessible('another recovery sheet');
+  await first.picture('recovery-2');
+  // Who gives up keeps the one that they have.
+  await first.button('Back').click();
+  assert.equal(escrow(), kept);
+  await first.button('Make a new recovery key').click();
+  await first.button('Continue').click();
+  const another = await savePaper(first, 'I have both: replace the old key');
+  await page.getByText('The new recovery key is in force.').waitFor();
+  await first.button('Done').click();
+  await eventually('the new one on the list', async () => (await papers.innerText()) !== before);
+  assert.equal(await papers.count(), 1, 'the old one is off the list');
+  assert.notEqual(escrow(), kept);
+  assert.equal(box.sql('SELECT count(*) FROM audit WHERE kind = 113'), '1');
+  const old = await open();
+  await old.page.goto(box.origin);
+  await old.button('I have my recovery key').click();
+  const buffer = Buffer.from(paper.text);
+  await old
+    .field('Backup file')
+    .setInputFiles({ name: 'r.json', mimeType: 'application/json', buffer });
+  await old.field('Recovery key').fill(paper.recoveryKey);
+  await old.choosePin(OTHER_PIN);
+  await old.button('Continue').click();
+  await old.page.getByText('The server does not take this device').waitFor();
+  await devices.pop().close();
+  paper = { ...another, text: readFileSync(another.file, 'utf8') };
+});
+
 test('what is on paper brings its person back, into an empty browser', async () => {
   const { user } = await stored(first);
   assert.ok(!paper.text.includes(paper.recoveryKey), 'the file alone opens nothing');

@@ -103,11 +103,14 @@ test('somebody comes in by a link, is nobody before the admin takes them in, and
   const { page } = volunteer;
   await page.goto(used);
   await volunteer.sees('You are invited');
+  await page.getByText(/^You are invited to “.+” \(as: volunteer\)\.$/).waitFor();
   await comesIn(volunteer, 'Dohle');
   assert.equal(new URL(page.url()).hash, '', 'the code does not stay in the address');
   await page.getByText('You belong to no hotline yet.').waitFor();
   // Nobody loads anything again here: both panels hear of it.
   await admin.page.getByText(/^Somebody has used an invitation \(volunteer, /).waitFor();
+  // What was used is not passed on to anybody else.
+  await admin.page.getByTestId('link').waitFor({ state: 'detached' });
   // A server that puts somebody of its own in the place of who was invited gets nobody in.
   const genuine = box.sql('SELECT hex(voucher) FROM invite WHERE voucher IS NOT NULL');
   const forged = genuine.replace(/.{2}$/, (last) => (last === '00' ? '01' : '00'));

@@ -135,7 +135,11 @@ test('a login that was ended elsewhere locks it, and the PIN begins another', as
   box.person('admin', 'active', user, 'false');
   // At once: nobody touches anything here.
   await device.sees('This device is locked');
-  assert.match(await lockedBy(), /^Your login has ended/);
+  assert.match(await lockedBy(), /^Your login has ended.*an admin closed your account/);
+  await device.unlock(PIN);
+  await page
+    .getByText(/an admin closed your account\. Ask an admin|your account is closed/)
+    .waitFor();
   box.person('admin', 'active', user, 'true');
   await device.unlock(PIN);
   await device.sees('Hello, Amsel');
@@ -187,6 +191,6 @@ test('out of sight it locks, after a moment and not before', async () => {
   await sight('hidden');
   await page.clock.fastForward(MINUTE_MS);
   await device.page.getByTestId('locked-by').waitFor();
-  assert.equal(await lockedBy(), 'The panel was out of sight, so it has locked itself.');
+  assert.equal(await lockedBy(), 'This window was out of sight, so it has locked itself.');
   assert.deepEqual(withKeys(), []);
 });

@@ -1,5 +1,6 @@
 import { mount } from 'svelte';
 import { preferred, speak } from '$lib/i18n/index.svelte';
+import { arrival } from '$lib/arrival.svelte';
 import { panel } from '$lib/panel.svelte';
 import App from './App.svelte';
 import './style.css';
@@ -15,6 +16,9 @@ function chosen(): string | null {
   }
 }
 
+arrival.take();
+// Opened in a window that shows the panel already, a link loads no page.
+addEventListener('hashchange', () => arrival.take());
 // English is always there, whatever could not be loaded.
 await speak(chosen() ?? preferred(navigator.languages)).catch(() => undefined);
 mount(App, { target: document.getElementById('app') as HTMLElement });

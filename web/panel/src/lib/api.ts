@@ -16,6 +16,7 @@ export type HubSettings = Schemas['HubSettings'];
 export type InviteMade = Schemas['InviteMade'];
 export type InviteOffer = Schemas['InviteOffer'];
 export type InviteRedemption = Schemas['InviteRedemption'];
+export type InviteUse = Schemas['InviteUse'];
 export type Invites = Schemas['Invites'];
 export type ItemsKeys = Schemas['ItemsKeys'];
 export type LeavesPage = Schemas['LeavesPage'];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readLink, writeInvitation } from './invitation';
+import { isLink, readLink, writeInvitation } from './invitation';
 
 const HUB = '0123456789abcdef0123456789abcdef';
 const HEAD = 'AAAABBBBCCCCDDDD_-';
@@ -33,3 +33,9 @@ test.each([
   `#join=ABCD-EFGH~${HUB}~${HEAD}~${SECRET}~%E0%A4%A${'x'.repeat(20)}`,
   `#join=ABCD~${HUB.slice(1)}~${HEAD}~${SECRET}~${encodeURIComponent(KEY)}`,
 ])('what is no link is not taken for one: %s', (text) => expect(readLink(text)).toBeUndefined());
+
+test('a link that is broken is told from what is none', () => {
+  expect(isLink(`https://panel.example/#join=ABCD-EFGH~${HUB}`)).toBe(true);
+  expect(isLink('#begin=')).toBe(true);
+  for (const text of ['', '#', 'ABCD-EFGH', '#join']) expect(isLink(text)).toBe(false);
+});

@@ -5,7 +5,7 @@
 //
 // By the secret, the hub's admins know that who comes in was invited. The keys are what the server is known by, taken from whoever gives the link and not from the
 // server.
-import type { Entry, Invitation } from './session/client';
+import type { Entry, Invitation } from './session/entry';
 
 const JOIN = '#join=';
 const BEGIN = '#begin=';
@@ -29,6 +29,9 @@ export function readLink(text: string): Entry | undefined {
   const [first, pinned] = after(BEGIN, BEGIN_FORM, text);
   return first && pinned ? { by: 'bootstrap', code: first, pinned } : undefined;
 }
+
+/** Whether it was to be a link, whatever has become of it. */
+export const isLink = (text: string): boolean => text.includes(JOIN) || text.includes(BEGIN);
 
 /** The parts of a link, the last of them decoded; none when it is no such link. */
 function after(mark: string, form: RegExp, text: string): string[] {

@@ -4,8 +4,11 @@ import * as kept from './device/store';
 import { Failure, failureOf } from './failure';
 import type { Ahead, LockReason } from './lock/auto_lock';
 import { Watch } from './lock/watch';
+import { type Told, Windows } from './lock/windows';
 import * as passkeys from './passkey';
-import type { Entry, Person, Recovery } from './session/client';
+import { reloadAt } from './pause';
+import type { Person, Recovery } from './session/client';
+import type { Entry } from './session/entry';
 import type { Heard } from './session/feed';
 import { type Hosted, vaultWorker, viewWorker } from './session/host';
 import type { VaultCalls, ViewCalls } from './session/protocol';
@@ -15,8 +18,6 @@ export type Warning = Extract<Ahead, { kind: 'warning' }>;
 
 /** Signs of the person are told to the server so often in the time that it waits for one. */
 const SIGNS_PER_IDLE = 6;
-/** After the last of several changes. */
-const SETTLED_MS = 300;
 
 export class Panel {
   stage = $state<Stage>('starting');
@@ -38,6 +39,9 @@ export class Panel {
   private tokens: Tokens | undefined;
   private watch: Watch | undefined;
   private told: ReturnType<typeof setTimeout> | undefined;
+  /** When what is shown is loaded again; in the past where nothing was heard since. */
+  private reloadsAt = 0;
+  private readonly windows = new Windows((told) => this.hearWindow(told));
 
   async start(): Promise<void> {
     try {
@@ -89,9 +93,16 @@ export class Panel {
 
   enterRoom = (pin: string): Promise<void> => this.letIn((call) => call.enterRoom(pin));
 
+  /** The person locks the device: in all windows of this browser. */
+  lockByHand(): void {
+    this.lock('by-hand');
+    this.windows.tell('locked');
+  }
+
   /** Ends the worker with the keys. What is on the screen goes with it. */
-  lock(reason: LockReason): void {
+  private lock(reason: LockReason): void {
     this.watch?.stop();
+    this.watch = undefined;
     this.warning = undefined;
     this.vault?.end();
     this.vault = undefined;
@@ -102,8 +113,13 @@ export class Panel {
     this.stage = 'locked';
   }
 
-  /** Ends the login here and at the server; the device stays in this browser, locked. */
+  /** Ends the logins of all windows, here and at the server; the device stays, locked. */
   async logout(): Promise<void> {
+    this.windows.tell('logged-out');
+    await this.endLogin();
+  }
+
+  private async endLogin(): Promise<void> {
     const { view } = this;
     // At once, however long the server takes; where it does not answer, the login can still be
     // ended from the locked device.
@@ -117,9 +133,26 @@ export class Panel {
     this.forgetLogin();
     this.giveUp();
     await kept.forgetDevice();
+    this.windows.tell('forgotten');
     this.byPasskey = false;
     this.lockedBy = undefined;
     this.stage = 'new';
+  }
+
+  /** What was done in another window of this browser. */
+  private hearWindow(told: Told): void {
+    if (told === 'sign') return this.watch?.handleSign();
+    // Who is on their way in has keys of another device, or none yet.
+    if (this.stage !== 'open' && this.stage !== 'locked') return;
+    if (this.stage === 'open') this.lock('by-hand');
+    // It may be unlocking at this moment.
+    else this.giveUp();
+    if (told === 'logged-out') void this.endLogin().catch(() => undefined);
+    if (told === 'forgotten') {
+      this.forgetLogin();
+      this.lockedBy = undefined;
+      void this.start();
+    }
   }
 
   /** Looks something up: with the keys, or with the key of a locked device. */
@@ -185,10 +218,13 @@ export class Panel {
   }
 
   private async letIn(how: (call: Hosted<VaultCalls>['call']) => Promise<Person>): Promise<void> {
-    const person = await this.cameIn(how(this.worker.call));
+    const { worker } = this;
+    const person = await this.cameIn(how(worker.call));
     // Without a promise of the browser, a full disk could cost somebody their device.
     void navigator.storage?.persist?.();
     await this.prepareView(person.me.device);
+    // Another window may have locked the device meanwhile.
+    if (this.vault !== worker) throw new Failure('locked', 'The device was locked.');
     this.person = person;
     this.lockedBy = undefined;
     this.stage = 'open';
@@ -213,8 +249,10 @@ export class Panel {
     if (this.stage !== 'open') return;
     if (heard === 'ended') return this.lock('ended');
     // One thing that somebody does is often several changes.
+    const now = Date.now();
+    this.reloadsAt = reloadAt(now, this.reloadsAt, Math.random());
     clearTimeout(this.told);
-    this.told = setTimeout(() => this.changes++, SETTLED_MS);
+    this.told = setTimeout(() => this.changes++, this.reloadsAt - now);
   }
 
   private async prepareView(device: string): Promise<void> {
@@ -232,6 +270,7 @@ export class Panel {
       warning: (warning) => (this.warning = warning),
       lock: (reason) => this.lock(reason),
       sign: () => void this.get('/me').catch(() => undefined),
+      signHere: () => this.windows.tell('sign'),
     });
   }
 

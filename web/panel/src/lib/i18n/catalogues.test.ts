@@ -18,3 +18,13 @@ test.each(Object.entries(catalogues))('%s says everything that English says', (_
     expect(sentence.trim(), key).not.toBe('');
   }
 });
+
+test.each([
+  ['en', /closed your account/],
+  ['es', /se cerró tu cuenta/],
+])('whoever was shut out is told in %s that their account may be closed', (code, closed) => {
+  const catalogue = catalogues[`../../../../locales/${code}.json`];
+  for (const key of ['locked.ended', 'failure.not-allowed', 'failure.login-needed']) {
+    expect(catalogue?.[key], key).toMatch(closed);
+  }
+});

@@ -12,12 +12,11 @@ import type {
   BootstrapRequest,
   ChallengeAnswer,
   EscrowAnswer,
-  InviteOffer,
   InviteRedemption,
+  InviteUse,
   ItemsKeys,
   Me,
   PersonSigchain,
-  ServerFacts,
   ShareProposal,
   SigchainUpdate,
   Tokens,
@@ -30,32 +29,21 @@ import { nothingSeen, type Seen } from '$lib/device/seen';
 import * as kept from '$lib/device/store';
 import { Failure, failureOf } from '$lib/failure';
 import { readPinned, withWitness, writePinned } from '$lib/pinned';
+import { type Entry, type Invitation, offerOf, serverItself } from './entry';
 import { Line, open, type TokensChanged } from './line';
 import { checkLog } from './log';
 import { openProfile, sealProfile } from './profile';
+import { Recent } from './recent';
 import { serverShare } from './server_share';
 
-/** What an invitation's link says. */
-export interface Invitation {
-  code: string;
-  hub: string;
-  /** How far the hub's roster goes: the server can show no other. */
-  rosterHead: string;
-  /** By which the hub's admins know who was invited. The server never has it. */
-  secret: string;
-  /** What the inviter knows the server by. */
-  pinned: string;
+/** What a person keeps for the day on which their devices are gone. */
+export interface Paper {
+  /** To be written down. */
+  recoveryKey: string;
+  /** The file that goes with it. */
+  backup: string;
+  user: string;
 }
-
-/** By which way a new person comes in. */
-export type Entry =
-  | {
-      by: 'bootstrap';
-      code: string;
-      /** What the machine itself said that the server is known by, where its link was taken. */
-      pinned?: string;
-    }
-  | { by: 'invitation'; invitation: Invitation };
 
 /** What a person has who comes back. */
 export interface Recovery {
@@ -95,20 +83,8 @@ export class Newcomer {
     return new Newcomer(session, sheet, vault, pinned ?? (await serverItself()));
   }
 
-  get user(): string {
-    return this.session.user;
-  }
-
-  /** For the person's eyes. */
-  get recoveryKey(): string {
-    return this.sheet.reveal();
-  }
-
-  /** What goes with the recovery key, to be saved where the person likes: sealed. */
-  get backup(): string {
-    const { user } = this.session;
-    const backup = { user, escrow: toBlob(this.sheet.escrow), pinned: this.pinned };
-    return writeBackup(self.location.origin, backup);
+  get paper(): Paper {
+    return paperOf(this.session.user, this.sheet, this.pinned);
   }
 
   /** Asks to be let in. Only then is anything kept. */
@@ -142,30 +118,10 @@ export class Newcomer {
   }
 }
 
-/** What the link of an entry says that the server is known by. */
-export const pinnedBy = (entry: Entry): string | undefined =>
-  entry.by === 'invitation' ? entry.invitation.pinned : entry.pinned;
-
-/** Looks ahead: whether this is the server of the link, and whether the code is good. */
-export async function lookAhead(entry: Entry): Promise<void> {
-  if (entry.by === 'invitation') await offerOf(entry.invitation);
-  else if (entry.pinned !== undefined) await checkServer(entry.pinned);
-}
-
-async function checkServer(pinned: string): Promise<void> {
-  // One that lies here as well is found out by the log itself; by then the code is used up.
-  const itself = readPinned(await serverItself());
-  if (itself.log !== readPinned(pinned).log) {
-    throw new Failure('other-server', 'The link knows this server by another key.');
-  }
-}
-
-/** What an invitation is good for. */
-async function offerOf({ code, hub, pinned }: Invitation): Promise<InviteOffer> {
-  await checkServer(pinned);
-  const offer: InviteOffer = await open('POST', '/invites/offer', { code });
-  if (offer.hub === hub) return offer;
-  throw new Failure('lie', 'The invitation is good for another hotline than its link says.');
+/** A recovery key for the person's eyes, and the file, which is sealed under it. */
+export function paperOf(user: string, sheet: RecoverySheet, pinned: string): Paper {
+  const backup = writeBackup(self.location.origin, { user, escrow: toBlob(sheet.escrow), pinned });
+  return { user, recoveryKey: sheet.reveal(), backup };
 }
 
 /** A person at their unlocked device. */
@@ -173,6 +129,8 @@ export class Client {
   private unsent: SigchainUpdate | undefined;
   /** Whether a change of the list was made here that the server refused. */
   private alone = false;
+  /** This person's own list, as it was last loaded. */
+  private readonly own = new Recent<number>();
 
   constructor(
     readonly session: Session,
@@ -277,7 +235,21 @@ export class Client {
    * Learns what this person's other devices have changed; gives how many items keys there are.
    * Goes before each change of the device list: one that continues an older list is refused.
    */
-  async catchUp(): Promise<number> {
+  catchUp(): Promise<number> {
+    return this.own.set(Date.now(), this.loadOwn());
+  }
+
+  /** The same, for who only looks: what was just learnt is good. */
+  keepUp(): Promise<number> {
+    return this.own.get(Date.now(), () => this.loadOwn());
+  }
+
+  /** The server has told of a change, or this device has made one. */
+  handleChange(): void {
+    this.own.end();
+  }
+
+  private async loadOwn(): Promise<number> {
     if (this.unsent) await this.sendAgain(this.unsent);
     // What this device's other windows have seen and were told counts here, too.
     await this.keep((record) => record);
@@ -300,10 +272,12 @@ export class Client {
   }
 
   /** The next generation of this person's keys, with an items key that the server keeps. */
-  private async renewKey(): Promise<void> {
+  private async renewKey(escrow?: Uint8Array): Promise<void> {
     this.session.rotateKey(Date.now());
     const items_key = toBlob(this.session.sealedItemsKey());
-    await this.sendList({ sigchain: toBlob(this.session.sigchain()), items_key });
+    const update: SigchainUpdate = { sigchain: toBlob(this.session.sigchain()), items_key };
+    if (escrow) update.recovery_escrow = toBlob(escrow);
+    await this.sendList(update);
   }
 
   /** Follows the key log to its newest state, and believes it as far as this device can. */
@@ -382,7 +356,7 @@ export class Client {
 
   /** This person's devices, by the list that they have signed. */
   async devices(): Promise<string[]> {
-    await this.catchUp();
+    await this.keepUp();
     return this.session.devices();
   }
 
@@ -395,6 +369,37 @@ export class Client {
     }
     this.session.revokeDevice(device, Date.now());
     await this.renewKey();
+  }
+
+  /** Uses an invitation to one more hub. An admin there takes this person in. */
+  async join(invitation: Invitation): Promise<void> {
+    const { hub, rosterHead, secret, pinned } = invitation;
+    if (readPinned(pinned).log !== this.record.log) {
+      throw new Failure('other-server', 'The link knows this server by another key.');
+    }
+    const { code } = await offerOf(invitation);
+    // The voucher names the list as it is now.
+    await this.catchUp();
+    const use: InviteUse = { code, voucher: toBlob(this.session.vouch(secret)) };
+    await this.line.ask('POST', '/invites/join', use);
+    this.seen.rosters[hub] = fromBlob(rosterHead);
+    await this.keepSeen();
+  }
+
+  /**
+   * Puts the device that a paper stands for on the list, and takes others off it: in one step, so
+   * that there is never no way back.
+   */
+  async putOnPaper(paper: Session, escrow: Uint8Array, off: readonly string[]): Promise<void> {
+    await this.catchUp();
+    const { session } = this;
+    // It had arrived when its answer did not.
+    if (session.devices().includes(paper.device)) return;
+    session.adopt(paper, Date.now());
+    for (const device of session.devices()) {
+      if (off.includes(device)) session.revokeDevice(device, Date.now());
+    }
+    await this.renewKey(escrow);
   }
 
   /** Sends the device list after a change here. */
@@ -417,6 +422,7 @@ export class Client {
   /** What could not be sent goes first the next time: this device holds on to its own list. */
   private async sendList(update: SigchainUpdate): Promise<void> {
     this.unsent = update;
+    this.handleChange();
     await this.line.ask('PUT', '/me/sigchain', update);
     this.unsent = undefined;
     await this.keepHead();
@@ -535,11 +541,6 @@ export async function settle(
   await client.resume();
   await client.shareWithServer(pin);
   return client;
-}
-
-/** What a server says of itself, for who has nobody else to ask. */
-async function serverItself(): Promise<string> {
-  return writePinned(await open<ServerFacts>('GET', '/server'));
 }
 
 async function login(session: Session, changed: TokensChanged): Promise<Tokens> {

@@ -1,6 +1,7 @@
 // The feed: hears from the server that something changed, and never what.
 import { API_ROOT, type FeedLogin, type Notice, type Topic } from '$lib/api';
 import { failureOf } from '$lib/failure';
+import { scattered } from '$lib/pause';
 import type { Line } from './line';
 
 /** What the page is told. */
@@ -59,7 +60,7 @@ export class Feed {
         if (failureOf(thrown).endsLogin) return this.tell('ended');
       }
     }
-    setTimeout(() => this.listen(), this.pauseMs);
+    setTimeout(() => this.listen(), scattered(this.pauseMs, Math.random()));
     this.pauseMs = Math.min(2 * this.pauseMs, LONGEST_PAUSE_MS);
   }
 }

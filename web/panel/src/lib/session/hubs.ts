@@ -18,7 +18,16 @@ import { Failure, failureOf } from '$lib/failure';
 import { writeInvitation } from '$lib/invitation';
 import type { Client } from './client';
 import { type Audience, openMember, sealForAdmins } from './profile';
-import { BUILT_IN, builtIn, type BuiltIn, isBuiltIn, type Member, type Waiting } from './roles';
+import { Recent } from './recent';
+import {
+  BUILT_IN,
+  builtIn,
+  type BuiltIn,
+  type Invitations,
+  type Invited,
+  isBuiltIn,
+  type Member,
+} from './roles';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** How long an invitation is good. */
@@ -32,7 +41,15 @@ interface Believed {
 
 /** The hubs of one person, at their unlocked device. */
 export class Hubs {
+  /** Hubs as they were last believed. */
+  private readonly believed = new Map<string, Recent<Believed>>();
+
   constructor(private readonly client: Client) {}
+
+  /** The server has told of a change, or this device has made one. */
+  handleChange(): void {
+    this.believed.clear();
+  }
 
   /** Begins the roster of a hub, with oneself as its admin, and its first key. */
   async begin(hub: string): Promise<void> {
@@ -46,8 +63,8 @@ export class Hubs {
     await this.extend(hub, 0, this.announced(hub, undefined, new People()));
   }
 
-  /** Invites somebody; gives the link to pass on. */
-  async invite(hub: string, role: BuiltIn): Promise<string> {
+  /** Invites somebody. */
+  async invite(hub: string, role: BuiltIn): Promise<Invited> {
     await this.believe(hub);
     const { line, session } = this.client;
     const request = { role: { name: role }, expires_at_ms: Date.now() + INVITATION_MS };
@@ -56,19 +73,21 @@ export class Hubs {
     const rosterHead = toBlob(session.rosterHead(hub));
     const { pinned } = this.client;
     const invitation = { code: made.code, hub, rosterHead, secret, pinned };
-    return writeInvitation(self.location.origin, invitation);
+    return { invite: made.invite, link: writeInvitation(self.location.origin, invitation) };
   }
 
-  /** Who used an invitation and was not taken in yet; the newest first. */
-  async waiting(hub: string): Promise<Waiting[]> {
+  /** Who used an invitation and was not taken in yet, the newest first; and which nobody has used. */
+  async waiting(hub: string): Promise<Invitations> {
     const { line } = this.client;
     const { invites } = await line.ask<Invites>('GET', `/hubs/${hub}/invites`);
     const { members } = await line.ask<MemberList>('GET', `/hubs/${hub}/members`);
     const inside = new Set(members.map(({ user }) => user));
-    return invites.flatMap(({ used_by: user, used_at_ms: usedAtMs, role }) => {
+    const unused = invites.filter(({ used_by: user }) => !user).map(({ invite }) => invite);
+    const waiting = invites.flatMap(({ used_by: user, used_at_ms: usedAtMs, role }) => {
       const isWaiting = user && !inside.has(user) && isBuiltIn(role);
       return isWaiting ? [{ user, role: role.name as BuiltIn, usedAtMs: usedAtMs ?? 0 }] : [];
     });
+    return { waiting, unused };
   }
 
   /** Takes in who used an invitation, and hands them the hub's key. */
@@ -131,7 +150,7 @@ export class Hubs {
    * the next key where such a device had the last one.
    */
   private async keepUp(hub: string): Promise<Believed> {
-    const believed = await this.believe(hub);
+    const believed = await this.look(hub);
     const { session } = this.client;
     const isAdmin = (role: number) => builtIn(role) === 'hub-admin';
     const me = session.members(hub).find(({ user }) => user === session.user);
@@ -148,7 +167,7 @@ export class Hubs {
       // Another admin's device was faster.
       if (failureOf(thrown).code !== 'conflict') throw thrown;
     }
-    return this.believe(hub);
+    return this.look(hub);
   }
 
   private async settings(hub: string): Promise<Uint8Array | undefined> {
@@ -165,7 +184,7 @@ export class Hubs {
     const audiences: Audience[] = [];
     const named: Record<string, string> = {};
     for (const { hub } of me.hubs) {
-      const { people } = await this.believe(hub);
+      const { people } = await this.look(hub);
       audiences.push({ hub, people });
       named[hub] = session.readers(hub, 'case', session.user).sort().join();
     }
@@ -176,14 +195,27 @@ export class Hubs {
     await this.client.keepSeen();
   }
 
+  /** A hub for who only looks: as it was just believed, or loaded. */
+  private look(hub: string): Promise<Believed> {
+    const recent = this.believed.get(hub) ?? new Recent<Believed>();
+    this.believed.set(hub, recent);
+    return recent.get(Date.now(), () => this.load(hub, this.client.keepUp()));
+  }
+
+  /** A hub as it is now: goes before each change of it, after which nobody looks at this any more. */
+  private believe(hub: string): Promise<Believed> {
+    this.believed.delete(hub);
+    return this.load(hub, this.client.catchUp());
+  }
+
   /**
    * Loads a hub and believes it if the roster and every device list verify, continue what was
    * seen, and are what the key log tells everybody. Opens its keys.
    */
-  private async believe(hub: string): Promise<Believed> {
+  private async load(hub: string, own: Promise<number>): Promise<Believed> {
     const { line, session, seen } = this.client;
     // What this person's other devices have done is in the log, too.
-    await this.client.catchUp();
+    await own;
     const log = await this.client.checkLog();
     const people = new People();
     for (const person of await this.sigchains(hub)) this.saw(person, people);
@@ -223,6 +255,7 @@ export class Hubs {
     const { line, session, seen } = this.client;
     const links = session.rosterLinksAfter(hub, known).map(toBlob);
     const request: RosterExtension = { ...announced, links };
+    this.handleChange();
     const head = await line.ask<RosterHead>('POST', `/hubs/${hub}/roster`, request);
     if (head.seqno !== session.rosterSeqno(hub)) {
       throw new Failure('lie', 'The server keeps another roster than the one it was sent.');

@@ -2,16 +2,20 @@
 // as it was typed and a recovery key as it is shown.
 import type { PasskeyAttempt, Tokens } from '$lib/api';
 import type { PlainFailure } from '$lib/failure';
-import type { Entry, Person, Recovery } from './client';
+import type { Paper, Person, Recovery } from './client';
+import type { Entry, Invitation } from './entry';
 import type { Heard } from './feed';
-import type { BuiltIn, Member, Waiting } from './roles';
+import type { BuiltIn, Invitations, Invited, Member, Offered } from './roles';
 
 /** What the worker with the keys can do. */
 export interface VaultCalls {
-  /** Whether this is the server of the link, and its code is good; fails where not. */
-  lookAhead(entry: Entry): void;
+  /**
+   * Whether this is the server of the link, and its code is good; fails where not. Gives what an
+   * invitation is good for.
+   */
+  lookAhead(entry: Entry): Offered | undefined;
   /** Makes a new person's keys; gives what they must keep before they go on. */
-  prepare(pin: string, entry: Entry): { recoveryKey: string; backup: string; user: string };
+  prepare(pin: string, entry: Entry): Paper;
   /** Asks to be let in with these keys. */
   enter(entry: Entry, name: string, pin: string): Person;
   unlock(pin: string, tokens?: Tokens): Person;
@@ -36,6 +40,10 @@ export interface VaultCalls {
   devices(): string[];
   /** Takes another device of this person off their list. */
   takeOff(device: string): void;
+  /** Makes another recovery key; gives what must be kept of it before it is put in force. */
+  prepareRecoveryKey(): Paper;
+  /** Puts it in force, in place of the one before. */
+  replaceRecoveryKey(): void;
   /** What a passkey is asked for, to open this device's vault. */
   passkeyInput(): Uint8Array;
   /** What the server asks of a new passkey. */
@@ -45,15 +53,16 @@ export interface VaultCalls {
   closeToPasskeys(): void;
   nameViewKey(key: Uint8Array): void;
   beginHub(hub: string): void;
-  /** Gives the link to pass on. */
-  invite(hub: string, role: BuiltIn): string;
+  invite(hub: string, role: BuiltIn): Invited;
+  /** Uses an invitation as somebody who is in already. */
+  join(invitation: Invitation): void;
   members(hub: string): Member[];
   /** Takes somebody off the list of a hub. */
   removeMember(hub: string, user: string): void;
   /** Lets the admins of this person's hubs read their name. */
   shareName(): void;
-  /** Who used an invitation and was not taken in yet. */
-  waiting(hub: string): Waiting[];
+  /** Who used an invitation and was not taken in yet, and which ones nobody has used. */
+  waiting(hub: string): Invitations;
   admit(hub: string, user: string, role: BuiltIn): void;
   get(path: string): unknown;
   remove(path: string): void;

@@ -19,6 +19,29 @@ export interface Waiting {
   usedAtMs: number;
 }
 
+/** An invitation that was just made. */
+export interface Invited {
+  invite: string;
+  /** To pass on. */
+  link: string;
+}
+
+/** A hub's invitations. */
+export interface Invitations {
+  /** The newest first. */
+  waiting: Waiting[];
+  /** Those that nobody has used. */
+  unused: string[];
+}
+
+/** What a link offers to whoever has it. */
+export interface Offered {
+  hub: string;
+  hubName: string;
+  /** Nothing for a role of the hub's own. */
+  role: BuiltIn | undefined;
+}
+
 /** A member of a hub, as an admin sees them. */
 export interface Member {
   user: string;

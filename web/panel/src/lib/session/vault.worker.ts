@@ -1,7 +1,9 @@
 // The worker with the keys. The page ends it when the device locks: with it goes all its memory.
 import type { PasskeyAttempt, PasskeyRegistration } from '$lib/api';
 import { Failure } from '$lib/failure';
-import { Client, Newcomer, type Person, lookAhead, pinnedBy } from './client';
+import { Client, Newcomer, type Person } from './client';
+import { lookAhead, pinnedBy } from './entry';
+import { Replacement } from './recovery';
 import { Feed } from './feed';
 import { Hubs } from './hubs';
 import { Helping, NewDevice } from './pairing';
@@ -11,8 +13,10 @@ import { serve, tellHeard, tellTokens } from './serving';
 
 let newcomer: Newcomer | undefined;
 let client: Client | undefined;
+let hubsOf: Hubs | undefined;
 let coming: NewDevice | undefined;
 let helping: Helping | undefined;
+let replacement: Replacement | undefined;
 
 function there<T>(thing: T | undefined): T {
   if (thing) return thing;
@@ -21,14 +25,20 @@ function there<T>(thing: T | undefined): T {
 
 function isIn(who: Client): Promise<Person> {
   client = who;
-  new Feed(who.line, tellHeard);
+  const hubs = new Hubs(who);
+  hubsOf = hubs;
+  new Feed(who.line, (heard) => {
+    who.handleChange();
+    hubs.handleChange();
+    tellHeard(heard);
+  });
   return who.person();
 }
 
 /** One after the other: each loads a hub anew, and none may find another's half. */
 let lastOfHubs: Promise<unknown> = Promise.resolve();
 function inTurn<T>(what: (hubs: Hubs) => Promise<T>): Promise<T> {
-  const run = () => what(new Hubs(there(client)));
+  const run = () => what(there(hubsOf));
   const turn = lastOfHubs.then(run, run);
   lastOfHubs = turn;
   return turn;
@@ -38,8 +48,7 @@ serve<VaultCalls>({
   lookAhead,
   async prepare(pin, entry) {
     newcomer = await Newcomer.create(pin, pinnedBy(entry));
-    const { recoveryKey, backup, user } = newcomer;
-    return { recoveryKey, backup, user };
+    return newcomer.paper;
   },
   async enter(entry, name, pin) {
     return isIn(await there(newcomer).enter(entry, name, pin, tellTokens));
@@ -74,6 +83,14 @@ serve<VaultCalls>({
   changePin: (pin) => there(client).changePin(pin),
   devices: () => there(client).devices(),
   takeOff: (device) => there(client).takeOff(device),
+  prepareRecoveryKey() {
+    replacement = new Replacement(there(client));
+    return replacement.paper;
+  },
+  async replaceRecoveryKey() {
+    await there(replacement).putInForce();
+    replacement = undefined;
+  },
   passkeyInput: () => there(client).session.prfInput(),
   beginPasskey: () => there(client).line.ask<PasskeyAttempt>('POST', '/me/passkeys/begin'),
   async keepPasskey(attempt, credential, name) {
@@ -88,6 +105,7 @@ serve<VaultCalls>({
   nameViewKey: (key) => there(client).nameViewKey(key),
   beginHub: (hub) => inTurn((hubs) => hubs.begin(hub)),
   invite: (hub, role) => inTurn((hubs) => hubs.invite(hub, role)),
+  join: (invitation) => there(client).join(invitation),
   waiting: (hub) => inTurn((hubs) => hubs.waiting(hub)),
   members: (hub) => inTurn((hubs) => hubs.members(hub)),
   removeMember: (hub, user) => inTurn((hubs) => hubs.remove(hub, user)),
