@@ -32,6 +32,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(7, "0007_report"),
     migration!(8, "0008_device_share"),
     migration!(9, "0009_voucher"),
+    migration!(10, "0010_pages"),
 ];
 
 /// The schema that this program writes.
@@ -147,7 +148,7 @@ mod tests {
 
     /// The texts that databases out there have applied, so that nobody edits one. A new migration
     /// is entered here with the release that brings it.
-    const RELEASED: [&str; 9] = [
+    const RELEASED: [&str; 10] = [
         "b97d118f0a84ed835a30d6f2891e33258d2e136f99e726435dd9abfe1395b549",
         "55cc3d64f1518cf6e523f3af9279567fb042d5a891d0b2c67ae45f123d228532",
         "c89acb4456a741c85293660a9a70b7ee0defa82111fe647b308a71f75ecc7277",
@@ -157,6 +158,7 @@ mod tests {
         "1d23f799dc6d39e1964eef9909a28ab7cbdfa99d4c3bca9c648caf4a4237b59c",
         "d31464aca5b820fb5cc03fcc0da16e309a166206fdc92da66f52f9078ef07f6f",
         "d7db2fd3033f0d59d06a7918571c1021fec07555a274db74650ce162e916af8f",
+        "9fb0d32e49e400584016f02134bacee6163cde5218b150328c9d26dfa5bb2b23",
     ];
 
     #[test]

@@ -526,7 +526,10 @@ export interface paths {
          */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    after?: components["schemas"]["Cursor"] | null;
+                    limit?: number | null;
+                };
                 header?: never;
                 path: {
                     hub: string;
@@ -1235,7 +1238,10 @@ export interface paths {
          */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    before?: components["schemas"]["Cursor"] | null;
+                    limit?: number | null;
+                };
                 header?: never;
                 path: {
                     hub: string;
@@ -4635,6 +4641,16 @@ export interface components {
         BanList: {
             /** @description The oldest first. */
             bans: components["schemas"]["BanView"][];
+            next?: components["schemas"]["Cursor"] | null;
+        };
+        /** @description Which bans. */
+        BanQuery: {
+            after?: components["schemas"]["Cursor"] | null;
+            /**
+             * Format: int32
+             * @description At most so many; at most [`MAX_BANS_PER_PAGE`].
+             */
+            limit?: number | null;
         };
         /** @description A banned number. */
         BanView: {
@@ -4801,6 +4817,8 @@ export interface components {
              */
             old: number;
         };
+        /** @description A place in a list, as an answer named it */
+        Cursor: string;
         /**
          * @description A device. What it is and may do stands in the sigchain alone; this is what the server knows
          *     beside that.
@@ -5042,6 +5060,15 @@ export interface components {
             /** @description As what. */
             role: components["schemas"]["Role"];
         };
+        /** @description Which invitations. */
+        InviteQuery: {
+            before?: components["schemas"]["Cursor"] | null;
+            /**
+             * Format: int32
+             * @description At most so many; at most [`MAX_INVITES_PER_PAGE`].
+             */
+            limit?: number | null;
+        };
         /** @description A new person comes in. */
         InviteRedemption: {
             /** @description The code. */
@@ -5067,10 +5094,11 @@ export interface components {
             /** @description As what. It may do nothing that the inviter may not. */
             role: components["schemas"]["Role"];
         };
-        /** @description The invitations of a hub. */
+        /** @description Invitations of a hub. */
         Invites: {
             /** @description The newest first. */
             invites: components["schemas"]["InviteFacts"][];
+            next?: components["schemas"]["Cursor"] | null;
         };
         /** @description An invitation is used by somebody who is here already. */
         InviteUse: {
