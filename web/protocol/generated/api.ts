@@ -5549,15 +5549,20 @@ export interface components {
             /** @description Their name in the hotline file, for who manages members. */
             volunteer?: string | null;
         };
-        /** @description What was found. */
+        /** @description A page of what was found. */
         SearchAnswer: {
-            /** @description Whether there are more: add a word. */
-            more: boolean;
-            /** @description By id, at most [`MAX_FOUND`]. */
+            next?: components["schemas"]["Id"] | null;
+            /** @description By id. May be fewer than asked for, even none, with more to come. */
             records: components["schemas"]["Id"][];
         };
         /** @description What to look for. */
         SearchRequest: {
+            after?: components["schemas"]["Id"] | null;
+            /**
+             * Format: int32
+             * @description Look at so many; at most [`MAX_FOUND`].
+             */
+            limit?: number | null;
             /** @description Records that have all of these words: at least one, at most [`MAX_TOKENS_PER_SEARCH`]. */
             tokens: components["schemas"]["IndexToken"][];
         };

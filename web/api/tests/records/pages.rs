@@ -1,11 +1,15 @@
 //! Lists whose places are a time and a name, page by page.
 
+use crypto::record::RecordKind;
 use jiff::{SignedDuration, Timestamp};
-use protocol::{BanList, Cursor, Id, InviteRequest, Invites, Role};
+use protocol::{
+    BanList, Cursor, Id, IndexToken, InviteRequest, Invites, NewRecord, Role, SearchAnswer,
+    SearchRequest,
+};
 use sha2::{Digest, Sha256};
 use store::{BanRow, CallerHash, Change, Changes, InviteRow, SecretHash, UserId, VaultChange};
 
-use crate::town::{NORTE, Norte, SUR, alone, named};
+use crate::town::{NORTE, Norte, SUR, alone, named, note, place, sent};
 
 /// More than any page has, and more than the server reads at once.
 const MANY: usize = 520;
@@ -274,4 +278,61 @@ async fn a_place_of_one_hub_shows_nothing_of_another() {
         .map(|number| Id(*digest(number).first_chunk().unwrap()))
         .collect();
     assert!(of_sur.invites.iter().all(|row| ids.contains(&row.invite)));
+}
+
+#[tokio::test]
+async fn what_a_search_finds_comes_in_pages() {
+    let norte = Norte::new().await;
+    let (town, ada, vera) = (&norte.town, &norte.ada, &norte.vera);
+    let token = IndexToken {
+        field: 1,
+        token: named(7),
+    };
+    for number in 1..=5 {
+        // A reviewer reads reports, and no notes.
+        let sealed = match number {
+            2 | 3 => vera.seal(note(number), "text", &[ada]),
+            _ => {
+                let report = place(NORTE, RecordKind::Report, number);
+                vera.seal(report, "text", &[ada, &norte.rita])
+            }
+        };
+        let record = NewRecord {
+            tokens: vec![token],
+            ..sent(&sealed)
+        };
+        town.write(vera, NORTE, &record).await.done();
+    }
+    let path = format!("/hubs/{NORTE}/search");
+    let search = async |person, limit, after| {
+        let request = SearchRequest {
+            tokens: vec![token],
+            after,
+            limit: Some(limit),
+        };
+        let answer: SearchAnswer = town.post(person, &path, &request).await.read();
+        let records = answer.records.iter().map(|record| record.0[0]).collect();
+        (records, answer.next)
+    };
+    let is = |records: &[u8], next: Option<u8>| (records.to_vec(), next.map(named));
+    assert_eq!(search(ada, 2, None).await, is(&[1, 2], Some(2)));
+    assert_eq!(search(ada, 2, Some(named(2))).await, is(&[3, 4], Some(4)));
+    assert_eq!(search(ada, 2, Some(named(4))).await, is(&[5], None));
+    assert_eq!(search(ada, 0, None).await, is(&[1], Some(1)));
+    assert_eq!(
+        search(ada, 4_000_000, None).await,
+        is(&[1, 2, 3, 4, 5], None)
+    );
+    // A page may be empty, with more to come.
+    assert_eq!(
+        search(&norte.rita, 1, Some(named(1))).await,
+        is(&[], Some(2))
+    );
+    assert_eq!(
+        search(&norte.rita, 2, Some(named(2))).await,
+        is(&[4], Some(4))
+    );
+    let malformed = r#"{"tokens":[{"field":1,"token":"07"}],"after":"07"}"#;
+    let answer = town.send(ada, "POST", &path, malformed.into()).await;
+    answer.refused(400);
 }
