@@ -53,6 +53,8 @@ pub use row::{
     BanRow, BindingRow, BreakRow, CallEnd, CallReport, CallRow, CallStart, Caller, CallerHash,
     HotlineRow, OutcomeClass, RungRow, Transport, VoicemailRow, VoicemailStart,
 };
+pub use scope::calls::{BanFilter, MAX_BANS_PER_QUERY};
+pub use scope::invites::{InviteFilter, MAX_INVITES_PER_QUERY};
 pub use scope::{
     MAX_FOUND_PER_QUERY, MAX_RECORDS_PER_QUERY, RecordFilter, Scoped, WORDS_PER_QUERY,
 };

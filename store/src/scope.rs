@@ -5,6 +5,7 @@
 //! [`Unscoped`](crate::Unscoped), by the box itself and by whoever operates it.
 
 pub(crate) mod calls;
+pub(crate) mod invites;
 #[cfg(doctest)]
 mod proof;
 
@@ -13,12 +14,12 @@ use crate::engine::{Arg, Row, args};
 use crate::error::StoreError;
 use crate::id::{HubId, RecordId, RoleId, Sealed, UserId};
 use crate::open::Store;
-use crate::people::{hub, invite, member, person, role};
+use crate::people::{hub, member, person, role};
 use crate::read::Reader;
 use crate::role::{Permissions, Role};
 use crate::vault::{
-    HubRow, HubSettingRow, InviteRow, MemberRow, RecordRow, RoleRow, SealedRecord, Token,
-    Tombstone, UserRow, UserStatus, Visibility,
+    HubRow, HubSettingRow, MemberRow, RecordRow, RoleRow, SealedRecord, Token, Tombstone, UserRow,
+    UserStatus, Visibility,
 };
 
 /// Most revisions that one query returns.
@@ -402,16 +403,6 @@ impl Scoped<'_> {
         Ok(found.into_iter().next())
     }
 
-    /// The invitations, the newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::NotAllowed`] without [`Permissions::MANAGE_MEMBERS`]; see [`StoreError`].
-    pub async fn invites(&self) -> Result<Vec<InviteRow>, StoreError> {
-        self.require(Permissions::MANAGE_MEMBERS)?;
-        let sql = "SELECT * FROM invite WHERE hub = $1 ORDER BY created_at DESC, code";
-        self.query(sql, &[], invite).await
-    }
-
     /// The sealed settings of the hub, by topic.
     ///
     /// # Errors
@@ -489,9 +480,10 @@ fn setting(row: &Row) -> Result<HubSettingRow, sqlx::Error> {
 #[cfg(test)]
 mod tests {
     /// The files that have queries of a scope.
-    const SOURCES: [&str; 5] = [
+    const SOURCES: [&str; 6] = [
         include_str!("scope.rs"),
         include_str!("scope/calls.rs"),
+        include_str!("scope/invites.rs"),
         include_str!("plan.rs"),
         include_str!("attachment.rs"),
         include_str!("audit/verify.rs"),

@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(8, "0008_device_share"),
     migration!(9, "0009_voucher"),
     migration!(10, "0010_key_mark"),
+    migration!(11, "0011_pages"),
 ];
 
 /// The schema that this program writes.
@@ -148,7 +149,7 @@ mod tests {
 
     /// The texts that databases out there have applied, so that nobody edits one. A new migration
     /// is entered here with the release that brings it.
-    const RELEASED: [&str; 10] = [
+    const RELEASED: [&str; 11] = [
         "b97d118f0a84ed835a30d6f2891e33258d2e136f99e726435dd9abfe1395b549",
         "55cc3d64f1518cf6e523f3af9279567fb042d5a891d0b2c67ae45f123d228532",
         "c89acb4456a741c85293660a9a70b7ee0defa82111fe647b308a71f75ecc7277",
@@ -159,6 +160,7 @@ mod tests {
         "d31464aca5b820fb5cc03fcc0da16e309a166206fdc92da66f52f9078ef07f6f",
         "d7db2fd3033f0d59d06a7918571c1021fec07555a274db74650ce162e916af8f",
         "b65bd3a0a953f41aad67aa02557a746e32c64694c1f53fceecdb861501d5d5ce",
+        "9fb0d32e49e400584016f02134bacee6163cde5218b150328c9d26dfa5bb2b23",
     ];
 
     #[test]

@@ -11,7 +11,23 @@ use crate::error::StoreError;
 use crate::id::{Sealed, UserId};
 use crate::role::Permissions;
 use crate::row::{BanRow, CallReport, CallRow, CallStart, CallerHash, VoicemailRow};
-use crate::unscoped::{CallFilter, VoicemailFilter, call_start, voicemail};
+use crate::unscoped::{CallFilter, VoicemailFilter, ban, call_start, voicemail};
+
+/// Most bans that one query returns.
+pub const MAX_BANS_PER_QUERY: u32 = 500;
+
+/// Which bans to list, the oldest first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BanFilter {
+    /// Only those that are in force then.
+    pub at: Timestamp,
+    /// Only those that were made then or later, to turn the page.
+    pub since: Option<Timestamp>,
+    /// Of those that were made at exactly `since`, only those of callers after this one.
+    pub after: Option<CallerHash>,
+    /// At most so many; at most [`MAX_BANS_PER_QUERY`].
+    pub limit: u32,
+}
 
 /// Which messages the caller of the first argument left in the hub of the second, or in any when
 /// that is NULL. A message that a crash cut off is not named by the row of its call, whose number
@@ -205,13 +221,21 @@ impl Scoped<'_> {
         self.reader.query(sql, args, decode).await
     }
 
-    /// The hub's bans that are in force at `at`.
+    /// The hub's bans, the oldest first.
     ///
     /// # Errors
     /// [`StoreError::NotAllowed`] without [`Permissions::MANAGE_BANS`]; see [`StoreError`].
-    pub async fn bans(&self, at: Timestamp) -> Result<Vec<BanRow>, StoreError> {
+    pub async fn bans(&self, filter: BanFilter) -> Result<Vec<BanRow>, StoreError> {
         self.require(Permissions::MANAGE_BANS)?;
-        self.reader.unscoped().bans(&self.hub.name, at).await
+        let sql = "SELECT * FROM ban WHERE hub = $1 AND (expires_at IS NULL OR expires_at > $2) \
+                   AND created_at >= $3 AND (created_at > $3 OR $4 IS NULL OR caller > $4) \
+                   ORDER BY created_at, caller LIMIT $5";
+        let since = filter.since.map_or(i64::MIN, Timestamp::as_microsecond);
+        let after = filter.after.as_ref().map(|after| after.0.as_slice());
+        let limit = i64::from(filter.limit.min(MAX_BANS_PER_QUERY));
+        let at = filter.at.as_microsecond();
+        let args = args![&self.hub.name, at, since, after, limit];
+        self.reader.query(sql, args, ban).await
     }
 }
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::database::Database;
 use crate::folder::{answered, at, start};
-use crate::vault::{ADMIN, MESSAGES, NORTE, SUR, sealed, settled};
+use crate::vault::{ADMIN, ANA, MESSAGES, NORTE, SUR, sealed, settled};
 use store::{
-    AuditChain, AuditKind, AuditSubject, BanRow, BindingRow, BreakRow, CallEnd, CallFilter,
-    CallRow, CallStart, Caller, CallerHash, Change, Changes, HotlineBody, OutcomeClass, StoreError,
-    Transport, VaultChange, VoicemailFilter, VoicemailStart,
+    AuditChain, AuditKind, AuditSubject, BanFilter, BanRow, BindingRow, BreakRow, CallEnd,
+    CallFilter, CallRow, CallStart, Caller, CallerHash, Change, Changes, HotlineBody, OutcomeClass,
+    StoreError, Transport, VaultChange, VoicemailFilter, VoicemailStart,
 };
 
 fn binding(id: u64) -> BindingRow {
@@ -344,4 +344,50 @@ pub async fn messages_come_in_pages(database: Database) {
     let wraps = admin.my_voicemail(2, 4).await.unwrap();
     let wraps = wraps.iter().map(|(recording, _)| *recording);
     assert_eq!(wraps.collect::<Vec<_>>(), [4, 2], "those of the page");
+}
+
+pub async fn bans_come_in_pages(database: Database) {
+    let store = settled(&database).await;
+    let mut changes = Changes::new();
+    for (byte, hub, second) in [
+        (9, "norte", 1),
+        (3, "norte", 2),
+        (0, "norte", 2),
+        (4, "sur", 2),
+        (5, "norte", 2),
+        (2, "norte", 2),
+        (1, "norte", 3),
+    ] {
+        changes.push(Change::BanAdded(BanRow {
+            hub: hub.to_owned(),
+            caller: CallerHash([byte; 32]),
+            created_at: at(second),
+            expires_at: (byte == 3).then(|| at(9)),
+            reason: None,
+        }));
+    }
+    store.commit(changes).await.unwrap();
+    let admin = store.scope(ADMIN, NORTE).await.unwrap();
+    let page = async |since: Option<i64>, after: Option<u8>, now| {
+        let filter = BanFilter {
+            at: at(now),
+            since: since.map(at),
+            after: after.map(|byte| CallerHash([byte; 32])),
+            limit: 2,
+        };
+        let rows = admin.bans(filter).await.unwrap();
+        rows.iter().map(|row| row.caller.0[0]).collect::<Vec<_>>()
+    };
+    assert_eq!(page(None, None, 8).await, [9, 0]);
+    assert_eq!(page(Some(2), Some(0), 8).await, [2, 3]);
+    assert_eq!(page(Some(2), Some(0), 9).await, [2, 5], "one has ended");
+    assert_eq!(page(Some(2), Some(3), 8).await, [5, 1]);
+    assert_eq!(page(Some(2), None, 8).await, [0, 2]);
+    assert_eq!(page(Some(3), None, 8).await, [1]);
+    assert_eq!(page(Some(3), Some(1), 8).await, []);
+    let ana = store.scope(ANA, NORTE).await.unwrap();
+    let refused = ana.bans(BanFilter::default()).await;
+    assert!(matches!(refused, Err(StoreError::NotAllowed)));
+    let all = store.unscoped().bans("norte", at(8)).await.unwrap();
+    assert_eq!(all.len(), 6, "the router has all of them");
 }

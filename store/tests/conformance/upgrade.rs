@@ -7,11 +7,11 @@ use store::{
 
 use crate::database::Database;
 use crate::folder::start;
-use crate::vault::{ALL, MESSAGES, keep};
+use crate::vault::{ALL, INVITES, MESSAGES, keep};
 
 /// The schemas that were released, and rows as the program of each wrote them. A schema later
 /// the rows are still there.
-const SCHEMAS: [(&str, &str, &str); 10] = [
+const SCHEMAS: [(&str, &str, &str); 11] = [
     (
         "0001_begin",
         include_str!("../../migrations/0001_begin.sql"),
@@ -61,6 +61,11 @@ const SCHEMAS: [(&str, &str, &str); 10] = [
         "0010_key_mark",
         include_str!("../../migrations/0010_key_mark.sql"),
         TENTH,
+    ),
+    (
+        "0011_pages",
+        include_str!("../../migrations/0011_pages.sql"),
+        "",
     ),
 ];
 
@@ -258,7 +263,7 @@ async fn assert_second(store: &store::Store, version: usize) {
     let tombstone = admin.tombstone(RecordId([0x66; 16])).await.unwrap();
     assert_eq!(tombstone.unwrap().body, Sealed(vec![4]));
     assert_eq!(admin.my_voicemail(1, 9).await.unwrap(), [(2, None)]);
-    let invites = admin.invites().await.unwrap();
+    let invites = admin.invites(INVITES).await.unwrap();
     assert_eq!(invites[0].code, SecretHash(HASH));
     assert_eq!(invites[0].voucher, (version >= 9).then(|| vec![11]));
     let told = admin.audit(0, 9).await.unwrap();
@@ -277,7 +282,7 @@ async fn assert_second(store: &store::Store, version: usize) {
     assert_eq!(with_vault.len(), usize::from(version >= 8));
     // The member whose role allows nothing of this.
     let other = store.scope(OTHER, HUB).await.unwrap();
-    let refused = other.invites().await;
+    let refused = other.invites(INVITES).await;
     assert!(matches!(refused, Err(StoreError::NotAllowed)));
 }
 

@@ -1,10 +1,10 @@
 //! Identities, roles, invitations: who sees what, and what contradicts what.
 
 use store::{
-    Change, Changes, DeviceId, DeviceRow, Erasure, HubId, HubKeyRow, HubRow, InviteRow,
-    LoginChange, MemberRow, RecordFilter, RecordId, RecordRow, Role, Sealed, SealedRecord,
-    SecretHash, SessionId, SessionRow, Store, StoreError, Token, UserId, UserRow, UserStatus,
-    VaultChange, Visibility, VoicemailFilter,
+    Change, Changes, DeviceId, DeviceRow, Erasure, HubId, HubKeyRow, HubRow, InviteFilter,
+    InviteRow, LoginChange, MemberRow, RecordFilter, RecordId, RecordRow, Role, Sealed,
+    SealedRecord, SecretHash, SessionId, SessionRow, Store, StoreError, Token, UserId, UserRow,
+    UserStatus, VaultChange, Visibility, VoicemailFilter,
 };
 
 use crate::database::Database;
@@ -21,6 +21,10 @@ pub const ROOT: UserId = UserId([13; 16]);
 pub const EVE: UserId = UserId([14; 16]);
 
 pub const MESSAGES: VoicemailFilter = VoicemailFilter {
+    before: None,
+    limit: 10,
+};
+pub const INVITES: InviteFilter = InviteFilter {
     before: None,
     limit: 10,
 };
@@ -415,9 +419,94 @@ pub async fn an_invitation_is_used_once(database: Database) {
     };
     assert_eq!(found, expected);
     let admin = store.scope(ADMIN, NORTE).await.unwrap();
-    assert_eq!(admin.invites().await.unwrap(), [expected]);
+    assert_eq!(admin.invites(INVITES).await.unwrap(), [expected]);
     let eve = store.scope(EVE, SUR).await.unwrap();
-    assert_eq!(eve.invites().await.unwrap(), []);
+    assert_eq!(eve.invites(INVITES).await.unwrap(), []);
+}
+
+/// Those whose codes begin with these bytes wait until the tenth second; the numbers are the
+/// seconds at which they were made.
+async fn invited(store: &Store, invites: &[(u8, HubId, i64)]) {
+    for (byte, hub, second) in invites {
+        let invite = InviteRow {
+            code: SecretHash([*byte; 32]),
+            hub: *hub,
+            role: Role::Reporter,
+            invited_by: ADMIN,
+            created_at: at(*second),
+            expires_at: at(10),
+            used: None,
+            voucher: None,
+        };
+        keep(store, VaultChange::InviteAdded(invite)).await.unwrap();
+    }
+}
+
+pub async fn invitations_come_in_pages(database: Database) {
+    let store = settled(&database).await;
+    let of_norte = [(1, 2), (2, 1), (3, 2), (0, 2), (4, 3), (255, 2)];
+    let of_norte = of_norte.map(|(byte, second)| (byte, NORTE, second));
+    invited(&store, &of_norte).await;
+    invited(&store, &[(5, SUR, 2)]).await;
+    let admin = store.scope(ADMIN, NORTE).await.unwrap();
+    let page = async |before, limit| {
+        let rows = admin.invites(InviteFilter { before, limit }).await.unwrap();
+        rows.iter().map(|row| row.code.0[0]).collect::<Vec<_>>()
+    };
+    assert_eq!(page(None, 9).await, [4, 0, 1, 3, 255, 2]);
+    assert_eq!(page(None, 2).await, [4, 0]);
+    let after = |second, byte| Some((at(second), [byte; 16]));
+    assert_eq!(page(after(2, 0), 2).await, [1, 3]);
+    assert_eq!(page(after(2, 3), 2).await, [255, 2]);
+    assert_eq!(page(after(2, 255), 2).await, [2]);
+    assert_eq!(page(after(1, 2), 2).await, []);
+    // The place of one that is gone is still a place.
+    let code = SecretHash([1; 32]);
+    keep(&store, VaultChange::InviteRevoked { code })
+        .await
+        .unwrap();
+    assert_eq!(page(after(2, 1), 2).await, [3, 255]);
+    let ana = store.scope(ANA, NORTE).await.unwrap();
+    let refused = ana.invites(INVITES).await;
+    assert!(matches!(refused, Err(StoreError::NotAllowed)));
+}
+
+pub async fn one_asks_about_invitations_of_ones_hub(database: Database) {
+    let store = settled(&database).await;
+    invited(&store, &[(1, NORTE, 1), (2, NORTE, 2), (3, SUR, 3)]).await;
+    let used = VaultChange::InviteUsed {
+        voucher: b"voucher".to_vec(),
+        code: SecretHash([1; 32]),
+        by: ROOT,
+        at: at(5),
+    };
+    keep(&store, used).await.unwrap();
+    let admin = store.scope(ADMIN, NORTE).await.unwrap();
+    assert_eq!(admin.open_invites(at(9)).await.unwrap(), 1);
+    assert_eq!(admin.open_invites(at(10)).await.unwrap(), 0, "it ended");
+    let named = async |byte| {
+        let mut beginning = [byte; 16];
+        let found = admin.invite_named(beginning).await.unwrap();
+        beginning[15] ^= 1;
+        assert_eq!(admin.invite_named(beginning).await.unwrap(), None);
+        found.map(|row| row.code)
+    };
+    assert_eq!(named(2).await, Some(SecretHash([2; 32])));
+    assert_eq!(named(1).await, Some(SecretHash([1; 32])));
+    assert_eq!(named(3).await, None, "of the other hub");
+    assert!(admin.was_invited(ROOT).await.unwrap());
+    assert!(!admin.was_invited(ADMIN).await.unwrap());
+    let eve = store.scope(EVE, SUR).await.unwrap();
+    assert!(!eve.was_invited(ROOT).await.unwrap());
+    assert_eq!(eve.open_invites(at(9)).await.unwrap(), 1);
+    let ana = store.scope(ANA, NORTE).await.unwrap();
+    for refused in [
+        ana.invite_named([2; 16]).await.map(drop),
+        ana.open_invites(at(9)).await.map(drop),
+        ana.was_invited(ROOT).await.map(drop),
+    ] {
+        assert!(matches!(refused, Err(StoreError::NotAllowed)));
+    }
 }
 
 pub async fn a_removed_member_gets_no_keys(database: Database) {

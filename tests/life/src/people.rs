@@ -53,13 +53,21 @@ impl Client {
         Ok(used.filter(|(user, _)| !is_member(*user)).collect())
     }
 
-    /// The hub's invitations, as the server tells of them.
+    /// The hub's invitations, as the server tells of them, the newest first.
     ///
     /// # Errors
     /// [`Failure`].
     pub fn used_invites(&mut self, hub: Id) -> Result<Vec<InviteFacts>, Failure> {
-        let invites: Invites = self.get(&format!("/hubs/{hub}/invites"))?;
-        Ok(invites.invites)
+        let mut invites = Vec::new();
+        let mut path = format!("/hubs/{hub}/invites");
+        loop {
+            let page: Invites = self.get(&path)?;
+            invites.extend(page.invites);
+            let Some(next) = page.next else {
+                return Ok(invites);
+            };
+            path = format!("/hubs/{hub}/invites?before={next}");
+        }
     }
 
     /// Lets somebody log in, or not.

@@ -223,10 +223,20 @@ impl Client {
         let view = self.hub(hub)?;
         let tokens = self.tokens(&view, words)?;
         let path = format!("/hubs/{hub}/search");
-        let found: SearchAnswer = self
-            .tell("POST", &path, &SearchRequest { tokens })?
-            .json()?;
-        Ok(found.records)
+        let mut records = Vec::new();
+        let mut request = SearchRequest {
+            tokens,
+            after: None,
+            limit: None,
+        };
+        loop {
+            let page: SearchAnswer = self.tell("POST", &path, &request)?.json()?;
+            records.extend(page.records);
+            request.after = page.next;
+            if request.after.is_none() {
+                return Ok(records);
+            }
+        }
     }
 
     /// Erases a record.

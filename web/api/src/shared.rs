@@ -8,7 +8,7 @@ use crypto::identity::ChallengeIssuer;
 use crypto::transparency::{Leaf, LogSigner, SignedCheckpoint};
 use crypto::{Entropy, EntropyError, OsEntropy};
 use jiff::{SignedDuration, Timestamp};
-use protocol::{IngestKeyView, Topic};
+use protocol::{Cursor, IngestKeyView, Topic};
 use sha2::{Digest, Sha256};
 use store::{Changes, HubId, LoginChange, SecretHash, Store, StoreError, UserId};
 use tokio::sync::{Mutex, watch};
@@ -244,6 +244,12 @@ impl Shared {
 /// What the server keeps of a secret.
 pub(crate) fn hash(secret: &[u8]) -> SecretHash {
     SecretHash(Sha256::digest(secret).into())
+}
+
+/// The time of a place in a list.
+pub(crate) fn time_of(place: Cursor) -> Result<Timestamp, Refusal> {
+    let at = Timestamp::from_microsecond(place.at_us);
+    at.map_err(|_| Refusal::malformed("no list has a place of this time"))
 }
 
 /// The time as formats have it.

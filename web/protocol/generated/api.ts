@@ -526,7 +526,10 @@ export interface paths {
          */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    after?: components["schemas"]["Cursor"] | null;
+                    limit?: number | null;
+                };
                 header?: never;
                 path: {
                     hub: string;
@@ -1235,7 +1238,10 @@ export interface paths {
          */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    before?: components["schemas"]["Cursor"] | null;
+                    limit?: number | null;
+                };
                 header?: never;
                 path: {
                     hub: string;
@@ -4635,6 +4641,16 @@ export interface components {
         BanList: {
             /** @description The oldest first. */
             bans: components["schemas"]["BanView"][];
+            next?: components["schemas"]["Cursor"] | null;
+        };
+        /** @description Which bans. */
+        BanQuery: {
+            after?: components["schemas"]["Cursor"] | null;
+            /**
+             * Format: int32
+             * @description At most so many; at most [`MAX_BANS_PER_PAGE`].
+             */
+            limit?: number | null;
         };
         /** @description A banned number. */
         BanView: {
@@ -4801,6 +4817,8 @@ export interface components {
              */
             old: number;
         };
+        /** @description A place in a list, as an answer named it */
+        Cursor: string;
         /**
          * @description A device. What it is and may do stands in the sigchain alone; this is what the server knows
          *     beside that.
@@ -5042,6 +5060,15 @@ export interface components {
             /** @description As what. */
             role: components["schemas"]["Role"];
         };
+        /** @description Which invitations. */
+        InviteQuery: {
+            before?: components["schemas"]["Cursor"] | null;
+            /**
+             * Format: int32
+             * @description At most so many; at most [`MAX_INVITES_PER_PAGE`].
+             */
+            limit?: number | null;
+        };
         /** @description A new person comes in. */
         InviteRedemption: {
             /** @description The code. */
@@ -5067,10 +5094,11 @@ export interface components {
             /** @description As what. It may do nothing that the inviter may not. */
             role: components["schemas"]["Role"];
         };
-        /** @description The invitations of a hub. */
+        /** @description Invitations of a hub. */
         Invites: {
             /** @description The newest first. */
             invites: components["schemas"]["InviteFacts"][];
+            next?: components["schemas"]["Cursor"] | null;
         };
         /** @description An invitation is used by somebody who is here already. */
         InviteUse: {
@@ -5521,15 +5549,20 @@ export interface components {
             /** @description Their name in the hotline file, for who manages members. */
             volunteer?: string | null;
         };
-        /** @description What was found. */
+        /** @description A page of what was found. */
         SearchAnswer: {
-            /** @description Whether there are more: add a word. */
-            more: boolean;
-            /** @description By id, at most [`MAX_FOUND`]. */
+            next?: components["schemas"]["Id"] | null;
+            /** @description By id. May be fewer than asked for, even none, with more to come. */
             records: components["schemas"]["Id"][];
         };
         /** @description What to look for. */
         SearchRequest: {
+            after?: components["schemas"]["Id"] | null;
+            /**
+             * Format: int32
+             * @description Look at so many; at most [`MAX_FOUND`].
+             */
+            limit?: number | null;
             /** @description Records that have all of these words: at least one, at most [`MAX_TOKENS_PER_SEARCH`]. */
             tokens: components["schemas"]["IndexToken"][];
         };

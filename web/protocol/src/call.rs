@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Blob, Id};
+use crate::{Blob, Cursor, Id};
 
 /// Most calls on a page.
 pub const MAX_CALLS_PER_PAGE: u32 = 200;
 /// Most messages on a page.
 pub const MAX_VOICEMAILS_PER_PAGE: u32 = 200;
+/// Most bans on a page.
+pub const MAX_BANS_PER_PAGE: u32 = 200;
 
 /// Which calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -122,11 +124,25 @@ pub struct CallerErasure {
     pub keep_ban: bool,
 }
 
+/// Which bans.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BanQuery {
+    /// Only those after this place: to turn the page. Where the ban of that place was lifted,
+    /// others that were made in the same microsecond may come again.
+    pub after: Option<Cursor>,
+    /// At most so many; at most [`MAX_BANS_PER_PAGE`].
+    pub limit: Option<u32>,
+}
+
 /// Banned numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BanList {
     /// The oldest first.
     pub bans: Vec<BanView>,
+    /// After which place the next page begins; nothing at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Cursor>,
 }
 
 /// A banned number.

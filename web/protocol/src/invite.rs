@@ -6,10 +6,12 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Blob, EntryCode, Id, Role};
+use crate::{Blob, Cursor, EntryCode, Id, Role};
 
 /// How long an invitation is good at most, in milliseconds: 30 days.
 pub const INVITE_LIFETIME_MAX_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
+/// Most invitations on a page.
+pub const MAX_INVITES_PER_PAGE: u32 = 200;
 
 /// Somebody is invited.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -31,11 +33,24 @@ pub struct InviteMade {
     pub code: EntryCode,
 }
 
-/// The invitations of a hub.
+/// Which invitations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InviteQuery {
+    /// Only those before this place, older ones: to turn the page.
+    pub before: Option<Cursor>,
+    /// At most so many; at most [`MAX_INVITES_PER_PAGE`].
+    pub limit: Option<u32>,
+}
+
+/// Invitations of a hub.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Invites {
     /// The newest first.
     pub invites: Vec<InviteFacts>,
+    /// Before which place the next page begins; nothing at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Cursor>,
 }
 
 /// An invitation.

@@ -31,9 +31,9 @@ pub use audit::{
     MAX_AUDIT_PER_PAGE,
 };
 pub use call::{
-    BanList, BanView, CallEndView, CallOutcome, CallPage, CallQuery, CallReportView, CallView,
-    CallerErasure, CallerView, MAX_CALLS_PER_PAGE, MAX_VOICEMAILS_PER_PAGE, NewBan, RungView,
-    VoicemailList, VoicemailQuery, VoicemailView,
+    BanList, BanQuery, BanView, CallEndView, CallOutcome, CallPage, CallQuery, CallReportView,
+    CallView, CallerErasure, CallerView, MAX_BANS_PER_PAGE, MAX_CALLS_PER_PAGE,
+    MAX_VOICEMAILS_PER_PAGE, NewBan, RungView, VoicemailList, VoicemailQuery, VoicemailView,
 };
 pub use device::{DeviceFacts, Devices, SigchainUpdate};
 pub use feed::{
@@ -50,8 +50,8 @@ pub use hub::{
     SuperAdminChange,
 };
 pub use invite::{
-    INVITE_LIFETIME_MAX_MS, InviteCode, InviteFacts, InviteMade, InviteOffer, InviteRedemption,
-    InviteRequest, InviteUse, Invites,
+    INVITE_LIFETIME_MAX_MS, InviteCode, InviteFacts, InviteMade, InviteOffer, InviteQuery,
+    InviteRedemption, InviteRequest, InviteUse, Invites, MAX_INVITES_PER_PAGE,
 };
 pub use login::{
     BootstrapRequest, ChallengeAnswer, ChallengeRequest, LoginRequest, Tokens, Welcome,
@@ -70,7 +70,7 @@ pub use record::{
 };
 pub use role::{Permission, Role};
 pub use session::{Me, MyHub, SessionFacts, Sessions, ViewKey};
-pub use text::{Blob, EntryCode, Id, NotText};
+pub use text::{Blob, Cursor, EntryCode, Id, NotText};
 pub use transparency::{
     CheckpointAnswer, ConsistencyQuery, InclusionQuery, IngestKeyView, LeavesPage, LeavesQuery,
     MAX_LEAVES_PER_PAGE, ProofAnswer, ServerFacts,

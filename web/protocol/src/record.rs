@@ -11,7 +11,7 @@ pub const MAX_RECORDS_PER_PAGE: u32 = 50;
 pub const MAX_TOKENS_PER_RECORD: usize = 256;
 /// Most words in one search.
 pub const MAX_TOKENS_PER_SEARCH: usize = 8;
-/// Most records that one search finds.
+/// Most records on a page of what a search finds.
 pub const MAX_FOUND: u32 = 200;
 /// Length of every piece of a file but the last, in bytes.
 pub const FILE_PIECE_BYTES: usize = 64 * 1024;
@@ -160,15 +160,22 @@ pub struct RecordErasure {
 pub struct SearchRequest {
     /// Records that have all of these words: at least one, at most [`MAX_TOKENS_PER_SEARCH`].
     pub tokens: Vec<IndexToken>,
+    /// Only those after this one, in the order of ids: to turn the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Id>,
+    /// Look at so many; at most [`MAX_FOUND`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
 }
 
-/// What was found.
+/// A page of what was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SearchAnswer {
-    /// By id, at most [`MAX_FOUND`].
+    /// By id. May be fewer than asked for, even none, with more to come.
     pub records: Vec<Id>,
-    /// Whether there are more: add a word.
-    pub more: bool,
+    /// Where the next page begins; nothing at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Id>,
 }
 
 /// The announcement of a file.

@@ -73,6 +73,62 @@ impl PartialSchema for Id {
 
 impl ToSchema for Id {}
 
+/// A place in a list by time, to turn its page: written as 48 lower-case hexadecimal digits,
+/// which clients pass on as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The time of what is there, in Unix microseconds.
+    pub at_us: i64,
+    /// Its name, since others may be of the same time.
+    pub id: Id,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.at_us.to_be_bytes()))?;
+        self.id.fmt(f)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = NotText;
+
+    fn from_str(text: &str) -> Result<Self, NotText> {
+        let bytes = HEXLOWER.decode(text.as_bytes()).map_err(|_| NotText)?;
+        let (at_us, id) = bytes.split_first_chunk().ok_or(NotText)?;
+        Ok(Self {
+            at_us: i64::from_be_bytes(*at_us),
+            id: Id(id.try_into().map_err(|_| NotText)?),
+        })
+    }
+}
+
+impl Serialize for Cursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cursor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse()
+            .map_err(|_| de::Error::custom("a place in a list is 48 lower-case hexadecimal digits"))
+    }
+}
+
+impl PartialSchema for Cursor {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some("^[0-9a-f]{48}$"))
+            .description(Some("A place in a list, as an answer named it"))
+            .into()
+    }
+}
+
+impl ToSchema for Cursor {}
+
 /// Bytes. Never printed: they may be a token or a proof.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Blob(pub Vec<u8>);
@@ -190,6 +246,30 @@ mod tests {
         assert_eq!(read.code.reveal(), "ABCD-EFGH");
         for printed in [format!("{asked:?}"), format!("{made:#?}")] {
             assert!(!printed.contains("ABCD"), "{printed}");
+        }
+    }
+
+    #[test]
+    fn a_place_survives_its_text() {
+        let place = Cursor {
+            at_us: -2,
+            id: Id([0xab; 16]),
+        };
+        let text = serde_json::to_string(&place).expect("a place is JSON");
+        let expected = format!("\"{}fe{}\"", "ff".repeat(7), "ab".repeat(16));
+        assert_eq!(text, expected);
+        assert_eq!(
+            serde_json::from_str::<Cursor>(&text).expect("as written"),
+            place
+        );
+        for other in [
+            "",
+            "ff",
+            &"ab".repeat(23),
+            &"ab".repeat(25),
+            &"AB".repeat(24),
+        ] {
+            assert!(other.parse::<Cursor>().is_err(), "{other}");
         }
     }
 

@@ -8,24 +8,25 @@ use crypto::OsEntropy;
 use crypto::hub::Voucher;
 use jiff::Timestamp;
 use protocol::{
-    Blob, Code, EntryCode, INVITE_LIFETIME_MAX_MS, Id, InviteCode, InviteFacts, InviteMade,
-    InviteOffer, InviteRedemption, InviteRequest, InviteUse, Invites, Topic, Welcome,
+    Blob, Code, Cursor, EntryCode, INVITE_LIFETIME_MAX_MS, Id, InviteCode, InviteFacts, InviteMade,
+    InviteOffer, InviteQuery, InviteRedemption, InviteRequest, InviteUse, Invites,
+    MAX_INVITES_PER_PAGE, Topic, Welcome,
 };
 use store::{
-    AuditChain, AuditEntry, AuditKind, AuditSubject, Changes, InviteRow, Permissions, Role,
-    SecretHash, UserId, VaultChange,
+    AuditChain, AuditEntry, AuditKind, AuditSubject, Changes, InviteFilter, InviteRow, Permissions,
+    Role, SecretHash, UserId, VaultChange,
 };
 
-use crate::call::{Call, Json, Nothing};
+use crate::call::{Call, Json, Nothing, Query};
 use crate::code;
 use crate::newcomer::{Brought, Newcomer};
 use crate::refusal::Refusal;
 use crate::role::{from_client, to_client};
 use crate::route::{Access, Routes};
-use crate::shared::{hash, unix_ms};
+use crate::shared::{hash, time_of, unix_ms};
 
 /// Invitations of a hub that wait to be used.
-const MAX_OPEN_INVITES: usize = 200;
+const MAX_OPEN_INVITES: u64 = 200;
 
 pub(crate) fn routes() -> Routes {
     let admins = Access::Hub(Permissions::MANAGE_MEMBERS);
@@ -88,8 +89,7 @@ async fn invite(
         ));
     }
     let expires_at = until(&call, request.expires_at_ms)?;
-    let open = |row: &&InviteRow| row.used.is_none() && row.expires_at > call.now;
-    if scope.invites().await?.iter().filter(open).count() >= MAX_OPEN_INVITES {
+    if scope.open_invites(call.now).await? >= MAX_OPEN_INVITES {
         return Err(Refusal::conflict(
             "too many invitations wait to be used; withdraw some",
         ));
@@ -114,8 +114,15 @@ async fn invite(
     Ok(Json(InviteMade { invite, code }))
 }
 
-async fn list(call: Call, Nothing: Nothing) -> Result<Json<Invites>, Refusal> {
-    let rows = call.scope().await?.invites().await?;
+async fn list(call: Call, Query(query): Query<InviteQuery>) -> Result<Json<Invites>, Refusal> {
+    let before = match query.before {
+        None => None,
+        Some(place) => Some((time_of(place)?, place.id.0)),
+    };
+    let limit = query.limit.unwrap_or(MAX_INVITES_PER_PAGE);
+    let limit = limit.clamp(1, MAX_INVITES_PER_PAGE);
+    let scope = call.scope().await?;
+    let rows = scope.invites(InviteFilter { before, limit }).await?;
     let facts = rows.iter().map(|row| InviteFacts {
         invite: id_of(row.code),
         role: to_client(row.role),
@@ -127,13 +134,21 @@ async fn list(call: Call, Nothing: Nothing) -> Result<Json<Invites>, Refusal> {
         voucher: row.voucher.clone().map(Blob),
     });
     let invites = facts.collect();
-    Ok(Json(Invites { invites }))
+    let next = next_page(&rows, limit);
+    Ok(Json(Invites { invites, next }))
+}
+
+fn next_page(rows: &[InviteRow], limit: u32) -> Option<Cursor> {
+    let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    rows.last().filter(|_| full).map(|last| Cursor {
+        at_us: last.created_at.as_microsecond(),
+        id: id_of(last.code),
+    })
 }
 
 async fn revoke(call: Call, Nothing: Nothing) -> Result<Nothing, Refusal> {
     let invite = Id(call.id("invite")?);
-    let rows = call.scope().await?.invites().await?;
-    let row = rows.iter().find(|row| id_of(row.code) == invite);
+    let row = call.scope().await?.invite_named(invite.0).await?;
     let row = row.ok_or_else(Refusal::not_found)?;
     if row.used.is_some() {
         return Err(Refusal::new(Code::Spent, "this invitation was used"));

@@ -158,9 +158,7 @@ async fn is_invited(call: &Call, scope: &Scoped<'_>, user: UserId) -> Result<boo
     if !call.permissions().has(Permissions::MANAGE_MEMBERS) {
         return Ok(false);
     }
-    let invites = scope.invites().await?;
-    let mut used = invites.into_iter().filter_map(|invite| invite.used);
-    Ok(used.any(|(by, _)| by == user))
+    Ok(scope.was_invited(user).await?)
 }
 
 async fn extend(

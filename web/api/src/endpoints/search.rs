@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 use protocol::{Id, IndexToken, MAX_FOUND, MAX_TOKENS_PER_SEARCH, SearchAnswer, SearchRequest};
-use store::{Permissions, Token, WORDS_PER_QUERY};
+use store::{Permissions, RecordId, Token, WORDS_PER_QUERY};
 
 use super::record::token;
 use crate::call::{Call, Json};
@@ -28,29 +28,23 @@ async fn search(
         return Err(Refusal::malformed("a search has 1 to 8 words"));
     }
     let scope = call.scope().await?;
-    let words = words(&request.tokens);
+    let limit = request.limit.unwrap_or(MAX_FOUND).clamp(1, MAX_FOUND);
+    let after = request.after.map(|after| RecordId(after.0));
+    let found = scope.search(words(&request.tokens), after, limit).await?;
+    let next = next_page(&found, limit);
     let sight = Sight::of(&call, &scope).await?;
-    let limit = usize::try_from(MAX_FOUND).unwrap_or(usize::MAX);
     let mut records = Vec::new();
-    let mut after = None;
-    loop {
-        let found = scope.search(words, after, MAX_FOUND).await?;
-        after = found.last().copied();
-        if after.is_none() {
-            let more = false;
-            return Ok(Json(SearchAnswer { records, more }));
-        }
-        for record in found {
-            if !sight.shows_record(&scope, record).await? {
-                continue;
-            }
-            if records.len() == limit {
-                let more = true;
-                return Ok(Json(SearchAnswer { records, more }));
-            }
+    for record in found {
+        if sight.shows_record(&scope, record).await? {
             records.push(Id(record.0));
         }
     }
+    Ok(Json(SearchAnswer { records, next }))
+}
+
+fn next_page(found: &[RecordId], limit: u32) -> Option<Id> {
+    let full = found.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    found.last().filter(|_| full).map(|last| Id(last.0))
 }
 
 /// As many words as the store looks for, of at least one.

@@ -6,6 +6,7 @@ mod calls;
 mod exports;
 mod files;
 mod notes;
+mod pages;
 mod people;
 mod readers;
 mod roster;

@@ -376,6 +376,8 @@ fn token(word: u8) -> IndexToken {
 async fn found(norte: &Norte, person: &Person, words: &[u8]) -> Vec<u8> {
     let request = SearchRequest {
         tokens: words.iter().map(|word| token(*word)).collect(),
+        after: None,
+        limit: None,
     };
     let path = format!("/hubs/{NORTE}/search");
     let answer: SearchAnswer = norte.town.post(person, &path, &request).await.read();
@@ -402,10 +404,15 @@ async fn search_finds_what_one_may_see_and_in_its_hub_only() {
     assert!(found(&norte, &norte.rita, &[7]).await.is_empty());
     let request = SearchRequest {
         tokens: vec![token(7)],
+        after: None,
+        limit: None,
     };
     let path = format!("/hubs/{SUR}/search");
     town.post(ada, &path, &request).await.refused(403);
-    let none = SearchRequest { tokens: vec![] };
+    let none = SearchRequest {
+        tokens: vec![],
+        ..request
+    };
     let path = format!("/hubs/{NORTE}/search");
     town.post(ada, &path, &none).await.refused(400);
     let many = NewRecord {

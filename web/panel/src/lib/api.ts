@@ -13,6 +13,7 @@ export type HubKeys = Schemas['HubKeys'];
 export type HubList = Schemas['HubList'];
 export type HubSummary = Schemas['HubSummary'];
 export type HubSettings = Schemas['HubSettings'];
+export type InviteFacts = Schemas['InviteFacts'];
 export type InviteMade = Schemas['InviteMade'];
 export type InviteOffer = Schemas['InviteOffer'];
 export type InviteRedemption = Schemas['InviteRedemption'];

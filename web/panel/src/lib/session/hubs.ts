@@ -3,8 +3,8 @@ import { type LogFollower, People, Role as RosterRole } from '$crypto';
 import type {
   HubKeys,
   HubSettings,
+  InviteFacts,
   InviteMade,
-  Invites,
   MemberList,
   PersonSigchain,
   ProfileList,
@@ -17,6 +17,7 @@ import { fromBlob, toBlob } from '$lib/blob';
 import { Failure, failureOf } from '$lib/failure';
 import { writeInvitation } from '$lib/invitation';
 import type { Client } from './client';
+import { invitesOf, usedInvite } from './invites';
 import { type Audience, openMember, sealForAdmins } from './profile';
 import { Recent } from './recent';
 import {
@@ -79,7 +80,8 @@ export class Hubs {
   /** Who used an invitation and was not taken in yet, the newest first; and which nobody has used. */
   async waiting(hub: string): Promise<Invitations> {
     const { line } = this.client;
-    const { invites } = await line.ask<Invites>('GET', `/hubs/${hub}/invites`);
+    const invites: InviteFacts[] = [];
+    for await (const invite of invitesOf(line, hub)) invites.push(invite);
     const { members } = await line.ask<MemberList>('GET', `/hubs/${hub}/members`);
     const inside = new Set(members.map(({ user }) => user));
     const unused = invites.filter(({ used_by: user }) => !user).map(({ invite }) => invite);
@@ -115,8 +117,7 @@ export class Hubs {
     people: People,
   ): Promise<void> {
     const { line, session } = this.client;
-    const { invites } = await line.ask<Invites>('GET', `/hubs/${hub}/invites`);
-    const used = invites.find(({ used_by: by, role: as }) => by === user && as.name === role);
+    const used = await usedInvite(line, hub, user, role);
     if (!used?.voucher) throw new Failure('not-vouched', 'Nobody vouches for this person.');
     const voucher = fromBlob(used.voucher);
     session.checkVoucher(hub, used.invite, BUILT_IN[role].number, user, voucher, people);
