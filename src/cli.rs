@@ -17,6 +17,10 @@ use clap::{Parser, Subcommand};
 
 use crate::database::{self, DataFolder};
 
+/// `audit verify` of everything, for tests.
+#[cfg(test)]
+pub(crate) use audit::verify_all as verify_trails;
+
 /// A self-hosted telephone exchange for crisis hotlines.
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]

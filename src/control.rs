@@ -107,6 +107,9 @@ pub struct Status {
     pub database_ok: bool,
     /// Why the panel is not served, if it should be.
     pub panel_problem: Option<String>,
+    /// What is wrong with audit trails, a sentence for each.
+    #[serde(default)]
+    pub audit_problems: Vec<String>,
     /// The hubs.
     pub hubs: Vec<HubStatus>,
     /// The volunteers.

@@ -1,11 +1,14 @@
 //! What the audit trail tells of commands on the machine itself, and what becomes of it with time.
 //! Who gives commands is nobody whom it could name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crypto::transparency::{Leaf, Log, SignedCheckpoint};
 use jiff::{SignedDuration, Timestamp};
-use store::{AuditChain, AuditEntry, AuditKind, AuditSubject, HubId, Store, StoreError};
+use store::{
+    AuditChain, AuditEntry, AuditHead, AuditKind, AuditSubject, HubId, Reader, Store, StoreError,
+};
 
 use crate::hotline::Hotline;
 
@@ -72,6 +75,72 @@ pub fn of_authority() -> AuditEntry {
         actor: None,
         subject: AuditSubject::Whole,
     }
+}
+
+/// The heads of the audit trails that a database has in its key log.
+pub struct PublishedHeads {
+    /// By trail, the oldest first.
+    pub heads: BTreeMap<AuditChain, Vec<AuditHead>>,
+    /// Why these are not the heads that were published, in a sentence without its full stop.
+    pub fault: Option<String>,
+}
+
+/// Reads them, and checks that the log is the one that was signed last. Whoever has the box can
+/// sign another one: that is for witnesses and devices to notice.
+///
+/// # Errors
+/// The database cannot be read.
+pub async fn published_heads(reader: &Reader) -> Result<PublishedHeads, StoreError> {
+    let not_signed = || {
+        Some(
+            "the key log: entries are missing or changed since it was signed last, so the trails \
+             were compared with what is left of it"
+                .to_owned(),
+        )
+    };
+    // Before the entries: a log that grows meanwhile still begins with what was signed.
+    let signed = reader.unscoped().log_checkpoint().await?;
+    let signed = signed.map(|(size, note)| (size, SignedCheckpoint::parse(&note)));
+    let mut fault = None;
+    let mut leaves = Vec::new();
+    let mut from = 0;
+    loop {
+        let page = reader.unscoped().log_leaves(from).await?;
+        if page.is_empty() {
+            break;
+        }
+        from += page.len() as u64;
+        for leaf in page {
+            match Leaf::decode(&leaf) {
+                Ok(leaf) => leaves.push(leaf),
+                Err(_) => fault = not_signed(),
+            }
+        }
+    }
+    match signed {
+        None if leaves.is_empty() => {}
+        Some((size, Ok(signed))) => {
+            let covered = usize::try_from(size).unwrap_or(usize::MAX);
+            let covered = leaves.iter().copied().take(covered);
+            let origin = signed.checkpoint().origin.clone();
+            if Log::from_leaves(origin, covered).checkpoint() != *signed.checkpoint() {
+                fault = not_signed();
+            }
+        }
+        None | Some((_, Err(_))) => fault = not_signed(),
+    }
+    let mut heads = BTreeMap::<_, Vec<_>>::new();
+    for head in leaves.iter().filter_map(crypto::audit::AuditHead::of_leaf) {
+        let chain = match head.chain {
+            crypto::audit::AuditChain::Installation => AuditChain::Installation,
+            crypto::audit::AuditChain::Hub(hub) => AuditChain::Hub(HubId(*hub.as_bytes())),
+        };
+        heads.entry(chain).or_default().push(AuditHead {
+            seqno: head.seqno,
+            hash: head.hash,
+        });
+    }
+    Ok(PublishedHeads { heads, fault })
 }
 
 /// What is done once a day: entries older than so many days go, and the heads of what has grown
@@ -141,8 +210,7 @@ fn entries(
 
 #[cfg(test)]
 mod tests {
-    use crypto::transparency::Leaf;
-    use store::Change;
+    use store::{Change, VaultChange};
 
     use super::*;
     use crate::{database, keys};
@@ -162,19 +230,113 @@ mod tests {
         rows.map(|row| (row.seqno, row.entry.kind)).collect()
     }
 
-    async fn heads_in_the_key_log(store: &Store) -> Vec<crypto::audit::AuditHead> {
-        let leaves = store.unscoped().log_leaves(0).await.unwrap().into_iter();
-        let leaves = leaves.map(|leaf| Leaf::decode(&leaf).unwrap());
-        leaves
-            .filter_map(|leaf| crypto::audit::AuditHead::of_leaf(&leaf))
-            .collect()
+    async fn heads_in_the_key_log(store: &Store) -> Vec<AuditHead> {
+        let published = published_heads(store.reader()).await.unwrap();
+        assert_eq!(published.fault, None);
+        published.heads.into_values().flatten().collect()
+    }
+
+    fn folder(name: &str) -> std::path::PathBuf {
+        let name = format!("centralita-trail-{}-{name}", std::process::id());
+        let data = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&data);
+        data
+    }
+
+    async fn panel(data: &std::path::Path, store: &Arc<Store>) -> Arc<web_api::Shared> {
+        let signer = keys::log_signer(data, store, "hotline.example").await;
+        let options = web_api::WebOptions::new("https://panel.example");
+        let panel = web_api::Shared::open(Arc::clone(store), options, signer.unwrap()).await;
+        Arc::new(panel.unwrap())
+    }
+
+    /// Keeps these heads of the installation's trail as if they had been published once.
+    async fn publish(data: &std::path::Path, store: &Store, heads: &[AuditHead]) {
+        let signer = keys::log_signer(data, store, "hotline.example").await;
+        let signer = signer.unwrap();
+        let mut log = Log::new(signer.key().name().clone());
+        let mut changes = store::Changes::new();
+        for AuditHead { seqno, hash } in heads.iter().copied() {
+            let chain = crypto::audit::AuditChain::Installation;
+            let leaf = crypto::audit::AuditHead { chain, seqno, hash }.leaf();
+            let leaf = leaf.unwrap();
+            changes.push(VaultChange::LogExtended {
+                position: log.append(leaf),
+                leaf: leaf.encode().to_vec(),
+            });
+        }
+        changes.push(VaultChange::CheckpointSigned {
+            size: log.size(),
+            note: log.sign(&signer).as_str().to_owned(),
+        });
+        store.commit(changes).await.unwrap();
+    }
+
+    /// A trail of three entries, of which the key log says something else: what was found, by
+    /// the server and by the command.
+    async fn contradicted(name: &str, seqno: u64) -> [String; 2] {
+        let data = folder(name);
+        let store = Arc::new(database::open(&data).await.unwrap());
+        for _ in 0..3 {
+            let entry = of_backup([7; 16]);
+            store.commit(Change::from(entry).into()).await.unwrap();
+        }
+        let wrong = AuditHead {
+            seqno,
+            hash: [9; 32],
+        };
+        publish(&data, &store, &[wrong]).await;
+        let panel = panel(&data, &store).await;
+        keep_house(Arc::clone(&store), Some(Arc::clone(&panel)), None).await;
+        assert_eq!(heads_in_the_key_log(&store).await, [wrong], "nothing more");
+        let [problem] = &panel.audit_problems()[..] else {
+            panic!("one problem");
+        };
+        let problem = problem.clone();
+        drop(panel);
+        store.finish().await;
+        let place = database::DataFolder::find(&data, None).unwrap();
+        let said = crate::cli::verify_trails(&place).await.unwrap_err();
+        std::fs::remove_dir_all(data).unwrap();
+        [problem, said]
+    }
+
+    #[tokio::test]
+    async fn a_trail_that_lacks_a_published_head_is_neither_sound_nor_published() {
+        for said in contradicted("rewritten", 2).await {
+            assert!(said.contains("installation"), "{said}");
+            assert!(said.contains("rewritten"), "{said}");
+        }
+        for said in contradicted("cut", 24).await {
+            assert!(said.contains("cut off: it once reached entry 24"), "{said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_log_that_is_not_the_signed_one_is_noticed() {
+        let data = folder("unsigned");
+        let store = database::open(&data).await.unwrap();
+        let one = |seqno| AuditHead {
+            seqno,
+            hash: [9; 32],
+        };
+        publish(&data, &store, &[one(1), one(2)]).await;
+        // Somebody puts another entry behind those, and has the log say that it was there.
+        let more = VaultChange::CheckpointSigned {
+            size: 3,
+            note: "not a note".to_owned(),
+        };
+        store.commit(Change::from(more).into()).await.unwrap();
+        let published = published_heads(store.reader()).await.unwrap();
+        assert!(published.fault.unwrap().contains("the key log"));
+        assert_eq!(published.heads[&AuditChain::Installation], [one(1), one(2)]);
+        store.close().await;
+        std::fs::remove_dir_all(data).unwrap();
     }
 
     #[tokio::test]
     async fn old_entries_expire_and_the_new_head_is_in_the_key_log() {
-        let name = format!("centralita-trail-{}", std::process::id());
-        let data = std::env::temp_dir().join(name);
-        let _ = std::fs::remove_dir_all(&data);
+        let data = folder("expiry");
         let store = Arc::new(database::open(&data).await.unwrap());
         for days in [200, 91, 89, 1] {
             let entry = AuditEntry {
@@ -190,10 +352,7 @@ mod tests {
         assert_eq!(trail(&store).await, all);
         assert_eq!(heads_in_the_key_log(&store).await, []);
 
-        let signer = keys::log_signer(&data, &store, "hotline.example").await;
-        let options = web_api::WebOptions::new("https://panel.example");
-        let panel = web_api::Shared::open(Arc::clone(&store), options, signer.unwrap()).await;
-        let panel = Arc::new(panel.unwrap());
+        let panel = panel(&data, &store).await;
         // The second time there is nothing more to do.
         for _ in 0..2 {
             let panel = Some(Arc::clone(&panel));
@@ -207,12 +366,7 @@ mod tests {
         let sound = verdict.await.unwrap().unwrap();
         assert_eq!((sound.verified, sound.expired), (3, 2));
         let head = sound.head.unwrap();
-        let published = crypto::audit::AuditHead {
-            chain: crypto::audit::AuditChain::Installation,
-            seqno: head.seqno,
-            hash: head.hash,
-        };
-        assert_eq!(heads_in_the_key_log(&store).await, [published]);
+        assert_eq!(heads_in_the_key_log(&store).await, [head]);
         drop((panel, store));
         std::fs::remove_dir_all(data).unwrap();
     }

@@ -1,14 +1,16 @@
 //! `centralita audit`: reads the trails and checks that nothing in them was changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use clap::Subcommand;
 use jiff::{SignedDuration, Timestamp};
-use store::{AuditChain, AuditHead, AuditRow, AuditSubject, HubId, Reader};
+use store::{AuditChain, AuditHead, AuditLine, AuditSubject, AuditSummary, HubId, Reader};
 
 use super::listing::local_time;
 use super::say;
 use crate::database::DataFolder;
+use crate::trail;
 
 /// How the installation's own trail is called.
 const INSTALLATION: &str = "installation";
@@ -54,6 +56,12 @@ pub(super) async fn run(data: &DataFolder, action: Action) -> Result<(), String>
     }
 }
 
+/// `audit verify` of everything.
+#[cfg(test)]
+pub(crate) async fn verify_all(data: &DataFolder) -> Result<(), String> {
+    verify(data, None, None).await
+}
+
 async fn verify(
     data: &DataFolder,
     hub: Option<String>,
@@ -61,43 +69,68 @@ async fn verify(
 ) -> Result<(), String> {
     let reader = open(data).await?;
     let names = names(&reader).await?;
+    // Before the trails: what they grow meanwhile still contains these.
+    let published = trail::published_heads(&reader).await.map_err(sentence)?;
     let chains = match &hub {
-        Some(hub) => vec![chain_of(&names, hub)?],
+        Some(hub) => BTreeSet::from([chain_of(&names, hub)?]),
         None => {
-            let heads = reader.unscoped().audit_heads().await.map_err(sentence)?;
-            heads.into_iter().map(|(chain, _)| chain).collect()
+            let mut chains = reader.unscoped().audit_chains().await.map_err(sentence)?;
+            chains.extend(published.heads.keys());
+            chains
         }
     };
-    let mut broken = Vec::new();
+    let mut broken: Vec<String> = published.fault.into_iter().collect();
+    let mut unsaid = None;
     for chain in chains {
         let name = name_of(&names, chain);
+        let known = published.heads.get(&chain).into_iter().flatten().copied();
+        let heads: Vec<AuditHead> = known.chain(kept).collect();
         let verdict = reader
             .unscoped()
-            .verify_audit(chain, crypto::audit::entry_hash, kept)
-            .await
-            .map_err(sentence)?;
+            .verify_audit(chain, crypto::audit::entry_hash, heads)
+            .await;
         match verdict {
-            Ok(sound) => {
-                let end = sound.head.map_or_else(
-                    || "no entries".to_owned(),
-                    |head| format!("its end is {}:{}", head.seqno, hex(&head.hash)),
-                );
-                say(format_args!(
-                    "{name}: sound, {} entries, {} expired before them; {end}",
-                    sound.verified, sound.expired
-                ));
+            Ok(Ok(sound)) => {
+                unsaid = kept.filter(|kept| sound.uncompared.contains(&kept.seqno));
+                say(format_args!("{name}: {}", of_sound(&sound)));
             }
-            Err(fault) => broken.push(format!("{name}: {fault}")),
+            Ok(Err(fault)) => broken.push(format!("{name}: {fault}")),
+            Err(error) => broken.push(format!("{name}: {error}")),
         }
     }
-    if broken.is_empty() {
-        return Ok(());
+    if !broken.is_empty() {
+        return Err(format!(
+            "the audit trail is not what it was. {}. Somebody changed the database: compare it \
+             with a backup, and ask who could",
+            broken.join(". ")
+        ));
     }
-    Err(format!(
-        "the audit trail is not what it was. {}. Somebody changed the database: compare it with a \
-         backup, and ask who could",
-        broken.join(". ")
-    ))
+    unsaid.map_or(Ok(()), |kept| {
+        Err(format!(
+            "entry {} has expired: nothing can be said about the head that you gave",
+            kept.seqno
+        ))
+    })
+}
+
+/// What was found out about a sound trail.
+fn of_sound(sound: &AuditSummary) -> String {
+    let end = sound.head.map_or_else(
+        || "no entries".to_owned(),
+        |head| format!("its end is {}:{}", head.seqno, hex(&head.hash)),
+    );
+    let mut text = format!(
+        "sound, {} entries, {} expired before them; {end}; it has {} heads of the key log",
+        sound.verified, sound.expired, sound.compared
+    );
+    if let Some(last) = sound.uncompared.last() {
+        let _ = write!(
+            text,
+            "; {} more, up to number {last}, cannot be compared: their entries expired",
+            sound.uncompared.len()
+        );
+    }
+    text
 }
 
 async fn list(data: &DataFolder, hub: &str, limit: u32) -> Result<(), String> {
@@ -109,12 +142,12 @@ async fn list(data: &DataFolder, hub: &str, limit: u32) -> Result<(), String> {
     loop {
         let page = reader
             .unscoped()
-            .audit_trail(chain, after, PAGE)
+            .audit_lines(chain, after, PAGE)
             .await
             .map_err(sentence)?;
         page.iter().map(line).for_each(say);
         match page.last() {
-            Some(last) if page.len() == PAGE as usize => after = last.seqno,
+            Some(last) if page.len() == PAGE as usize => after = last.seqno(),
             _ => return Ok(()),
         }
     }
@@ -167,7 +200,14 @@ fn name_of(names: &BTreeMap<HubId, String>, chain: AuditChain) -> String {
     }
 }
 
-fn line(row: &AuditRow) -> String {
+fn line(line: &AuditLine) -> String {
+    let row = match line {
+        AuditLine::Entry(row) => row,
+        AuditLine::Unreadable { seqno, at } => {
+            let at = at.map_or_else(|| "-".to_owned(), |at| local_time(at).to_string());
+            return format!("{seqno:>6}  {at:<20} unreadable");
+        }
+    };
     let actor = row
         .entry
         .actor
@@ -205,6 +245,9 @@ fn parse_head(text: &str) -> Result<AuditHead, String> {
         *byte = u8::from_str_radix(&digits[place..place + 2], 16).map_err(|_| wrong())?;
     }
     let seqno = seqno.parse().map_err(|_| wrong())?;
+    if seqno == 0 {
+        return Err(wrong());
+    }
     Ok(AuditHead { seqno, hash })
 }
 
@@ -235,7 +278,16 @@ mod tests {
         };
         let text = format!("{}:{}", head.seqno, hex(&head.hash));
         assert_eq!(parse_head(&text), Ok(head));
-        for wrong in ["", "163", "163:", "x:00", &text[..text.len() - 1], "1:é"] {
+        let none = text.replacen("163", "0", 1);
+        for wrong in [
+            "",
+            "163",
+            "163:",
+            "x:00",
+            &none,
+            &text[..text.len() - 1],
+            "1:é",
+        ] {
             assert!(parse_head(wrong).is_err(), "{wrong}");
         }
     }

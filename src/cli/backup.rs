@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use crypto::{ReaderPublicKey, ReaderSecretKey};
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use super::listing::local_time;
 use super::{complain, manage, say};
 use crate::backup::{self, Progress, size};
 use crate::control::Request;
@@ -119,7 +121,29 @@ pub(super) async fn restore(data: &DataFolder, restore: Restore) -> Result<(), S
         taken.files,
         data.path().display()
     ));
+    let made = i64::try_from(taken.facts.created_at_ms).ok();
+    let made = made.and_then(|made| Timestamp::from_millisecond(made).ok());
+    say(log_warning(made));
     Ok(())
+}
+
+/// What a restore means for devices: the key log is as short as it was at `made`.
+fn log_warning(made: Option<Timestamp>) -> String {
+    let made = made.map_or_else(
+        || "when this backup was made".to_owned(),
+        |made| format!("at {}, when this backup was made", local_time(made)),
+    );
+    format!(
+        "\nBefore people come back: the key log is as it was {made}. A server enters something \
+         into it at every start and every day, also when no key changes. Devices that saw the log \
+         longer than that will refuse this server and say that it contradicts itself, and \
+         witnesses will not confirm the log: they cannot tell a restore from an attack. Tell \
+         people by another way that you restored a backup, and when. Whoever is refused chooses \
+         \"Remove my keys from this browser\" and comes back with the recovery key and its backup \
+         file; whoever came in or made a new recovery key after the backup is invited anew. If the \
+         old box still works, take a backup of it while it is stopped, and restore that instead: \
+         then nobody is refused."
+    )
 }
 
 fn keygen(data: &Path) -> Result<(), String> {

@@ -289,6 +289,9 @@ fn render(status: &Status) -> String {
     if let Some(problem) = &status.panel_problem {
         let _ = write!(text, "\nthe panel is not served: {problem}");
     }
+    for problem in &status.audit_problems {
+        let _ = write!(text, "\n{problem}. Run `centralita audit verify`");
+    }
     let _ = write!(text, "\n\ntrunks");
     for trunk in &status.trunks {
         let _ = write!(text, "\n  {:<16} {}", trunk.name, trunk.state);

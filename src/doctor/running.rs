@@ -48,6 +48,11 @@ fn judge(status: &Status) -> Vec<Finding> {
              Look at the space and the rights of the data folder, or whether the database server runs",
         ));
     }
+    for problem in &status.audit_problems {
+        findings.push(Finding::fail(format!(
+            "{problem}. Run `centralita audit verify`, compare with a backup, and ask who could; calls go on meanwhile"
+        )));
+    }
     if let Some(problem) = &status.panel_problem {
         findings.push(Finding::fail(format!(
             "the panel is not served: {problem}. Start the server again once that is mended; calls go on meanwhile"
@@ -123,6 +128,7 @@ mod tests {
             ],
             database_ok: false,
             panel_problem: Some("port 8443 is taken".into()),
+            audit_problems: vec!["the audit trail of hub norte: entry 3 was changed".into()],
             ..Status::default()
         };
         let findings = judge(&status);
@@ -138,6 +144,10 @@ mod tests {
         ));
         assert!(said(Verdict::Fail, &["third", "for 2 h", "firewall"]));
         assert!(said(Verdict::Fail, &["cannot write its database"]));
+        assert!(said(
+            Verdict::Fail,
+            &["hub norte: entry 3", "audit verify`", "calls go on"]
+        ));
         assert!(said(Verdict::Fail, &["the panel", "port 8443 is taken"]));
         assert!(said(Verdict::Ok, &["registered at its carrier: first"]));
         assert!(!findings.iter().any(|f| f.sentence.contains("fixed")));

@@ -322,6 +322,10 @@ impl Admin {
             draining: self.metrics.is_draining(),
             database_ok: self.metrics.database_ok(),
             panel_problem: self.panel_problem.clone(),
+            audit_problems: self
+                .panel
+                .as_ref()
+                .map_or_else(Vec::new, |panel| panel.audit_problems()),
             hubs: self.hubs(&voice),
             volunteers: volunteers(&voice),
             trunks: self.trunks(&voice),

@@ -11,7 +11,7 @@ mod verify;
 use jiff::Timestamp;
 
 pub use kind::AuditKind;
-pub use verify::{AuditFault, AuditHead, AuditSummary, Installation};
+pub use verify::{AuditFault, AuditHead, AuditLine, AuditSummary, Installation};
 
 use crate::id::{DeviceId, HubId, RecordId, RoleId, UserId};
 

@@ -34,8 +34,8 @@ pub use attachment::{
     MAX_ATTACHMENT_READ_BYTES, MAX_OPEN_UPLOADS,
 };
 pub use audit::{
-    AuditChain, AuditEntry, AuditFault, AuditHash, AuditHead, AuditKind, AuditRow, AuditSubject,
-    AuditSummary, Installation,
+    AuditChain, AuditEntry, AuditFault, AuditHash, AuditHead, AuditKind, AuditLine, AuditRow,
+    AuditSubject, AuditSummary, Installation,
 };
 pub use commit::{Change, Changes, HotlineBody, Refreshed, SessionRefresh};
 pub use engine::{Engine, PostgresUrl};

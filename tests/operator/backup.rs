@@ -87,6 +87,8 @@ async fn a_box_goes_on_from_a_backup_made_while_it_ran() {
 
     let said = installed.run(&new, &["restore", &text(&backup), "--key", &key]);
     assert!(said.contains("centralita serve --data"), "{said}");
+    assert!(said.contains("the key log is as it was at 20"), "{said}");
+    assert!(said.contains("Remove my keys from this browser"), "{said}");
     let server = installed.serve(&new, None).await;
     assert_eq!(server.wait(|_| true).await.panel_problem, None);
     assert!(TcpStream::connect(installed.web).is_ok());
@@ -101,4 +103,50 @@ async fn a_box_goes_on_from_a_backup_made_while_it_ran() {
     server.stop();
     let expired = installed.run(&new, &["audit", "expire", "--before", "1d"]);
     assert!(expired.contains("nothing is that old"), "{expired}");
+}
+
+/// Runs a script of SQL on the database of `data`, as whoever has the machine can.
+fn tamper(data: &Path, sql: &str) {
+    const SCRIPT: &str =
+        "import sqlite3, sys\nsqlite3.connect(sys.argv[1]).executescript(sys.argv[2])";
+    let database = text(&data.join("centralita.db"));
+    let mut python = std::process::Command::new("python3");
+    let done = python.args(["-c", SCRIPT, &database, sql]).status();
+    assert!(done.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trail_that_was_changed_is_neither_sound_nor_published() {
+    let installed = Installed::new("trail", 44_300);
+    let data = installed.at("data");
+    let file = text(&installed.hotline_file());
+    installed.run(&data, &["apply", &file]);
+    let server = installed.serve(&data, None).await;
+    let published = || {
+        installed
+            .run(&data, &["audit", "verify"])
+            .contains("1 heads")
+    };
+    eventually("the heads in the key log", || published()).await;
+    assert!(server.wait(|_| true).await.audit_problems.is_empty());
+    server.stop();
+    tamper(
+        &data,
+        "UPDATE audit SET kind = 30000 WHERE chain = zeroblob(16) AND seqno = 1",
+    );
+    let said = installed.run(&data, &["audit", "list"]);
+    assert!(
+        said.contains("unreadable") && said.contains("hub-added"),
+        "{said}"
+    );
+    tamper(&data, "DELETE FROM audit; DELETE FROM audit_head");
+    let said = installed.refused(&data, &["audit", "verify"]);
+    assert!(said.contains("installation: "), "{said}");
+    let server = installed.serve(&data, None).await;
+    let status = server
+        .wait(|status| !status.audit_problems.is_empty())
+        .await;
+    assert!(status.audit_problems[0].contains("the installation"));
+    assert_eq!(status.panel_problem, None);
+    server.stop();
 }

@@ -62,28 +62,42 @@ pub(super) async fn append(
 
 impl Store {
     /// Lets the entries of `chain` expire up to the first one that is not older than `before`,
-    /// and keeps the hash of the last of them. Returns how many expired.
+    /// keeps the hash of the last of them, and tells of it in the same chain and commit. Returns
+    /// how many expired.
     ///
     /// # Errors
-    /// See [`StoreError`]; nothing expired then.
+    /// [`StoreError::NoAuditHash`]; see [`StoreError`]. Nothing expired then.
     pub async fn expire_audit(
         &self,
         chain: AuditChain,
         before: Timestamp,
         at: Timestamp,
     ) -> Result<u64, StoreError> {
+        let hash = self.audit_hash.ok_or(StoreError::NoAuditHash)?;
         let failed = |error| StoreError::from_sqlx(error, self.path());
         let mut transaction = self.writer.begin().await.map_err(failed)?;
         let expired = expire(&mut transaction, chain.bytes(), before, at)
+            .await
+            .map_err(failed)?;
+        if expired == 0 {
+            return Ok(0);
+        }
+        let entry = AuditEntry {
+            chain,
+            at,
+            kind: AuditKind::AuditExpired,
+            actor: None,
+            subject: AuditSubject::Whole,
+        };
+        append(&mut transaction, &entry, hash)
             .await
             .map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
         Ok(expired)
     }
 
-    /// Lets the old entries of every chain expire, as [`expire_audit`](Self::expire_audit) does,
-    /// and tells of it in the same chain and commit. Returns the chains from which entries
-    /// expired, and how many.
+    /// Lets the old entries of every chain expire, as [`expire_audit`](Self::expire_audit) does.
+    /// Returns the chains from which entries expired, and how many.
     ///
     /// # Errors
     /// [`StoreError::NoAuditHash`]; see [`StoreError`]. Chains before the one that failed have
@@ -93,29 +107,12 @@ impl Store {
         before: Timestamp,
         at: Timestamp,
     ) -> Result<Vec<(AuditChain, u64)>, StoreError> {
-        let hash = self.audit_hash.ok_or(StoreError::NoAuditHash)?;
-        let failed = |error| StoreError::from_sqlx(error, self.path());
         let mut all = Vec::new();
         for (chain, _) in self.unscoped().audit_heads().await? {
-            let mut transaction = self.writer.begin().await.map_err(failed)?;
-            let expired = expire(&mut transaction, chain.bytes(), before, at)
-                .await
-                .map_err(failed)?;
-            if expired == 0 {
-                continue;
+            let expired = self.expire_audit(chain, before, at).await?;
+            if expired > 0 {
+                all.push((chain, expired));
             }
-            let entry = AuditEntry {
-                chain,
-                at,
-                kind: AuditKind::AuditExpired,
-                actor: None,
-                subject: AuditSubject::Whole,
-            };
-            append(&mut transaction, &entry, hash)
-                .await
-                .map_err(failed)?;
-            transaction.commit().await.map_err(failed)?;
-            all.push((chain, expired));
         }
         Ok(all)
     }

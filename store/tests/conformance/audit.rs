@@ -1,7 +1,8 @@
 //! The trail: chained, told with the change, expiring from its old end.
 
 use store::{
-    AuditChain, AuditEntry, AuditFault, AuditKind, AuditSubject, Change, Changes, Store, StoreError,
+    AuditChain, AuditEntry, AuditFault, AuditHead, AuditKind, AuditLine, AuditSubject, Change,
+    Changes, Store, StoreError,
 };
 
 use crate::database::{Database, chain};
@@ -61,8 +62,8 @@ pub async fn the_trail_is_kept_with_the_change_it_tells_of(database: Database) {
     store.commit(entry(601).into_change()).await.unwrap();
     let admin = store.scope(ADMIN, NORTE).await.unwrap();
     let rows = admin.audit(599, 10).await.unwrap();
-    let entries: Vec<_> = rows.iter().map(|row| (row.seqno, row.entry)).collect();
-    assert_eq!(entries, [(600, entry(600)), (601, entry(601))]);
+    let entries: Vec<_> = rows.iter().map(|line| (line.seqno(), read(line))).collect();
+    assert_eq!(entries, [(600, Some(entry(600))), (601, Some(entry(601)))]);
     let summary = verdict(&store).await.unwrap();
     assert_eq!((summary.verified, summary.expired), (601, 0));
     let heads = store.unscoped().audit_heads().await.unwrap();
@@ -79,6 +80,13 @@ pub async fn the_trail_is_kept_with_the_change_it_tells_of(database: Database) {
     let refused = store.commit(changes).await;
     assert!(matches!(refused, Err(StoreError::NoAuditHash)));
     assert_eq!(store.unscoped().open_calls().await.unwrap(), []);
+}
+
+fn read(line: &AuditLine) -> Option<AuditEntry> {
+    match line {
+        AuditLine::Entry(row) => Some(row.entry),
+        AuditLine::Unreadable { .. } => None,
+    }
 }
 
 trait IntoChange {
@@ -99,7 +107,7 @@ pub async fn a_changed_trail_is_noticed(database: Database) {
         .verify_audit(TRAIL, chain, Some(head))
         .await;
     assert!(kept.unwrap().is_ok());
-    let foreign = store::AuditHead {
+    let foreign = AuditHead {
         hash: [0; 32],
         ..head
     };
@@ -107,7 +115,10 @@ pub async fn a_changed_trail_is_noticed(database: Database) {
         .unscoped()
         .verify_audit(TRAIL, chain, Some(foreign))
         .await;
-    assert_eq!(rewritten.unwrap(), Err(AuditFault::Rewritten));
+    assert_eq!(
+        rewritten.unwrap(),
+        Err(AuditFault::Rewritten { seqno: head.seqno })
+    );
     for (tamper, undo, fault) in [
         (
             "UPDATE audit SET kind = kind + 1 WHERE seqno = 17",
@@ -199,13 +210,16 @@ pub async fn what_is_left_of_an_expired_trail_verifies(database: Database) {
         150
     );
     let summary = verdict(&store).await.unwrap();
-    assert_eq!((summary.verified, summary.expired), (350, 250));
-    assert_eq!(summary.head, whole.head);
+    // The two expiries were told after the last of them.
+    assert_eq!((summary.verified, summary.expired), (352, 250));
+    assert_eq!(summary.head.unwrap().seqno, 602);
     let kept = store
         .unscoped()
-        .verify_audit(TRAIL, chain, Some(middle))
+        .verify_audit(TRAIL, chain, [middle, whole.head.unwrap()])
         .await;
-    assert!(kept.unwrap().is_ok());
+    let kept = kept.unwrap().unwrap();
+    assert_eq!((kept.compared, kept.uncompared), (2, vec![]));
+    heads_of_what_expired(&store).await;
     // What expired cannot be swapped for something else.
     database
         .tamper("UPDATE audit_segment SET hash = (SELECT hash FROM audit WHERE seqno = 400) WHERE last = 250")
@@ -228,10 +242,95 @@ pub async fn what_is_left_of_an_expired_trail_verifies(database: Database) {
         );
         store.commit(entry(601).into_change()).await.unwrap();
         let summary = verdict(&store).await.unwrap();
-        assert_eq!((summary.verified, summary.expired), (1, 600));
+        assert_eq!((summary.verified, summary.expired), (2, 600));
         store
     };
     store.close().await;
+}
+
+/// Entries up to 100 and up to 250 expired from the trail.
+async fn heads_of_what_expired(store: &Store) {
+    let head = |seqno| AuditHead {
+        seqno,
+        hash: [0; 32],
+    };
+    let verified = |kept: Vec<AuditHead>| store.unscoped().verify_audit(TRAIL, chain, kept);
+    let within = verified(vec![head(3), head(101)]).await.unwrap().unwrap();
+    assert_eq!((within.compared, within.uncompared), (0, vec![3, 101]));
+    for (kept, fault) in [
+        (head(0), AuditFault::Rewritten { seqno: 0 }),
+        (head(100), AuditFault::Rewritten { seqno: 100 }),
+        (head(250), AuditFault::Rewritten { seqno: 250 }),
+        (head(251), AuditFault::Rewritten { seqno: 251 }),
+        (head(700), AuditFault::Cut { seqno: 700 }),
+    ] {
+        assert_eq!(verified(vec![kept]).await.unwrap(), Err(fault));
+    }
+    let two = AuditHead {
+        hash: [1; 32],
+        ..head(3)
+    };
+    let contradiction = verified(vec![head(3), two]).await.unwrap();
+    assert_eq!(contradiction, Err(AuditFault::Rewritten { seqno: 3 }));
+}
+
+pub async fn what_is_said_to_have_expired_must_be_told(database: Database) {
+    let store = filled(&database).await;
+    database
+        .tamper(
+            "INSERT INTO audit_segment (chain, last, hash, last_at, expired_at) \
+             SELECT chain, seqno, hash, at, 900 FROM audit WHERE seqno = 11",
+        )
+        .await;
+    let hidden = Err(AuditFault::Untold { seqno: 11 });
+    assert_eq!(verdict(&store).await, hidden);
+    database.tamper("DELETE FROM audit WHERE seqno <= 11").await;
+    assert_eq!(verdict(&store).await, hidden);
+    database.tamper("UPDATE audit_segment SET last = -1").await;
+    assert!(verdict(&store).await.is_err());
+}
+
+pub async fn a_trail_that_was_emptied_is_noticed(database: Database) {
+    let store = settled(&database).await;
+    let installation = AuditChain::Installation;
+    let verdict = || store.unscoped().verify_audit(installation, chain, None);
+    // As it is before the first hotline.
+    assert_eq!(verdict().await.unwrap().unwrap().head, None);
+    let applied = Change::HotlineApplied {
+        hash: "1".to_owned(),
+        body: store::HotlineBody(String::new()),
+        applied_at: at(1),
+    };
+    store.commit(applied.into()).await.unwrap();
+    assert_eq!(verdict().await.unwrap(), Err(AuditFault::Emptied));
+    store.commit(entry(1).into_change()).await.unwrap();
+    // Whose end alone was taken away, is looked at all the same.
+    let chains = store.unscoped().audit_chains().await.unwrap();
+    assert_eq!(
+        chains.len(),
+        1 + store.unscoped().hubs().await.unwrap().len()
+    );
+    assert!(chains.contains(&installation) && chains.contains(&TRAIL));
+}
+
+pub async fn an_entry_that_cannot_be_read_is_listed_as_such(database: Database) {
+    let store = filled(&database).await;
+    database
+        .tamper("UPDATE audit SET kind = 30000 WHERE seqno = 2")
+        .await;
+    let rows = store.unscoped().audit_lines(TRAIL, 0, 3).await.unwrap();
+    let entries: Vec<_> = rows.iter().map(|line| (line.seqno(), read(line))).collect();
+    assert_eq!(
+        entries,
+        [(1, Some(entry(1))), (2, None), (3, Some(entry(3)))]
+    );
+    let unreadable = AuditLine::Unreadable {
+        seqno: 2,
+        at: Some(at(2)),
+    };
+    assert_eq!(rows[1], unreadable);
+    let admin = store.scope(ADMIN, NORTE).await.unwrap();
+    assert_eq!(admin.audit(1, 1).await.unwrap(), [unreadable]);
 }
 
 pub async fn all_trails_let_go_of_their_old_part_and_tell(database: Database) {

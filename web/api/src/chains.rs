@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crypto::hub::{Roster, RosterError, RosterState, Sigchains};
 use crypto::identity::Sigchain;
-use store::{HubId, Scoped, UserId};
+use store::{AuditChain, HubId, Scoped, UserId};
 
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -60,6 +60,8 @@ pub(crate) struct Chains {
     rosters: Mutex<BTreeMap<HubId, Arc<KnownRoster>>>,
     /// Whoever enters heads of audit trails into the key log.
     pub(crate) publishing: tokio::sync::Mutex<()>,
+    /// Trails whose heads cannot go there, and why.
+    pub(crate) broken_trails: Mutex<BTreeMap<AuditChain, String>>,
 }
 
 impl Chains {

@@ -150,11 +150,6 @@ impl KeyLog {
         leaves.copied().collect()
     }
 
-    /// The newest head of a chain that the log has.
-    pub(crate) async fn head_of(&self, subject: Subject) -> Option<ChainHead> {
-        self.state.lock().await.heads.get(&subject).copied()
-    }
-
     /// That the leaf numbered `place` is in the log of `size`.
     pub(crate) async fn prove_inclusion(&self, place: u64, size: u64) -> Option<Proof> {
         self.state.lock().await.log.prove_inclusion(place, size)

@@ -4498,11 +4498,11 @@ export interface components {
              * @description When.
              */
             at_ms: number;
-            /** @description The bytes that the chain covers. */
+            /** @description The bytes that the chain covers; none when it is unreadable. */
             canonical: components["schemas"]["Blob"];
-            /** @description The hash of the entry before and of `canonical`. */
+            /** @description The hash of the entry before and of `canonical`; none when it is unreadable. */
             hash: components["schemas"]["Blob"];
-            /** @description What, in one word. */
+            /** @description What, in one word; `unreadable` when the entry was changed to what says nothing. */
             kind: string;
             /**
              * Format: int64
@@ -4604,12 +4604,19 @@ export interface components {
             at_seqno?: number | null;
             /**
              * Format: int64
+             * @description How many heads that are kept elsewhere lie in it: those in the key log, and the caller's.
+             */
+            compared: number;
+            /**
+             * Format: int64
              * @description How many expired before them.
              */
             expired: number;
             /** @description What is wrong, when it is not. */
             fault?: string | null;
             head?: components["schemas"]["AuditHead"] | null;
+            /** @description Numbers of such heads that nothing can be said about: their entries expired. */
+            uncompared: number[];
             /**
              * Format: int64
              * @description How many entries are there and fit.

@@ -32,16 +32,16 @@ pub struct AuditEntry {
     pub seqno: u64,
     /// When.
     pub at_ms: u64,
-    /// What, in one word.
+    /// What, in one word; `unreadable` when the entry was changed to what says nothing.
     pub kind: String,
     /// Who did it; nobody for the server or a stranger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<Id>,
     /// About what.
     pub subject: AuditSubject,
-    /// The bytes that the chain covers.
+    /// The bytes that the chain covers; none when it is unreadable.
     pub canonical: Blob,
-    /// The hash of the entry before and of `canonical`.
+    /// The hash of the entry before and of `canonical`; none when it is unreadable.
     pub hash: Blob,
 }
 
@@ -125,4 +125,8 @@ pub struct AuditVerification {
     pub verified: u64,
     /// How many expired before them.
     pub expired: u64,
+    /// How many heads that are kept elsewhere lie in it: those in the key log, and the caller's.
+    pub compared: u64,
+    /// Numbers of such heads that nothing can be said about: their entries expired.
+    pub uncompared: Vec<u64>,
 }

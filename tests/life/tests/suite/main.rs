@@ -7,6 +7,7 @@
 
 mod lies;
 mod place;
+mod restored;
 mod schema;
 mod traces;
 mod whole;

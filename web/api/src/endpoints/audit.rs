@@ -1,18 +1,21 @@
 //! The audit trails: read, verified, and made public by their heads.
 
 use axum::http::Method;
-use crypto::transparency::Subject;
 use protocol::{
     AuditEntry, AuditHead, AuditKept, AuditPage, AuditQuery, AuditSubject, AuditVerification, Blob,
     Id, MAX_AUDIT_PER_PAGE,
 };
-use store::{AuditChain, AuditFault, AuditRow, Permissions};
+use store::{AuditChain, AuditFault, AuditLine, Permissions};
 
 use crate::call::{Call, Json, Nothing, Query};
-use crate::heads::public_chain;
 use crate::refusal::Refusal;
 use crate::route::{Access, Routes};
 use crate::shared::unix_ms;
+
+const EXPIRED_HEAD: &str =
+    "the entry of the head that was kept elsewhere has expired: nothing can be said about it";
+/// The kind of an entry that says what none of ours says.
+const UNREADABLE: &str = "unreadable";
 
 pub(crate) fn routes() -> Routes {
     let hub = Access::Hub(Permissions::READ_AUDIT);
@@ -84,18 +87,33 @@ async fn of_installation(
     Ok(Json(page(&rows)))
 }
 
-fn page(rows: &[AuditRow]) -> AuditPage {
-    let entries = rows.iter().map(|row| AuditEntry {
-        seqno: row.seqno,
-        at_ms: unix_ms(row.entry.at),
-        kind: row.entry.kind.as_str().to_owned(),
-        actor: row.entry.actor.map(|actor| Id(actor.0)),
-        subject: subject(row.entry.subject),
-        canonical: Blob::from(row.entry.canonical(row.seqno).as_slice()),
-        hash: Blob::from(row.hash.as_slice()),
-    });
+fn page(lines: &[AuditLine]) -> AuditPage {
     AuditPage {
-        entries: entries.collect(),
+        entries: lines.iter().map(entry).collect(),
+    }
+}
+
+fn entry(line: &AuditLine) -> AuditEntry {
+    match line {
+        AuditLine::Entry(row) => AuditEntry {
+            seqno: row.seqno,
+            at_ms: unix_ms(row.entry.at),
+            kind: row.entry.kind.as_str().to_owned(),
+            actor: row.entry.actor.map(|actor| Id(actor.0)),
+            subject: subject(row.entry.subject),
+            canonical: Blob::from(row.entry.canonical(row.seqno).as_slice()),
+            hash: Blob::from(row.hash.as_slice()),
+        },
+        AuditLine::Unreadable { seqno, at } => AuditEntry {
+            seqno: *seqno,
+            at_ms: at.map_or(0, unix_ms),
+            kind: UNREADABLE.to_owned(),
+            actor: None,
+            subject: AuditSubject::Whole,
+            // Nothing that would verify.
+            canonical: Blob::from([].as_slice()),
+            hash: Blob::from([].as_slice()),
+        },
     }
 }
 
@@ -128,21 +146,14 @@ async fn verify_installation(
     verify(&call, AuditChain::Installation, kept).await
 }
 
-/// Compares with the head that the caller kept, else with the newest in the key log.
+/// Compares with all heads in the key log, and with the one that the caller kept.
 async fn verify(
     call: &Call,
     chain: AuditChain,
     kept: AuditKept,
 ) -> Result<Json<AuditVerification>, Refusal> {
     let kept = match (kept.seqno, kept.hash) {
-        (None, None) => {
-            let subject = Subject::Audit(public_chain(chain));
-            let head = call.shared.keylog.head_of(subject).await;
-            head.map(|head| store::AuditHead {
-                seqno: u64::from(head.seqno),
-                hash: head.hash,
-            })
-        }
+        (None, None) => None,
         (Some(seqno), Some(hash)) => Some(store::AuditHead {
             seqno,
             hash: hash
@@ -153,15 +164,26 @@ async fn verify(
         _ => return Err(Refusal::malformed("a kept head has a number and a hash")),
     };
     let hash = crypto::audit::entry_hash;
+    // What grows or expires meanwhile still contains these.
+    let mut heads = call.shared.published_heads(chain).await;
+    heads.extend(kept);
     let verified = match chain {
-        AuditChain::Hub(_) => call.scope().await?.verify_audit(hash, kept).await?,
+        AuditChain::Hub(_) => call.scope().await?.verify_audit(hash, heads).await?,
         AuditChain::Installation => {
             let view = call.shared.store.reader();
             let view = view.installation(call.caller()?.user).await?;
-            view.verify_audit(hash, kept).await?
+            view.verify_audit(hash, heads).await?
         }
     };
     Ok(Json(match verified {
+        // Whole as far as it goes, but not what the caller asked about.
+        Ok(summary) if kept.is_some_and(|kept| summary.uncompared.contains(&kept.seqno)) => {
+            AuditVerification {
+                fault: Some(EXPIRED_HEAD.to_owned()),
+                at_seqno: kept.map(|kept| kept.seqno),
+                ..not_whole()
+            }
+        }
         Ok(summary) => AuditVerification {
             whole: true,
             fault: None,
@@ -169,19 +191,39 @@ async fn verify(
             head: summary.head.map(head),
             verified: summary.verified,
             expired: summary.expired,
+            compared: summary.compared,
+            uncompared: summary.uncompared,
         },
         Err(fault) => AuditVerification {
-            whole: false,
             fault: Some(fault.to_string()),
-            at_seqno: match fault {
-                AuditFault::Missing { seqno } | AuditFault::Changed { seqno } => Some(seqno),
-                AuditFault::End | AuditFault::Rewritten => None,
-            },
-            head: None,
-            verified: 0,
-            expired: 0,
+            at_seqno: place(fault),
+            ..not_whole()
         },
     }))
+}
+
+fn not_whole() -> AuditVerification {
+    AuditVerification {
+        whole: false,
+        fault: None,
+        at_seqno: None,
+        head: None,
+        verified: 0,
+        expired: 0,
+        compared: 0,
+        uncompared: Vec::new(),
+    }
+}
+
+fn place(fault: AuditFault) -> Option<u64> {
+    match fault {
+        AuditFault::Missing { seqno }
+        | AuditFault::Changed { seqno }
+        | AuditFault::Rewritten { seqno }
+        | AuditFault::Cut { seqno }
+        | AuditFault::Untold { seqno } => Some(seqno),
+        AuditFault::End | AuditFault::Emptied => None,
+    }
 }
 
 fn head(head: store::AuditHead) -> AuditHead {
@@ -202,6 +244,9 @@ async fn publish_installation(call: Call, _: Nothing) -> Result<Json<AuditHead>,
 
 async fn publish_one(call: &Call, chain: AuditChain) -> Result<Json<AuditHead>, Refusal> {
     let published = call.shared.publish_heads(|found| found == chain).await?;
-    let published = published.first().copied().ok_or_else(Refusal::not_found)?;
-    Ok(Json(head(published)))
+    if let Some(fault) = published.faults.first() {
+        return Err(Refusal::conflict(fault.to_string()));
+    }
+    let published = published.heads.first().copied();
+    Ok(Json(head(published.ok_or_else(Refusal::not_found)?)))
 }
