@@ -20,6 +20,8 @@ use crate::shared::Shared;
 
 /// The longest message that is read at all; a shorter one that is still too long is told so.
 const READ_MAX_BYTES: usize = 4 * FEED_MESSAGE_MAX_BYTES;
+/// What is read at once; so much more than a client may send is read at most.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
 
 /// Its route. It is not in the table of routes: what is asked and answered is no single request.
 pub(crate) fn route(shared: Arc<Shared>) -> Router {
@@ -42,7 +44,8 @@ async fn upgrade(shared: Arc<Shared>, request: Request) -> Result<Response, Refu
     let upgrade = upgrade.map_err(|_| Refusal::malformed("this path speaks WebSocket"))?;
     let upgrade = upgrade
         .max_message_size(READ_MAX_BYTES)
-        .max_frame_size(READ_MAX_BYTES);
+        .max_frame_size(READ_MAX_BYTES)
+        .read_buffer_size(READ_BUFFER_BYTES);
     Ok(upgrade.on_upgrade(move |socket| socket::serve(shared, socket, connection)))
 }
 

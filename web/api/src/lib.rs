@@ -21,6 +21,7 @@ mod heads;
 mod keylog;
 mod limit;
 mod listen;
+mod meter;
 mod mirror;
 mod newcomer;
 mod panel;

@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use protocol::{
-    FEED_CLOSE_NOT_LOGGED_IN, FEED_CLOSE_SESSION_ENDED, FEED_CLOSE_TOO_MANY,
-    FEED_CLOSE_TOO_MANY_FEEDS, FEED_LOGIN_S, FEED_MESSAGE_MAX_BYTES, FEED_MESSAGES_PER_S,
-    FEED_PATH, FeedLogin, Id, Notice, Topic,
+    FEED_AT_ONCE_BYTES, FEED_BYTES_PER_S, FEED_CLOSE_NOT_LOGGED_IN, FEED_CLOSE_SESSION_ENDED,
+    FEED_CLOSE_TOO_MANY, FEED_CLOSE_TOO_MANY_FEEDS, FEED_LOGIN_S, FEED_MESSAGE_MAX_BYTES,
+    FEED_MESSAGES_PER_S, FEED_PATH, FeedLogin, Id, Notice, Topic,
 };
 use store::{HubId, SessionRow, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::gate;
 use crate::listen::Connection;
+use crate::meter::Allowance;
 use crate::shared::{Shared, unix_ms};
 use crate::watch::{Ended, Event};
 
@@ -24,6 +25,10 @@ const TICK: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(75);
 /// A client that does not take a message for this long is gone.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+const ALLOWANCE: Allowance = Allowance {
+    at_once_bytes: FEED_AT_ONCE_BYTES,
+    per_s_bytes: FEED_BYTES_PER_S,
+};
 
 /// Serves a feed until either side ends it.
 pub(super) async fn serve(
@@ -31,6 +36,17 @@ pub(super) async fn serve(
     mut socket: WebSocket,
     mut connection: Option<Connection>,
 ) {
+    let meter = connection.as_ref().map(Connection::meter);
+    if let Some(meter) = &meter {
+        meter.begin(ALLOWANCE);
+    }
+    // Messages are counted below, but a client can also send what never becomes one.
+    let flooded = async {
+        match &meter {
+            Some(meter) => meter.exceeded().await,
+            None => std::future::pending().await,
+        }
+    };
     let stopped = async {
         match &mut connection {
             Some(connection) => connection.stopped().await,
@@ -39,6 +55,7 @@ pub(super) async fn serve(
     };
     let close = tokio::select! {
         close = follow(&shared, &mut socket) => close,
+        () = flooded => Some(close(FEED_CLOSE_TOO_MANY, "too many bytes")),
         () = stopped => Some(close(close_code::AWAY, "the server stops")),
     };
     if let Some(frame) = close {
@@ -106,7 +123,8 @@ async fn login(shared: &Shared, socket: &mut WebSocket) -> Result<SessionRow, Re
         _ => return Err(NOT_LOGGED_IN),
     };
     let login: FeedLogin = serde_json::from_str(&text).map_err(|_| NOT_LOGGED_IN)?;
-    let session = gate::session_of(shared, FEED_PATH, &login.access.0, &login.proof.0);
+    let (token, proof) = (&login.access.0, &login.proof.0);
+    let session = gate::session_of(shared, FEED_PATH, token, proof);
     session.await.map_err(|_| NOT_LOGGED_IN)
 }
 
