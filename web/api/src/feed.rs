@@ -14,6 +14,7 @@ use axum::routing::get;
 use protocol::{FEED_MESSAGE_MAX_BYTES, FEED_PATH, FEEDS_PER_PERSON};
 use store::UserId;
 
+use crate::gate;
 use crate::listen::Connection;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -35,6 +36,7 @@ pub(crate) fn route(shared: Arc<Shared>) -> Router {
 async fn upgrade(shared: Arc<Shared>, request: Request) -> Result<Response, Refusal> {
     let (mut head, _) = request.into_parts();
     let connection = head.extensions.get::<Connection>().cloned();
+    let charge = gate::charge_of(&head).cloned();
     // Browsers let any page open a WebSocket, and say which page it was.
     let page = head.headers.get(ORIGIN);
     if page.is_some_and(|page| page.as_bytes() != shared.options.origin.as_bytes()) {
@@ -46,7 +48,7 @@ async fn upgrade(shared: Arc<Shared>, request: Request) -> Result<Response, Refu
         .max_message_size(READ_MAX_BYTES)
         .max_frame_size(READ_MAX_BYTES)
         .read_buffer_size(READ_BUFFER_BYTES);
-    Ok(upgrade.on_upgrade(move |socket| socket::serve(shared, socket, connection)))
+    Ok(upgrade.on_upgrade(move |socket| socket::serve(shared, socket, connection, charge)))
 }
 
 /// Open feeds by whose they are.

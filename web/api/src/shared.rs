@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::activity::Activity;
 use crate::chains::Chains;
+use crate::charge::Charges;
 use crate::code;
 use crate::exports::Exports;
 use crate::feed::Feeds;
@@ -23,6 +24,7 @@ use crate::keylog::{KeyLog, KeyLogError};
 use crate::limit::Limits;
 use crate::passkeys::Passkeys;
 use crate::refusal::Refusal;
+use crate::room::BodyRoom;
 use crate::rooms::Rooms;
 use crate::scrub::Scrubs;
 use crate::spent::{Answered, SeenOnce};
@@ -93,6 +95,10 @@ pub struct Shared {
     pub(crate) store: Arc<Store>,
     pub(crate) options: WebOptions,
     pub(crate) limits: Limits,
+    /// What addresses are charged for.
+    pub(crate) charges: Arc<Charges>,
+    /// Where bodies that are being read lie.
+    pub(crate) body_room: Arc<BodyRoom>,
     pub(crate) keylog: KeyLog,
     /// Sigchains and rosters that were verified.
     pub(crate) chains: Chains,
@@ -134,6 +140,8 @@ impl Shared {
             passkeys: Passkeys::new(&options.origin),
             options,
             limits: Limits::new(),
+            charges: Arc::new(Charges::new()),
+            body_room: Arc::default(),
             chains: Chains::default(),
             issuer: ChallengeIssuer::generate(&mut OsEntropy)?,
             answered: Answered::new(),

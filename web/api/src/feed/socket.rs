@@ -13,6 +13,7 @@ use protocol::{
 use store::{HubId, SessionRow, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::charge::Charge;
 use crate::gate;
 use crate::listen::Connection;
 use crate::meter::Allowance;
@@ -35,6 +36,7 @@ pub(super) async fn serve(
     shared: Arc<Shared>,
     mut socket: WebSocket,
     mut connection: Option<Connection>,
+    charge: Option<Charge>,
 ) {
     let meter = connection.as_ref().map(Connection::meter);
     if let Some(meter) = &meter {
@@ -54,7 +56,7 @@ pub(super) async fn serve(
         }
     };
     let close = tokio::select! {
-        close = follow(&shared, &mut socket) => close,
+        close = follow(&shared, &mut socket, charge.as_ref()) => close,
         () = flooded => Some(close(FEED_CLOSE_TOO_MANY, "too many bytes")),
         () = stopped => Some(close(close_code::AWAY, "the server stops")),
     };
@@ -73,11 +75,15 @@ fn close(code: u16, reason: &'static str) -> CloseFrame {
 }
 
 /// `None` when the client is gone.
-async fn follow(shared: &Shared, socket: &mut WebSocket) -> Option<CloseFrame> {
+async fn follow(
+    shared: &Shared,
+    socket: &mut WebSocket,
+    charge: Option<&Charge>,
+) -> Option<CloseFrame> {
     // Heard from before the session is looked at: no end of it is missed.
     let mut events = shared.watch.listen();
     let wait = Duration::from_secs(u64::from(FEED_LOGIN_S));
-    let session = match tokio::time::timeout(wait, login(shared, socket)).await {
+    let session = match tokio::time::timeout(wait, login(shared, socket, charge)).await {
         Ok(Ok(session)) => session,
         Ok(Err((code, reason))) => return Some(close(code, reason)),
         Err(_) => return Some(close(NOT_LOGGED_IN.0, NOT_LOGGED_IN.1)),
@@ -116,7 +122,11 @@ type Reason = (u16, &'static str);
 const NOT_LOGGED_IN: Reason = (FEED_CLOSE_NOT_LOGGED_IN, "log in with the first message");
 const TOO_LONG: Reason = (close_code::SIZE, "a message has at most 16 KiB");
 
-async fn login(shared: &Shared, socket: &mut WebSocket) -> Result<SessionRow, Reason> {
+async fn login(
+    shared: &Shared,
+    socket: &mut WebSocket,
+    charge: Option<&Charge>,
+) -> Result<SessionRow, Reason> {
     let text = match socket.recv().await {
         Some(Ok(message)) if is_too_long(&message) => return Err(TOO_LONG),
         Some(Ok(Message::Text(text))) => text,
@@ -124,7 +134,7 @@ async fn login(shared: &Shared, socket: &mut WebSocket) -> Result<SessionRow, Re
     };
     let login: FeedLogin = serde_json::from_str(&text).map_err(|_| NOT_LOGGED_IN)?;
     let (token, proof) = (&login.access.0, &login.proof.0);
-    let session = gate::session_of(shared, FEED_PATH, token, proof);
+    let session = gate::session_of(shared, FEED_PATH, token, proof, charge);
     session.await.map_err(|_| NOT_LOGGED_IN)
 }
 

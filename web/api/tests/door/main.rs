@@ -10,4 +10,5 @@ mod locked;
 mod login;
 mod passkeys;
 mod refusing;
+mod room;
 mod tls;
