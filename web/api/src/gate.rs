@@ -200,11 +200,12 @@ async fn claimed(
             format!("the header {PROOF_HEADER} with the device's signature is missing"),
         )
     })?;
-    Claim::new(token, session, &proof.0, now)
+    Claim::new(shared, token, session, &proof.0, now)
 }
 
 impl Claim {
     fn new(
+        shared: &Shared,
         token: Vec<u8>,
         session: SessionRow,
         proof: &[u8],
@@ -214,8 +215,18 @@ impl Claim {
         if *proof.device().as_bytes() != session.device.0 {
             return Err(bad_proof(LoginError::OtherDevice));
         }
-        if unix_ms(now).abs_diff(proof.time_ms()) > REQUEST_WINDOW_MS {
+        let (now_ms, shown) = (unix_ms(now), hash(&token));
+        if now_ms.abs_diff(proof.time_ms()) > REQUEST_WINDOW_MS {
             return Err(bad_proof(LoginError::ClockSkew));
+        }
+        if shared.start.may_follow(shown, proof.time_ms(), now_ms) {
+            if session.access == shown {
+                return Err(token_expired());
+            }
+            // With one that was not exchanged yet, no proof was taken.
+            if session.refresh != shown {
+                return Err(spent());
+            }
         }
         Ok(Self {
             token,
@@ -324,7 +335,7 @@ pub(crate) async fn session_of(
     let now = (shared.options.clock)();
     let session = shared.store.reader().session(hash(token), now).await?;
     let session = session.ok_or_else(token_expired)?;
-    let claim = Claim::new(token.to_vec(), session, proof, now)?;
+    let claim = Claim::new(shared, token.to_vec(), session, proof, now)?;
     let facts = RequestFacts::new("GET", target, &[], token).map_err(bad_proof)?;
     let signer = verify(shared, &claim, &facts, charge, now)?;
     note(shared, signer, &claim.session, now).await?;
@@ -361,6 +372,15 @@ fn verify(
         charge.give_back();
     }
     Ok(signer)
+}
+
+/// A copy of a refresh token ends its session; a copy of a whole request that was taken before the
+/// start is no sign of one.
+fn spent() -> Refusal {
+    Refusal::new(
+        Code::Spent,
+        "this refresh token was used before; log in again",
+    )
 }
 
 fn bad_proof(error: LoginError) -> Refusal {

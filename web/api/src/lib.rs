@@ -38,6 +38,7 @@ mod sealed;
 mod shared;
 mod sight;
 mod spent;
+mod start;
 mod tls;
 mod watch;
 

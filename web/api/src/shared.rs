@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crypto::identity::ChallengeIssuer;
 use crypto::transparency::{Leaf, LogSigner, SignedCheckpoint};
@@ -28,6 +28,7 @@ use crate::room::BodyRoom;
 use crate::rooms::Rooms;
 use crate::scrub::Scrubs;
 use crate::spent::{Answered, SeenOnce};
+use crate::start::Start;
 use crate::watch::{Ended, Event, News, Watch};
 
 /// Bytes of a token.
@@ -63,6 +64,9 @@ pub struct WebOptions {
     pub unlocked_at_most: Duration,
     /// The clock; tests have their own.
     pub clock: fn() -> Timestamp,
+    /// When the process began: none before it has taken a proof since then. For tests whose logins
+    /// are from before.
+    pub began: Instant,
     /// The folder that the files of messages are below; without it, none are served.
     pub data: Option<PathBuf>,
     /// The key with which the server signs what it seals as it comes in; nothing where nothing
@@ -85,6 +89,7 @@ impl WebOptions {
             idle_after: Duration::from_secs(60 * 60),
             unlocked_at_most: Duration::from_secs(8 * 60 * 60),
             clock: Timestamp::now,
+            began: Instant::now(),
             data: None,
         }
     }
@@ -108,6 +113,8 @@ pub struct Shared {
     pub(crate) answered: Answered,
     /// Nonces of requests that were served.
     pub(crate) proofs: SeenOnce,
+    /// Before which others may have been.
+    pub(crate) start: Start,
     /// Exports that are under way.
     pub(crate) exports: Exports,
     /// When sessions were last used.
@@ -138,6 +145,7 @@ impl Shared {
             keylog: KeyLog::open(&store, signer).await?,
             store,
             passkeys: Passkeys::new(&options.origin),
+            start: Start::new(options.began),
             options,
             limits: Limits::new(),
             charges: Arc::new(Charges::new()),

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -403,7 +403,9 @@ impl World {
         let store = Arc::new(Store::open_with(options).await.unwrap());
         let name = NoteName::new("access.invalid/keys").unwrap();
         let signer = LogSigner::new(name, SigningKey::from_seed(&[7; 32]));
-        let options = WebOptions::new("https://access.invalid");
+        let mut options = WebOptions::new("https://access.invalid");
+        // Whoever is logged in was before the start.
+        options.began -= Duration::from_secs(10 * 60);
         let shared = Shared::open(Arc::clone(&store), options, signer).await;
         let world = Self {
             service: web_api::service(Arc::new(shared.unwrap())),
