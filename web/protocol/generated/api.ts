@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * Entries of the installation's trail
-         * @description Who may: SuperAdmin. At most 262144 bytes.
+         * @description Who may: SuperAdmin. No body.
          */
         get: {
             parameters: {
@@ -66,7 +66,7 @@ export interface paths {
         put?: never;
         /**
          * Enter the head of the installation's trail into the key-transparency log
-         * @description Who may: SuperAdmin. At most 262144 bytes.
+         * @description Who may: SuperAdmin. No body.
          */
         post: {
             parameters: {
@@ -112,7 +112,7 @@ export interface paths {
         };
         /**
          * Whether the installation's trail is whole
-         * @description Who may: SuperAdmin. At most 262144 bytes.
+         * @description Who may: SuperAdmin. No body.
          */
         get: {
             parameters: {
@@ -215,7 +215,7 @@ export interface paths {
         };
         /**
          * The hubs that I belong to, or run
-         * @description Who may: LoggedIn, also from a locked device. At most 262144 bytes.
+         * @description Who may: LoggedIn, also from a locked device. No body.
          */
         get: {
             parameters: {
@@ -263,7 +263,7 @@ export interface paths {
         };
         /**
          * The volunteers of the hotline file, and who they are
-         * @description Who may: HubAny(Permissions(640)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(640)). No body.
          */
         get: {
             parameters: {
@@ -366,7 +366,7 @@ export interface paths {
         };
         /**
          * Entries of the hub's trail
-         * @description Who may: Hub(Permissions(1024)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(1024)). No body.
          */
         get: {
             parameters: {
@@ -421,7 +421,7 @@ export interface paths {
         put?: never;
         /**
          * Enter the head of the hub's trail into the key-transparency log
-         * @description Who may: Hub(Permissions(1024)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(1024)). No body.
          */
         post: {
             parameters: {
@@ -469,7 +469,7 @@ export interface paths {
         };
         /**
          * Whether the hub's trail is whole
-         * @description Who may: Hub(Permissions(1024)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(1024)). No body.
          */
         get: {
             parameters: {
@@ -522,7 +522,7 @@ export interface paths {
         };
         /**
          * The banned numbers
-         * @description Who may: Hub(Permissions(64)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(64)). No body.
          */
         get: {
             parameters: {
@@ -611,7 +611,7 @@ export interface paths {
         post?: never;
         /**
          * Lift a ban
-         * @description Who may: Hub(Permissions(64)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(64)). No body.
          */
         delete: {
             parameters: {
@@ -657,7 +657,7 @@ export interface paths {
         };
         /**
          * The history of calls
-         * @description Who may: Hub(Permissions(8)), also from a locked device. At most 262144 bytes.
+         * @description Who may: Hub(Permissions(8)), also from a locked device. No body.
          */
         get: {
             parameters: {
@@ -712,7 +712,7 @@ export interface paths {
         put?: never;
         /**
          * Reveal a caller; the trail tells of it
-         * @description Who may: Hub(Permissions(16)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(16)). No body.
          */
         post: {
             parameters: {
@@ -816,7 +816,7 @@ export interface paths {
         put?: never;
         /**
          * Report a call as abuse: who answered it, or reads the history; whoever was first stays
-         * @description Who may: HubAny(Permissions(12)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(12)). No body.
          */
         post: {
             parameters: {
@@ -863,7 +863,7 @@ export interface paths {
         };
         /**
          * All revisions of my own records, to take away
-         * @description Who may: HubAny(Permissions(3)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(3)). No body.
          */
         get: {
             parameters: {
@@ -915,7 +915,7 @@ export interface paths {
         };
         /**
          * How far a file has come
-         * @description Who may: HubAny(Permissions(3)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(3)). No body.
          */
         get: {
             parameters: {
@@ -1027,7 +1027,7 @@ export interface paths {
         };
         /**
          * Give an upload up
-         * @description Who may: Hub(Permissions(1)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(1)). No body.
          */
         delete: {
             parameters: {
@@ -1073,7 +1073,7 @@ export interface paths {
         };
         /**
          * Bytes of a sealed file
-         * @description Who may: HubAny(Permissions(3)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(3)). No body.
          */
         get: {
             parameters: {
@@ -1181,7 +1181,7 @@ export interface paths {
         };
         /**
          * The groups that are rung
-         * @description Who may: HubAny(Permissions(516)), also from a locked device. At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(516)), also from a locked device. No body.
          */
         get: {
             parameters: {
@@ -1231,7 +1231,7 @@ export interface paths {
         };
         /**
          * The hub's invitations
-         * @description Who may: Hub(Permissions(128)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(128)). No body.
          */
         get: {
             parameters: {
@@ -1322,7 +1322,7 @@ export interface paths {
         post?: never;
         /**
          * Withdraw an invitation
-         * @description Who may: Hub(Permissions(128)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(128)). No body.
          */
         delete: {
             parameters: {
@@ -1368,7 +1368,7 @@ export interface paths {
         };
         /**
          * The hub's keys as they are sealed to me
-         * @description Who may: Member. At most 262144 bytes.
+         * @description Who may: Member. No body.
          */
         get: {
             parameters: {
@@ -1454,7 +1454,7 @@ export interface paths {
         };
         /**
          * Who belongs to a hub
-         * @description Who may: Member. At most 262144 bytes.
+         * @description Who may: Member. No body.
          */
         get: {
             parameters: {
@@ -1504,7 +1504,7 @@ export interface paths {
         };
         /**
          * The members' sealed profiles
-         * @description Who may: Hub(Permissions(128)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(128)). No body.
          */
         get: {
             parameters: {
@@ -1554,7 +1554,7 @@ export interface paths {
         };
         /**
          * The newest revisions of the records that I may see
-         * @description Who may: HubAny(Permissions(3)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(3)). No body.
          */
         get: {
             parameters: {
@@ -1648,7 +1648,7 @@ export interface paths {
         };
         /**
          * All revisions of a record
-         * @description Who may: HubAny(Permissions(3)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(3)). No body.
          */
         get: {
             parameters: {
@@ -1752,7 +1752,7 @@ export interface paths {
         };
         /**
          * The files that go with a record
-         * @description Who may: HubAny(Permissions(3)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(3)). No body.
          */
         get: {
             parameters: {
@@ -1856,7 +1856,7 @@ export interface paths {
         };
         /**
          * Links of the roster
-         * @description Who may: Member. At most 262144 bytes.
+         * @description Who may: Member. No body.
          */
         get: {
             parameters: {
@@ -2000,7 +2000,7 @@ export interface paths {
         };
         /**
          * The hub's sealed settings
-         * @description Who may: Member. At most 262144 bytes.
+         * @description Who may: Member. No body.
          */
         get: {
             parameters: {
@@ -2050,7 +2050,7 @@ export interface paths {
         };
         /**
          * The recurring shifts
-         * @description Who may: HubAny(Permissions(516)), also from a locked device. At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(516)), also from a locked device. No body.
          */
         get: {
             parameters: {
@@ -2100,7 +2100,7 @@ export interface paths {
         };
         /**
          * The sigchains that the roster is verified with
-         * @description Who may: Member. At most 262144 bytes.
+         * @description Who may: Member. No body.
          */
         get: {
             parameters: {
@@ -2152,7 +2152,7 @@ export interface paths {
         };
         /**
          * One of these, or that of somebody who redeemed an invitation
-         * @description Who may: Member. At most 262144 bytes.
+         * @description Who may: Member. No body.
          */
         get: {
             parameters: {
@@ -2203,7 +2203,7 @@ export interface paths {
         };
         /**
          * The messages of callers
-         * @description Who may: Hub(Permissions(32)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(32)). No body.
          */
         get: {
             parameters: {
@@ -2259,7 +2259,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a message
-         * @description Who may: Hub(Permissions(2048)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(2048)). No body.
          */
         delete: {
             parameters: {
@@ -2305,7 +2305,7 @@ export interface paths {
         };
         /**
          * Bytes of a sealed message; the trail tells of the first
-         * @description Who may: Hub(Permissions(32)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(32)). No body.
          */
         get: {
             parameters: {
@@ -2361,7 +2361,7 @@ export interface paths {
         put?: never;
         /**
          * Say that a message was heard; whoever was first stays
-         * @description Who may: Hub(Permissions(32)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(32)). No body.
          */
         post: {
             parameters: {
@@ -2770,7 +2770,7 @@ export interface paths {
         };
         /**
          * Who I am here
-         * @description Who may: LoggedIn, also from a locked device. At most 262144 bytes.
+         * @description Who may: LoggedIn, also from a locked device. No body.
          */
         get: {
             parameters: {
@@ -2868,7 +2868,7 @@ export interface paths {
         };
         /**
          * My devices, and which of them a code opens
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -2916,7 +2916,7 @@ export interface paths {
         };
         /**
          * My items keys
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -2998,7 +2998,7 @@ export interface paths {
         };
         /**
          * My passkeys
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -3119,7 +3119,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a passkey
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         delete: {
             parameters: {
@@ -3166,7 +3166,7 @@ export interface paths {
         put?: never;
         /**
          * Begin to make a passkey
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         post: {
             parameters: {
@@ -3262,7 +3262,7 @@ export interface paths {
         };
         /**
          * Which ways back in I have
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -3310,7 +3310,7 @@ export interface paths {
         };
         /**
          * From where I am logged in
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -3345,7 +3345,7 @@ export interface paths {
         post?: never;
         /**
          * End all my other sessions
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         delete: {
             parameters: {
@@ -3391,7 +3391,7 @@ export interface paths {
         post?: never;
         /**
          * End one of my sessions
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         delete: {
             parameters: {
@@ -3436,7 +3436,7 @@ export interface paths {
         };
         /**
          * My devices and keys
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -3832,7 +3832,7 @@ export interface paths {
         };
         /**
          * What devices pin of this server, and what it offers
-         * @description Who may: Open. At most 262144 bytes.
+         * @description Who may: Open. No body.
          */
         get: {
             parameters: {
@@ -3882,7 +3882,7 @@ export interface paths {
         put?: never;
         /**
          * Log out
-         * @description Who may: LoggedIn, also from a locked device. At most 262144 bytes.
+         * @description Who may: LoggedIn, also from a locked device. No body.
          */
         post: {
             parameters: {
@@ -3928,7 +3928,7 @@ export interface paths {
         put?: never;
         /**
          * Exchange the refresh token for new tokens
-         * @description Who may: Refresh, also from a locked device. At most 262144 bytes.
+         * @description Who may: Refresh, also from a locked device. No body.
          */
         post: {
             parameters: {
@@ -4024,7 +4024,7 @@ export interface paths {
         };
         /**
          * The newest signed head of the log
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -4072,7 +4072,7 @@ export interface paths {
         };
         /**
          * The proof that the log has only grown
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -4123,7 +4123,7 @@ export interface paths {
         };
         /**
          * The proof that an entry is in the log
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -4174,7 +4174,7 @@ export interface paths {
         };
         /**
          * Entries of the log
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -4279,7 +4279,7 @@ export interface paths {
         put?: never;
         /**
          * Forget a person; their sigchain and what they wrote for others stay
-         * @description Who may: SuperAdmin. At most 262144 bytes.
+         * @description Who may: SuperAdmin. No body.
          */
         post: {
             parameters: {
