@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 
+import reached  # noqa: F401 (its hooks)
 import requests
 import schemathesis
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

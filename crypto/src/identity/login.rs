@@ -406,6 +406,11 @@ impl RequestProof {
         self.device
     }
 
+    /// When it claims to have signed, in Unix milliseconds.
+    pub fn time_ms(&self) -> u64 {
+        self.time_ms
+    }
+
     /// Accepts the request, or not; on the server.
     ///
     /// `key` belongs to [`RequestProof::device`], which is the device of the

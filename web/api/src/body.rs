@@ -35,7 +35,10 @@ pub async fn read<B>(body: B, max_bytes: usize, patience: Duration) -> Result<By
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let mut kept = Vec::new();
+    // Without growing: a body takes no more than its room.
+    let announced = body.size_hint().exact();
+    let announced = announced.map_or(0, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    let mut kept = Vec::with_capacity(announced.min(max_bytes));
     let taken = take(body, max_bytes, |data| kept.extend_from_slice(data));
     match tokio::time::timeout(patience, taken).await {
         Ok(taken) => taken.map(|()| kept.into()),

@@ -14,12 +14,15 @@ use axum::routing::get;
 use protocol::{FEED_MESSAGE_MAX_BYTES, FEED_PATH, FEEDS_PER_PERSON};
 use store::UserId;
 
+use crate::gate;
 use crate::listen::Connection;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 
 /// The longest message that is read at all; a shorter one that is still too long is told so.
 const READ_MAX_BYTES: usize = 4 * FEED_MESSAGE_MAX_BYTES;
+/// What is read at once; so much more than a client may send is read at most.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
 
 /// Its route. It is not in the table of routes: what is asked and answered is no single request.
 pub(crate) fn route(shared: Arc<Shared>) -> Router {
@@ -33,6 +36,7 @@ pub(crate) fn route(shared: Arc<Shared>) -> Router {
 async fn upgrade(shared: Arc<Shared>, request: Request) -> Result<Response, Refusal> {
     let (mut head, _) = request.into_parts();
     let connection = head.extensions.get::<Connection>().cloned();
+    let charge = gate::charge_of(&head).cloned();
     // Browsers let any page open a WebSocket, and say which page it was.
     let page = head.headers.get(ORIGIN);
     if page.is_some_and(|page| page.as_bytes() != shared.options.origin.as_bytes()) {
@@ -42,8 +46,9 @@ async fn upgrade(shared: Arc<Shared>, request: Request) -> Result<Response, Refu
     let upgrade = upgrade.map_err(|_| Refusal::malformed("this path speaks WebSocket"))?;
     let upgrade = upgrade
         .max_message_size(READ_MAX_BYTES)
-        .max_frame_size(READ_MAX_BYTES);
-    Ok(upgrade.on_upgrade(move |socket| socket::serve(shared, socket, connection)))
+        .max_frame_size(READ_MAX_BYTES)
+        .read_buffer_size(READ_BUFFER_BYTES);
+    Ok(upgrade.on_upgrade(move |socket| socket::serve(shared, socket, connection, charge)))
 }
 
 /// Open feeds by whose they are.

@@ -7,9 +7,10 @@ use std::time::Duration;
 use axum::extract::{RawPathParams, Request};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use bytes::Bytes;
 use crypto::VerifyingKey;
-use crypto::identity::{LoginError, RequestFacts, RequestProof};
+use crypto::identity::{LoginError, REQUEST_WINDOW_MS, RequestFacts, RequestProof};
 use hyper::body::Body as _;
 use jiff::Timestamp;
 use protocol::{Blob, Code, Id, PROOF_HEADER};
@@ -18,7 +19,9 @@ use store::{Changes, HubId, HubRow, LoginChange, Permissions, SessionRow};
 use crate::activity::Use;
 use crate::body::{self, BodyError};
 use crate::call::{Call, Caller};
+use crate::charge::Charge;
 use crate::refusal::Refusal;
+use crate::room::Held;
 use crate::route::Access;
 use crate::shared::{Shared, hash, unix_ms};
 use crate::watch::Ended;
@@ -32,20 +35,25 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) struct Passed {
     pub(crate) call: Call,
     pub(crate) body: Bytes,
+    /// Where the body lies, until it is dealt with.
+    pub(crate) room: Held,
 }
 
 /// What a route asks of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
     pub(crate) access: Access,
+    /// Zero where there is none.
     pub(crate) max_body_bytes: usize,
     /// Whether a locked device may ask, too.
     pub(crate) locked: bool,
 }
 
-/// Counts a request, before anything is done for it.
-pub(crate) fn count(shared: &Shared, request: &Request) -> Result<(), Refusal> {
-    shared.limits.address(peer(request)?)
+/// Charges a request to its address, before anything is done for it.
+pub(crate) fn charge(shared: &Shared, request: &mut Request) -> Result<(), Refusal> {
+    let charge = shared.charges.charge(peer(request)?)?;
+    request.extensions_mut().insert(charge);
+    Ok(())
 }
 
 /// The listener notes the peer of every connection.
@@ -69,28 +77,27 @@ pub(crate) async fn pass(
         shared.limits.open(peer)?;
     }
     let (head, body) = request.into_parts();
-    if access != Access::Open && !body.is_end_stream() {
-        // Nothing is kept for whoever has no login.
-        if let Err(refused) = shown(&shared, access, &head.headers, now).await {
+    let announced = body.size_hint().upper();
+    let admitted = admit(&shared, terms, peer, &head, announced, now).await;
+    let (claim, room) = match admitted {
+        Ok(admitted) => admitted,
+        Err(refused) => {
             body::discard(body, terms.max_body_bytes, BODY_TIMEOUT).await;
             return Err(refused);
         }
-    }
+    };
     let body = read(body, terms.max_body_bytes).await?;
-    let caller = match access {
-        Access::Open => None,
-        _ => {
+    let caller = match claim {
+        None => None,
+        Some(claim) => {
             let target = head
                 .uri
                 .path_and_query()
                 .map_or("/", |target| target.as_str());
-            let asked = Asked {
-                method: head.method.as_str(),
-                target,
-                headers: &head.headers,
-                body: &body,
-            };
-            Some(identify(&shared, terms, &asked, now).await?)
+            let facts = RequestFacts::new(head.method.as_str(), target, &body, &claim.token);
+            let facts = facts.map_err(bad_proof)?;
+            let signer = verify(&shared, &claim, &facts, charge_of(&head), now)?;
+            Some(identify(&shared, terms, &claim, signer, body.len(), now).await?)
         }
     };
     let path: Vec<(String, String)> = path
@@ -106,64 +113,73 @@ pub(crate) async fn pass(
         hub,
         path,
     };
-    Ok(Passed { call, body })
+    Ok(Passed { call, body, room })
+}
+
+/// Whom a request says it is from, and room for its body. Nothing is kept for whoever has no
+/// login; and of a login nothing is believed before its proof is verified, for which the body must
+/// be there.
+async fn admit(
+    shared: &Shared,
+    terms: Terms,
+    peer: IpAddr,
+    head: &Parts,
+    announced: Option<u64>,
+    now: Timestamp,
+) -> Result<(Option<Claim>, Held), Refusal> {
+    let claim = match terms.access {
+        Access::Open => None,
+        access => Some(claimed(shared, access, &head.headers, now).await?),
+    };
+    let announced = announced.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    let bytes = match announced {
+        Some(bytes) if bytes > terms.max_body_bytes => return Err(too_long(terms.max_body_bytes)),
+        Some(bytes) => bytes,
+        None => terms.max_body_bytes,
+    };
+    let user = claim.as_ref().map(|claim| claim.session.user);
+    let room = shared.body_room.take(peer, user, bytes)?;
+    Ok((claim, room))
 }
 
 async fn read(body: axum::body::Body, max_bytes: usize) -> Result<Bytes, Refusal> {
     let read = body::read(body, max_bytes, BODY_TIMEOUT).await;
     read.map_err(|error| match error {
-        BodyError::TooLong => Refusal::new(
-            Code::TooLarge,
-            format!("a body has at most {max_bytes} bytes here"),
-        ),
+        BodyError::TooLong => too_long(max_bytes),
         BodyError::TooSlow | BodyError::BrokeOff => Refusal::malformed(error),
     })
 }
 
-/// What a device signed.
-struct Asked<'a> {
-    method: &'a str,
-    target: &'a str,
-    headers: &'a HeaderMap,
-    body: &'a [u8],
-}
-
-/// Who asks: the token names the session, and the session's device has signed this request.
-async fn identify(
-    shared: &Shared,
-    terms: Terms,
-    asked: &Asked<'_>,
-    now: Timestamp,
-) -> Result<Caller, Refusal> {
-    let (token, session) = shown(shared, terms.access, asked.headers, now).await?;
-    shared.limits.account(session.user)?;
-    let signer = verify(shared, asked, &token, &session, now)?;
-    if signer == Signer::View && !terms.locked {
-        return Err(Refusal::new(
-            Code::Locked,
-            "this device is locked; unlock it first",
-        ));
+fn too_long(max_bytes: usize) -> Refusal {
+    match max_bytes {
+        0 => Refusal::malformed("this path takes no body"),
+        _ => Refusal::new(
+            Code::TooLarge,
+            format!("a body has at most {max_bytes} bytes here"),
+        ),
     }
-    shared.limits.bytes(session.user, asked.body.len())?;
-    note(shared, signer, &session, now).await?;
-    let user = shared.store.reader().user(session.user).await?;
-    Ok(Caller {
-        user: session.user,
-        device: session.device,
-        session: session.id,
-        locked: signer == Signer::View,
-        token: hash(&token),
-        super_admin: user.is_some_and(|user| user.super_admin),
-    })
 }
 
-/// The token that is shown, and its session.
-async fn shown(
+/// What the address was charged with for this request.
+pub(crate) fn charge_of(head: &Parts) -> Option<&Charge> {
+    head.extensions.get()
+}
+
+/// A session that somebody has a token of, and what is said to be its device's signature.
+struct Claim {
+    token: Vec<u8>,
+    session: SessionRow,
+    proof: RequestProof,
+}
+
+/// The token that is shown, its session, and the proof as far as it can be checked without what was
+/// signed.
+async fn claimed(
     shared: &Shared,
     access: Access,
     headers: &HeaderMap,
     now: Timestamp,
-) -> Result<(Vec<u8>, SessionRow), Refusal> {
+) -> Result<Claim, Refusal> {
     let token = bearer(headers).ok_or_else(Refusal::login_needed)?;
     let reader = shared.store.reader();
     let session = match access {
@@ -176,7 +192,77 @@ async fn shown(
             session.ok_or_else(token_expired)?
         }
     };
-    Ok((token, session))
+    let proof = headers.get(PROOF_HEADER);
+    let proof = proof.and_then(|text| text.to_str().ok()?.parse::<Blob>().ok());
+    let proof = proof.ok_or_else(|| {
+        Refusal::new(
+            Code::BadProof,
+            format!("the header {PROOF_HEADER} with the device's signature is missing"),
+        )
+    })?;
+    Claim::new(shared, token, session, &proof.0, now)
+}
+
+impl Claim {
+    fn new(
+        shared: &Shared,
+        token: Vec<u8>,
+        session: SessionRow,
+        proof: &[u8],
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let proof = RequestProof::decode(proof).map_err(bad_proof)?;
+        if *proof.device().as_bytes() != session.device.0 {
+            return Err(bad_proof(LoginError::OtherDevice));
+        }
+        let (now_ms, shown) = (unix_ms(now), hash(&token));
+        if now_ms.abs_diff(proof.time_ms()) > REQUEST_WINDOW_MS {
+            return Err(bad_proof(LoginError::ClockSkew));
+        }
+        if shared.start.may_follow(shown, proof.time_ms(), now_ms) {
+            if session.access == shown {
+                return Err(token_expired());
+            }
+            // With one that was not exchanged yet, no proof was taken.
+            if session.refresh != shown {
+                return Err(spent());
+            }
+        }
+        Ok(Self {
+            token,
+            session,
+            proof,
+        })
+    }
+}
+
+/// Who asks: the session's device has signed this request.
+async fn identify(
+    shared: &Shared,
+    terms: Terms,
+    claim: &Claim,
+    signer: Signer,
+    body_bytes: usize,
+    now: Timestamp,
+) -> Result<Caller, Refusal> {
+    let session = &claim.session;
+    if signer == Signer::View && !terms.locked {
+        return Err(Refusal::new(
+            Code::Locked,
+            "this device is locked; unlock it first",
+        ));
+    }
+    shared.limits.bytes(session.user, body_bytes)?;
+    note(shared, signer, session, now).await?;
+    let user = shared.store.reader().user(session.user).await?;
+    Ok(Caller {
+        user: session.user,
+        device: session.device,
+        session: session.id,
+        locked: signer == Signer::View,
+        token: hash(&claim.token),
+        super_admin: user.is_some_and(|user| user.super_admin),
+    })
 }
 
 fn token_expired() -> Refusal {
@@ -244,47 +330,29 @@ pub(crate) async fn session_of(
     target: &str,
     token: &[u8],
     proof: &[u8],
+    charge: Option<&Charge>,
 ) -> Result<SessionRow, Refusal> {
     let now = (shared.options.clock)();
     let session = shared.store.reader().session(hash(token), now).await?;
     let session = session.ok_or_else(token_expired)?;
-    shared.limits.account(session.user)?;
+    let claim = Claim::new(shared, token.to_vec(), session, proof, now)?;
     let facts = RequestFacts::new("GET", target, &[], token).map_err(bad_proof)?;
-    let signer = verify_facts(shared, proof, &facts, &session, now)?;
-    note(shared, signer, &session, now).await?;
-    Ok(session)
+    let signer = verify(shared, &claim, &facts, charge, now)?;
+    note(shared, signer, &claim.session, now).await?;
+    Ok(claim.session)
 }
 
+/// Verifies the proof. What is verified, and not more than the account may ask, is the account's
+/// affair; what is not remains with the address. So nobody who has a token alone uses up what its
+/// owner may ask.
 fn verify(
     shared: &Shared,
-    asked: &Asked<'_>,
-    token: &[u8],
-    session: &SessionRow,
-    now: Timestamp,
-) -> Result<Signer, Refusal> {
-    let proof = asked.headers.get(PROOF_HEADER);
-    let proof = proof.and_then(|text| text.to_str().ok()?.parse::<Blob>().ok());
-    let proof = proof.ok_or_else(|| {
-        Refusal::new(
-            Code::BadProof,
-            format!("the header {PROOF_HEADER} with the device's signature is missing"),
-        )
-    })?;
-    let facts = RequestFacts::new(asked.method, asked.target, asked.body, token);
-    verify_facts(shared, &proof.0, &facts.map_err(bad_proof)?, session, now)
-}
-
-fn verify_facts(
-    shared: &Shared,
-    proof: &[u8],
+    claim: &Claim,
     facts: &RequestFacts,
-    session: &SessionRow,
+    charge: Option<&Charge>,
     now: Timestamp,
 ) -> Result<Signer, Refusal> {
-    let proof = RequestProof::decode(proof).map_err(bad_proof)?;
-    if *proof.device().as_bytes() != session.device.0 {
-        return Err(bad_proof(LoginError::OtherDevice));
-    }
+    let Claim { session, proof, .. } = claim;
     let now_ms = unix_ms(now);
     let by = |key: &[u8; 32]| {
         let key = VerifyingKey::from_bytes(key).map_err(Refusal::internal)?;
@@ -292,13 +360,27 @@ fn verify_facts(
         let verified = proof.verify(facts, &key, now_ms, first_time);
         Ok::<_, Refusal>(verified)
     };
-    match (by(&session.sign_key)?, &session.view_key) {
-        (Ok(()), _) => Ok(Signer::Device),
+    let signer = match (by(&session.sign_key)?, &session.view_key) {
+        (Ok(()), _) => Signer::Device,
         (Err(LoginError::BadSignature), Some(view_key)) => {
-            by(view_key)?.map(|()| Signer::View).map_err(bad_proof)
+            by(view_key)?.map(|()| Signer::View).map_err(bad_proof)?
         }
-        (Err(error), _) => Err(bad_proof(error)),
+        (Err(error), _) => return Err(bad_proof(error)),
+    };
+    shared.limits.account(session.user)?;
+    if let Some(charge) = charge {
+        charge.give_back();
     }
+    Ok(signer)
+}
+
+/// A copy of a refresh token ends its session; a copy of a whole request that was taken before the
+/// start is no sign of one.
+fn spent() -> Refusal {
+    Refusal::new(
+        Code::Spent,
+        "this refresh token was used before; log in again",
+    )
 }
 
 fn bad_proof(error: LoginError) -> Refusal {

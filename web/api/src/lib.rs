@@ -12,6 +12,7 @@ mod activity;
 pub mod body;
 mod call;
 mod chains;
+mod charge;
 mod code;
 mod endpoints;
 mod exports;
@@ -21,6 +22,7 @@ mod heads;
 mod keylog;
 mod limit;
 mod listen;
+mod meter;
 mod mirror;
 mod newcomer;
 mod panel;
@@ -28,6 +30,7 @@ mod passkeys;
 mod patient;
 mod refusal;
 mod role;
+mod room;
 mod rooms;
 mod route;
 mod scrub;
@@ -35,6 +38,7 @@ mod sealed;
 mod shared;
 mod sight;
 mod spent;
+mod start;
 mod tls;
 mod watch;
 
@@ -57,17 +61,17 @@ pub use watch::News;
 pub fn service(shared: std::sync::Arc<Shared>) -> axum::Router {
     let feed = feed::route(std::sync::Arc::clone(&shared));
     let api = endpoints::table().into_router(std::sync::Arc::clone(&shared));
-    let counted = move |request: Request, next: Next| {
-        let counted = gate::count(&shared, &request);
+    let charged = move |mut request: Request, next: Next| {
+        let charged = gate::charge(&shared, &mut request);
         async move {
-            match counted {
+            match charged {
                 Ok(()) => next.run(request).await,
                 Err(refused) => refused.into_response(),
             }
         }
     };
     let all = api.merge(feed).merge(panel::route());
-    all.layer(axum::middleware::from_fn(counted))
+    all.layer(axum::middleware::from_fn(charged))
 }
 
 /// Every route, with who may use it.

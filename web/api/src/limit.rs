@@ -11,11 +11,9 @@ use store::UserId;
 
 use crate::refusal::Refusal;
 
-/// Requests from one address; a shift behind one router is one address.
-const PER_ADDRESS_PER_S: NonZeroU32 = NonZeroU32::new(50).expect("not zero");
-const PER_ADDRESS_BURST: NonZeroU32 = NonZeroU32::new(200).expect("not zero");
-/// Requests that need no login, from one address: challenges, logins, invitations.
-const OPEN_PER_ADDRESS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not zero");
+/// Requests that need no login, from one address: challenges, logins, invitations. A shift behind
+/// one router is one address: thirty people unlock and log in within a minute, with four each.
+const OPEN_PER_ADDRESS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(120).expect("not zero");
 /// Requests of one person, from all devices.
 const PER_ACCOUNT_PER_S: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 const PER_ACCOUNT_BURST: NonZeroU32 = NonZeroU32::new(300).expect("not zero");
@@ -36,7 +34,6 @@ const MAX_KEYS: usize = 100_000;
 type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock>;
 
 pub(crate) struct Limits {
-    addresses: Keyed<u128>,
     open: Keyed<u128>,
     accounts: Keyed<[u8; 16]>,
     sent: Keyed<[u8; 16]>,
@@ -47,12 +44,10 @@ pub(crate) struct Limits {
 
 impl Limits {
     pub(crate) fn new() -> Self {
-        let address = Quota::per_second(PER_ADDRESS_PER_S).allow_burst(PER_ADDRESS_BURST);
         let account = Quota::per_second(PER_ACCOUNT_PER_S).allow_burst(PER_ACCOUNT_BURST);
         let sent = Quota::with_period(DAY / PER_ACCOUNT_KIB.get()).expect("not zero");
         let sent = sent.allow_burst(PER_ACCOUNT_KIB);
         Self {
-            addresses: RateLimiter::dashmap(address),
             open: RateLimiter::dashmap(Quota::per_minute(OPEN_PER_ADDRESS_PER_MINUTE)),
             accounts: RateLimiter::dashmap(account),
             sent: RateLimiter::dashmap(sent),
@@ -60,11 +55,6 @@ impl Limits {
             shares: RateLimiter::dashmap(Quota::per_hour(SHARES_PER_ACCOUNT_PER_HOUR)),
             clock: DefaultClock::default(),
         }
-    }
-
-    /// One more request from `address`.
-    pub(crate) fn address(&self, address: IpAddr) -> Result<(), Refusal> {
-        self.check(&self.addresses, &customer(address))
     }
 
     /// One more request from `address` that nobody signed.

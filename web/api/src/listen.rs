@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::limit::customer;
+use crate::meter::{Meter, Metered};
 use crate::patient::Patient;
 use crate::tls::Tls;
 
@@ -153,10 +154,7 @@ impl WebServer {
                         continue;
                     };
                     let (acceptor, router) = (acceptor.clone(), self.router.clone());
-                    let held = Connection {
-                        stop: stopped.clone(),
-                        _place: Arc::new(place),
-                    };
+                    let held = Connection::new(stopped.clone(), place);
                     // Answers are written whole; waiting to fill packets only delays them.
                     let _ = stream.set_nodelay(true);
                     let stream = Patient::new(stream, WRITE_TIMEOUT);
@@ -198,10 +196,24 @@ impl Serving {
 #[derive(Clone)]
 pub(crate) struct Connection {
     stop: watch::Receiver<bool>,
+    meter: Arc<Meter>,
     _place: Arc<Place>,
 }
 
 impl Connection {
+    fn new(stop: watch::Receiver<bool>, place: Place) -> Self {
+        Self {
+            stop,
+            meter: Arc::default(),
+            _place: Arc::new(place),
+        }
+    }
+
+    /// Counts what comes in over it.
+    pub(crate) fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
+    }
+
     /// Returns when the server stops.
     pub(crate) async fn stopped(&mut self) {
         // An error says that the server is gone, and so does `true`.
@@ -222,6 +234,7 @@ async fn serve(
         Ok(Err(error)) => return tracing::debug!(%error, "a handshake failed"),
         Err(_) => return tracing::debug!("a handshake took too long"),
     };
+    let stream = Metered::new(stream, held.meter());
     let for_requests = held.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer);
@@ -368,10 +381,7 @@ mod tests {
         let places = Arc::new(Places::new(MOST));
         // Held, or the server would stop.
         let (stop, stopped) = watch::channel(false);
-        let held = Connection {
-            stop: stopped,
-            _place: Arc::new(places.take(peer.ip()).unwrap()),
-        };
+        let held = Connection::new(stopped, places.take(peer.ip()).unwrap());
         let large = || async { vec![1; LARGE_BYTES] };
         let router = Router::new().route("/", axum::routing::get(large));
         let acceptor = TlsAcceptor::from(tls.config());

@@ -22,7 +22,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::call::{Call, Form, Input, Output, schemas};
-use crate::gate::{self, Terms};
+use crate::gate::{self, Passed, Terms};
 use crate::listen::Connection;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -148,7 +148,7 @@ impl Routes {
 
     fn push<I, O, H, F>(
         mut self,
-        terms: Terms,
+        mut terms: Terms,
         method: Method,
         path: &str,
         summary: &'static str,
@@ -160,6 +160,10 @@ impl Routes {
         H: Fn(Call, I) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<O, Refusal>> + Send + 'static,
     {
+        let takes = I::form();
+        if let Form::Nothing | Form::Query(..) = takes {
+            terms.max_body_bytes = 0;
+        }
         let serve = move |shared: Arc<Shared>, path: RawPathParams, request: Request| {
             let handler = handler.clone();
             let held = request.extensions().get::<Connection>().cloned();
@@ -167,9 +171,14 @@ impl Routes {
                 // The place of whoever goes away meanwhile is free when their request is done.
                 let _held = held;
                 let query = request.uri().query().map(str::to_owned);
-                let passed = gate::pass(shared, terms, &path, request).await?;
-                let input = I::read(query.as_deref(), passed.body)?;
-                handler(passed.call, input).await?.answer()
+                // The room is held for as long as what was in the body is.
+                let Passed {
+                    call,
+                    body,
+                    room: _room,
+                } = gate::pass(shared, terms, &path, request).await?;
+                let input = I::read(query.as_deref(), body)?;
+                handler(call, input).await?.answer()
             };
             let answer: Answer = Box::pin(to_its_end(served));
             answer
@@ -179,7 +188,7 @@ impl Routes {
             path: format!("{API_ROOT}{path}"),
             terms,
             summary,
-            takes: I::form(),
+            takes,
             gives: O::form(),
             serve: Arc::new(serve),
         });
@@ -285,14 +294,17 @@ fn describe(route: &Route, components: &Components) -> Operation {
     let mut operation = OperationBuilder::new()
         .summary(Some(route.summary))
         .description(Some(format!(
-            "Who may: {:?}{}. At most {} bytes.",
+            "Who may: {:?}{}. {}.",
             route.terms.access,
             if route.terms.locked {
                 ", also from a locked device"
             } else {
                 ""
             },
-            route.terms.max_body_bytes
+            match route.terms.max_body_bytes {
+                0 => "No body".to_owned(),
+                bytes => format!("At most {bytes} bytes"),
+            }
         )));
     for name in names(&route.path) {
         let parameter = ParameterBuilder::new()

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crypto::identity::ChallengeIssuer;
 use crypto::transparency::{Leaf, LogSigner, SignedCheckpoint};
@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::activity::Activity;
 use crate::chains::Chains;
+use crate::charge::Charges;
 use crate::code;
 use crate::exports::Exports;
 use crate::feed::Feeds;
@@ -23,9 +24,11 @@ use crate::keylog::{KeyLog, KeyLogError};
 use crate::limit::Limits;
 use crate::passkeys::Passkeys;
 use crate::refusal::Refusal;
+use crate::room::BodyRoom;
 use crate::rooms::Rooms;
 use crate::scrub::Scrubs;
 use crate::spent::{Answered, SeenOnce};
+use crate::start::Start;
 use crate::watch::{Ended, Event, News, Watch};
 
 /// Bytes of a token.
@@ -61,6 +64,9 @@ pub struct WebOptions {
     pub unlocked_at_most: Duration,
     /// The clock; tests have their own.
     pub clock: fn() -> Timestamp,
+    /// When the process began: none before it has taken a proof since then. For tests whose logins
+    /// are from before.
+    pub began: Instant,
     /// The folder that the files of messages are below; without it, none are served.
     pub data: Option<PathBuf>,
     /// The key with which the server signs what it seals as it comes in; nothing where nothing
@@ -83,6 +89,7 @@ impl WebOptions {
             idle_after: Duration::from_secs(60 * 60),
             unlocked_at_most: Duration::from_secs(8 * 60 * 60),
             clock: Timestamp::now,
+            began: Instant::now(),
             data: None,
         }
     }
@@ -93,6 +100,10 @@ pub struct Shared {
     pub(crate) store: Arc<Store>,
     pub(crate) options: WebOptions,
     pub(crate) limits: Limits,
+    /// What addresses are charged for.
+    pub(crate) charges: Arc<Charges>,
+    /// Where bodies that are being read lie.
+    pub(crate) body_room: Arc<BodyRoom>,
     pub(crate) keylog: KeyLog,
     /// Sigchains and rosters that were verified.
     pub(crate) chains: Chains,
@@ -102,6 +113,8 @@ pub struct Shared {
     pub(crate) answered: Answered,
     /// Nonces of requests that were served.
     pub(crate) proofs: SeenOnce,
+    /// Before which others may have been.
+    pub(crate) start: Start,
     /// Exports that are under way.
     pub(crate) exports: Exports,
     /// When sessions were last used.
@@ -132,8 +145,11 @@ impl Shared {
             keylog: KeyLog::open(&store, signer).await?,
             store,
             passkeys: Passkeys::new(&options.origin),
+            start: Start::new(options.began),
             options,
             limits: Limits::new(),
+            charges: Arc::new(Charges::new()),
+            body_room: Arc::default(),
             chains: Chains::default(),
             issuer: ChallengeIssuer::generate(&mut OsEntropy)?,
             answered: Answered::new(),

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * Entries of the installation's trail
-         * @description Who may: SuperAdmin. At most 262144 bytes.
+         * @description Who may: SuperAdmin. No body.
          */
         get: {
             parameters: {
@@ -66,7 +66,7 @@ export interface paths {
         put?: never;
         /**
          * Enter the head of the installation's trail into the key-transparency log
-         * @description Who may: SuperAdmin. At most 262144 bytes.
+         * @description Who may: SuperAdmin. No body.
          */
         post: {
             parameters: {
@@ -112,7 +112,7 @@ export interface paths {
         };
         /**
          * Whether the installation's trail is whole
-         * @description Who may: SuperAdmin. At most 262144 bytes.
+         * @description Who may: SuperAdmin. No body.
          */
         get: {
             parameters: {
@@ -215,7 +215,7 @@ export interface paths {
         };
         /**
          * The hubs that I belong to, or run
-         * @description Who may: LoggedIn, also from a locked device. At most 262144 bytes.
+         * @description Who may: LoggedIn, also from a locked device. No body.
          */
         get: {
             parameters: {
@@ -263,7 +263,7 @@ export interface paths {
         };
         /**
          * The volunteers of the hotline file, and who they are
-         * @description Who may: HubAny(Permissions(640)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(640)). No body.
          */
         get: {
             parameters: {
@@ -366,7 +366,7 @@ export interface paths {
         };
         /**
          * Entries of the hub's trail
-         * @description Who may: Hub(Permissions(1024)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(1024)). No body.
          */
         get: {
             parameters: {
@@ -421,7 +421,7 @@ export interface paths {
         put?: never;
         /**
          * Enter the head of the hub's trail into the key-transparency log
-         * @description Who may: Hub(Permissions(1024)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(1024)). No body.
          */
         post: {
             parameters: {
@@ -469,7 +469,7 @@ export interface paths {
         };
         /**
          * Whether the hub's trail is whole
-         * @description Who may: Hub(Permissions(1024)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(1024)). No body.
          */
         get: {
             parameters: {
@@ -522,7 +522,7 @@ export interface paths {
         };
         /**
          * The banned numbers
-         * @description Who may: Hub(Permissions(64)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(64)). No body.
          */
         get: {
             parameters: {
@@ -614,7 +614,7 @@ export interface paths {
         post?: never;
         /**
          * Lift a ban
-         * @description Who may: Hub(Permissions(64)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(64)). No body.
          */
         delete: {
             parameters: {
@@ -660,7 +660,7 @@ export interface paths {
         };
         /**
          * The history of calls
-         * @description Who may: Hub(Permissions(8)), also from a locked device. At most 262144 bytes.
+         * @description Who may: Hub(Permissions(8)), also from a locked device. No body.
          */
         get: {
             parameters: {
@@ -715,7 +715,7 @@ export interface paths {
         put?: never;
         /**
          * Reveal a caller; the trail tells of it
-         * @description Who may: Hub(Permissions(16)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(16)). No body.
          */
         post: {
             parameters: {
@@ -819,7 +819,7 @@ export interface paths {
         put?: never;
         /**
          * Report a call as abuse: who answered it, or reads the history; whoever was first stays
-         * @description Who may: HubAny(Permissions(12)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(12)). No body.
          */
         post: {
             parameters: {
@@ -866,7 +866,7 @@ export interface paths {
         };
         /**
          * All revisions of my own records, to take away
-         * @description Who may: HubAny(Permissions(3)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(3)). No body.
          */
         get: {
             parameters: {
@@ -918,7 +918,7 @@ export interface paths {
         };
         /**
          * How far a file has come
-         * @description Who may: HubAny(Permissions(3)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(3)). No body.
          */
         get: {
             parameters: {
@@ -1030,7 +1030,7 @@ export interface paths {
         };
         /**
          * Give an upload up
-         * @description Who may: Hub(Permissions(1)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(1)). No body.
          */
         delete: {
             parameters: {
@@ -1076,7 +1076,7 @@ export interface paths {
         };
         /**
          * Bytes of a sealed file
-         * @description Who may: HubAny(Permissions(3)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(3)). No body.
          */
         get: {
             parameters: {
@@ -1184,7 +1184,7 @@ export interface paths {
         };
         /**
          * The groups that are rung
-         * @description Who may: HubAny(Permissions(516)), also from a locked device. At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(516)), also from a locked device. No body.
          */
         get: {
             parameters: {
@@ -1234,7 +1234,7 @@ export interface paths {
         };
         /**
          * The hub's invitations
-         * @description Who may: Hub(Permissions(128)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(128)). No body.
          */
         get: {
             parameters: {
@@ -1328,7 +1328,7 @@ export interface paths {
         post?: never;
         /**
          * Withdraw an invitation
-         * @description Who may: Hub(Permissions(128)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(128)). No body.
          */
         delete: {
             parameters: {
@@ -1374,7 +1374,7 @@ export interface paths {
         };
         /**
          * The hub's keys as they are sealed to me
-         * @description Who may: Member. At most 262144 bytes.
+         * @description Who may: Member. No body.
          */
         get: {
             parameters: {
@@ -1460,7 +1460,7 @@ export interface paths {
         };
         /**
          * Who belongs to a hub
-         * @description Who may: Member. At most 262144 bytes.
+         * @description Who may: Member. No body.
          */
         get: {
             parameters: {
@@ -1510,7 +1510,7 @@ export interface paths {
         };
         /**
          * The members' sealed profiles
-         * @description Who may: Hub(Permissions(128)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(128)). No body.
          */
         get: {
             parameters: {
@@ -1560,7 +1560,7 @@ export interface paths {
         };
         /**
          * The newest revisions of the records that I may see
-         * @description Who may: HubAny(Permissions(3)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(3)). No body.
          */
         get: {
             parameters: {
@@ -1654,7 +1654,7 @@ export interface paths {
         };
         /**
          * All revisions of a record
-         * @description Who may: HubAny(Permissions(3)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(3)). No body.
          */
         get: {
             parameters: {
@@ -1758,7 +1758,7 @@ export interface paths {
         };
         /**
          * The files that go with a record
-         * @description Who may: HubAny(Permissions(3)). At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(3)). No body.
          */
         get: {
             parameters: {
@@ -1862,7 +1862,7 @@ export interface paths {
         };
         /**
          * Links of the roster
-         * @description Who may: Member. At most 262144 bytes.
+         * @description Who may: Member. No body.
          */
         get: {
             parameters: {
@@ -2006,7 +2006,7 @@ export interface paths {
         };
         /**
          * The hub's sealed settings
-         * @description Who may: Member. At most 262144 bytes.
+         * @description Who may: Member. No body.
          */
         get: {
             parameters: {
@@ -2056,7 +2056,7 @@ export interface paths {
         };
         /**
          * The recurring shifts
-         * @description Who may: HubAny(Permissions(516)), also from a locked device. At most 262144 bytes.
+         * @description Who may: HubAny(Permissions(516)), also from a locked device. No body.
          */
         get: {
             parameters: {
@@ -2106,7 +2106,7 @@ export interface paths {
         };
         /**
          * The sigchains that the roster is verified with
-         * @description Who may: Member. At most 262144 bytes.
+         * @description Who may: Member. No body.
          */
         get: {
             parameters: {
@@ -2158,7 +2158,7 @@ export interface paths {
         };
         /**
          * One of these, or that of somebody who redeemed an invitation
-         * @description Who may: Member. At most 262144 bytes.
+         * @description Who may: Member. No body.
          */
         get: {
             parameters: {
@@ -2209,7 +2209,7 @@ export interface paths {
         };
         /**
          * The messages of callers
-         * @description Who may: Hub(Permissions(32)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(32)). No body.
          */
         get: {
             parameters: {
@@ -2265,7 +2265,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a message
-         * @description Who may: Hub(Permissions(2048)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(2048)). No body.
          */
         delete: {
             parameters: {
@@ -2311,7 +2311,7 @@ export interface paths {
         };
         /**
          * Bytes of a sealed message; the trail tells of the first
-         * @description Who may: Hub(Permissions(32)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(32)). No body.
          */
         get: {
             parameters: {
@@ -2367,7 +2367,7 @@ export interface paths {
         put?: never;
         /**
          * Say that a message was heard; whoever was first stays
-         * @description Who may: Hub(Permissions(32)). At most 262144 bytes.
+         * @description Who may: Hub(Permissions(32)). No body.
          */
         post: {
             parameters: {
@@ -2776,7 +2776,7 @@ export interface paths {
         };
         /**
          * Who I am here
-         * @description Who may: LoggedIn, also from a locked device. At most 262144 bytes.
+         * @description Who may: LoggedIn, also from a locked device. No body.
          */
         get: {
             parameters: {
@@ -2874,7 +2874,7 @@ export interface paths {
         };
         /**
          * My devices, and which of them a code opens
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -2922,7 +2922,7 @@ export interface paths {
         };
         /**
          * My items keys
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -3004,7 +3004,7 @@ export interface paths {
         };
         /**
          * My passkeys
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -3125,7 +3125,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a passkey
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         delete: {
             parameters: {
@@ -3172,7 +3172,7 @@ export interface paths {
         put?: never;
         /**
          * Begin to make a passkey
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         post: {
             parameters: {
@@ -3268,7 +3268,7 @@ export interface paths {
         };
         /**
          * Which ways back in I have
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -3316,7 +3316,7 @@ export interface paths {
         };
         /**
          * From where I am logged in
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -3351,7 +3351,7 @@ export interface paths {
         post?: never;
         /**
          * End all my other sessions
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         delete: {
             parameters: {
@@ -3397,7 +3397,7 @@ export interface paths {
         post?: never;
         /**
          * End one of my sessions
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         delete: {
             parameters: {
@@ -3442,7 +3442,7 @@ export interface paths {
         };
         /**
          * My devices and keys
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -3838,7 +3838,7 @@ export interface paths {
         };
         /**
          * What devices pin of this server, and what it offers
-         * @description Who may: Open. At most 262144 bytes.
+         * @description Who may: Open. No body.
          */
         get: {
             parameters: {
@@ -3888,7 +3888,7 @@ export interface paths {
         put?: never;
         /**
          * Log out
-         * @description Who may: LoggedIn, also from a locked device. At most 262144 bytes.
+         * @description Who may: LoggedIn, also from a locked device. No body.
          */
         post: {
             parameters: {
@@ -3934,7 +3934,7 @@ export interface paths {
         put?: never;
         /**
          * Exchange the refresh token for new tokens
-         * @description Who may: Refresh, also from a locked device. At most 262144 bytes.
+         * @description Who may: Refresh, also from a locked device. No body.
          */
         post: {
             parameters: {
@@ -4030,7 +4030,7 @@ export interface paths {
         };
         /**
          * The newest signed head of the log
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -4078,7 +4078,7 @@ export interface paths {
         };
         /**
          * The proof that the log has only grown
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -4129,7 +4129,7 @@ export interface paths {
         };
         /**
          * The proof that an entry is in the log
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -4180,7 +4180,7 @@ export interface paths {
         };
         /**
          * Entries of the log
-         * @description Who may: LoggedIn. At most 262144 bytes.
+         * @description Who may: LoggedIn. No body.
          */
         get: {
             parameters: {
@@ -4285,7 +4285,7 @@ export interface paths {
         put?: never;
         /**
          * Forget a person; their sigchain and what they wrote for others stay
-         * @description Who may: SuperAdmin. At most 262144 bytes.
+         * @description Who may: SuperAdmin. No body.
          */
         post: {
             parameters: {

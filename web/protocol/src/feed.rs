@@ -12,6 +12,11 @@ use crate::{Blob, Id};
 pub const FEED_PATH: &str = "/api/v1/feed";
 /// A client sends at most so many messages in a second (X4-23).
 pub const FEED_MESSAGES_PER_S: u32 = 30;
+/// A client sends at most so many bytes at once, whatever they are: messages, and the frames that
+/// these are made of.
+pub const FEED_AT_ONCE_BYTES: u32 = 80 * 1024;
+/// And so many more in each second.
+pub const FEED_BYTES_PER_S: u32 = 4 * 1024;
 /// The longest message of a client, in bytes (X4-24).
 pub const FEED_MESSAGE_MAX_BYTES: usize = 16 * 1024;
 /// A person has at most so many feeds open, from all devices.
@@ -23,7 +28,8 @@ pub const FEED_LOGIN_S: u32 = 5;
 pub const FEED_CLOSE_SESSION_ENDED: u16 = 4001;
 /// The close code when the first message did not log in.
 pub const FEED_CLOSE_NOT_LOGGED_IN: u16 = 4003;
-/// The close code for more messages than [`FEED_MESSAGES_PER_S`].
+/// The close code for more messages than [`FEED_MESSAGES_PER_S`], or more bytes than
+/// [`FEED_BYTES_PER_S`].
 pub const FEED_CLOSE_TOO_MANY: u16 = 4029;
 /// The close code when the person has [`FEEDS_PER_PERSON`] others open.
 pub const FEED_CLOSE_TOO_MANY_FEEDS: u16 = 4030;

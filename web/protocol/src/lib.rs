@@ -37,9 +37,9 @@ pub use call::{
 };
 pub use device::{DeviceFacts, Devices, SigchainUpdate};
 pub use feed::{
-    FEED_CLOSE_NOT_LOGGED_IN, FEED_CLOSE_SESSION_ENDED, FEED_CLOSE_TOO_MANY,
-    FEED_CLOSE_TOO_MANY_FEEDS, FEED_LOGIN_S, FEED_MESSAGE_MAX_BYTES, FEED_MESSAGES_PER_S,
-    FEED_PATH, FEEDS_PER_PERSON, FeedLogin, Notice, Topic,
+    FEED_AT_ONCE_BYTES, FEED_BYTES_PER_S, FEED_CLOSE_NOT_LOGGED_IN, FEED_CLOSE_SESSION_ENDED,
+    FEED_CLOSE_TOO_MANY, FEED_CLOSE_TOO_MANY_FEEDS, FEED_LOGIN_S, FEED_MESSAGE_MAX_BYTES,
+    FEED_MESSAGES_PER_S, FEED_PATH, FEEDS_PER_PERSON, FeedLogin, Notice, Topic,
 };
 pub use hub::{
     Account, AccountLink, AccountList, ActiveChange, EpochSearchRoot, Group, GroupKind, GroupList,

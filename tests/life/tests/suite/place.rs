@@ -7,15 +7,20 @@ use std::time::Duration;
 use e2e::binary::centralita;
 use e2e::eventually;
 use e2e::folder::Folder;
-use e2e::hotline::Hotline;
+use e2e::hotline::{BEEP_HZ, Hotline, INVITATION_HZ, THANKS_HZ};
 use e2e::net::Net;
 use e2e::server::Server;
+use e2e::sipp::Plan;
+use e2e::voice::Voice;
 use life::{Client, Invitation, Wire};
-use protocol::{API_ROOT, HubList, Id, Role, ServerFacts};
+use protocol::{API_ROOT, HubList, Id, Role, ServerFacts, VoicemailView};
 
 /// Everybody's PIN. It must be found nowhere.
 pub const PIN: &str = "739184-Kerbel";
 const WITHIN: Duration = Duration::from_secs(60);
+const CALLER_HZ: u32 = 440;
+/// How long a message is, in seconds.
+pub const MESSAGE_S: u64 = 3;
 /// Characters of the first admin's code, with its dashes.
 const CODE_CHARS: usize = 34;
 const PORT: u16 = 8443;
@@ -144,6 +149,26 @@ impl Place {
         let hub = hubs.hubs.iter().find(|hub| hub.name == "night").unwrap().id;
         admin.begin_hub(hub).unwrap();
         (admin, hub)
+    }
+
+    /// Somebody calls from this number and leaves a message.
+    pub fn leave_a_message(&self, admin: &mut Client, hub: Id, caller: &str) -> VoicemailView {
+        let voice = Voice::start(self.net.trunk(), CALLER_HZ);
+        let mut caller = Plan::caller("caller", self.net, caller)
+            .set("audio_port", &voice.port())
+            .set("play", "")
+            .set("hold_ms", "40000")
+            .start(self.net);
+        voice.wait_hears(INVITATION_HZ, 0.7);
+        voice.wait_hears(BEEP_HZ, 0.2);
+        std::thread::sleep(Duration::from_secs(MESSAGE_S));
+        voice.press('#');
+        voice.wait_hears(THANKS_HZ, 0.7);
+        caller.succeeds();
+        eventually("the message in the admin's list", WITHIN, || {
+            let messages = admin.voicemails(hub).unwrap();
+            messages.into_iter().find(|message| message.complete)
+        })
     }
 
     /// Somebody whom the admin invites; they have come in and were not taken in yet.

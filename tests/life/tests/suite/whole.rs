@@ -5,17 +5,14 @@ use std::time::Duration;
 
 use crypto::UserId;
 use crypto::hub::Change as RosterChange;
-use e2e::eventually;
-use e2e::hotline::{BEEP_HZ, INVITATION_HZ, THANKS_HZ};
 use e2e::sipp::Plan;
-use e2e::voice::Voice;
 use life::{Client, Failure, NewDevice, Sort, Taken};
 use protocol::{
     CallPage, FieldValue, Id, NewBan, NoteText, ROSTER_ROLE_HUB_ADMIN, ROSTER_ROLE_REPORTER,
     ROSTER_ROLE_REVIEWER, ROSTER_ROLE_VOLUNTEER, Role, Tokens,
 };
 
-use crate::place::{PIN, Place};
+use crate::place::{MESSAGE_S, PIN, Place};
 use crate::traces::{Secrets, files};
 
 const ADMIN: &str = "Adalind Quittenbaum";
@@ -37,9 +34,6 @@ const LEFT: &str = "left behind at the Elsbeerplatz";
 const EDITED_LATER: &str = "waits behind the Felsenbirnenhag";
 const CALLER: &str = "+34911987654";
 const NEW_PIN: &str = "462815-Schlehdornbusch";
-const CALLER_HZ: u32 = 440;
-const MESSAGE_S: u64 = 3;
-const WITHIN: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_whole_life_leaves_nothing_to_read() {
@@ -213,22 +207,7 @@ fn reports(place: &Place, admin: &mut Client, ben: &mut Client, hub: Id, secrets
 
 /// A caller leaves a message. The admin hears it with their own key; a volunteer does not.
 fn a_message(place: &Place, admin: &mut Client, ben: &mut Client, hub: Id) {
-    let voice = Voice::start(place.net.trunk(), CALLER_HZ);
-    let mut caller = Plan::caller("caller", place.net, CALLER)
-        .set("audio_port", &voice.port())
-        .set("play", "")
-        .set("hold_ms", "40000")
-        .start(place.net);
-    voice.wait_hears(INVITATION_HZ, 0.7);
-    voice.wait_hears(BEEP_HZ, 0.2);
-    std::thread::sleep(Duration::from_secs(MESSAGE_S));
-    voice.press('#');
-    voice.wait_hears(THANKS_HZ, 0.7);
-    caller.succeeds();
-    let message = eventually("the message in the admin's list", WITHIN, || {
-        let messages = admin.voicemails(hub).unwrap();
-        messages.into_iter().find(|message| message.complete)
-    });
+    let message = place.leave_a_message(admin, hub, CALLER);
     let (sound, rate_hz) = admin.hear(hub, message.recording).unwrap();
     let seconds = sound.len() as f64 / 2.0 / f64::from(rate_hz);
     println!("the admin hears a message of {seconds:.1} s");

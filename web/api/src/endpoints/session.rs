@@ -80,6 +80,7 @@ impl Pair {
         let options = &call.shared.options;
         let (access, access_hash) = call.shared.new_token()?;
         let (refresh, refresh_hash) = call.shared.new_token()?;
+        call.shared.start.give_out([access_hash, refresh_hash]);
         Ok(Self {
             access,
             access_hash,

@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use protocol::{
-    FEED_CLOSE_NOT_LOGGED_IN, FEED_CLOSE_SESSION_ENDED, FEED_CLOSE_TOO_MANY,
-    FEED_CLOSE_TOO_MANY_FEEDS, FEED_LOGIN_S, FEED_MESSAGE_MAX_BYTES, FEED_MESSAGES_PER_S,
-    FEED_PATH, FeedLogin, Id, Notice, Topic,
+    FEED_AT_ONCE_BYTES, FEED_BYTES_PER_S, FEED_CLOSE_NOT_LOGGED_IN, FEED_CLOSE_SESSION_ENDED,
+    FEED_CLOSE_TOO_MANY, FEED_CLOSE_TOO_MANY_FEEDS, FEED_LOGIN_S, FEED_MESSAGE_MAX_BYTES,
+    FEED_MESSAGES_PER_S, FEED_PATH, FeedLogin, Id, Notice, Topic,
 };
 use store::{HubId, SessionRow, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::charge::Charge;
 use crate::gate;
 use crate::listen::Connection;
+use crate::meter::Allowance;
 use crate::shared::{Shared, unix_ms};
 use crate::watch::{Ended, Event};
 
@@ -24,13 +26,29 @@ const TICK: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(75);
 /// A client that does not take a message for this long is gone.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+const ALLOWANCE: Allowance = Allowance {
+    at_once_bytes: FEED_AT_ONCE_BYTES,
+    per_s_bytes: FEED_BYTES_PER_S,
+};
 
 /// Serves a feed until either side ends it.
 pub(super) async fn serve(
     shared: Arc<Shared>,
     mut socket: WebSocket,
     mut connection: Option<Connection>,
+    charge: Option<Charge>,
 ) {
+    let meter = connection.as_ref().map(Connection::meter);
+    if let Some(meter) = &meter {
+        meter.begin(ALLOWANCE);
+    }
+    // Messages are counted below, but a client can also send what never becomes one.
+    let flooded = async {
+        match &meter {
+            Some(meter) => meter.exceeded().await,
+            None => std::future::pending().await,
+        }
+    };
     let stopped = async {
         match &mut connection {
             Some(connection) => connection.stopped().await,
@@ -38,7 +56,8 @@ pub(super) async fn serve(
         }
     };
     let close = tokio::select! {
-        close = follow(&shared, &mut socket) => close,
+        close = follow(&shared, &mut socket, charge.as_ref()) => close,
+        () = flooded => Some(close(FEED_CLOSE_TOO_MANY, "too many bytes")),
         () = stopped => Some(close(close_code::AWAY, "the server stops")),
     };
     if let Some(frame) = close {
@@ -56,11 +75,15 @@ fn close(code: u16, reason: &'static str) -> CloseFrame {
 }
 
 /// `None` when the client is gone.
-async fn follow(shared: &Shared, socket: &mut WebSocket) -> Option<CloseFrame> {
+async fn follow(
+    shared: &Shared,
+    socket: &mut WebSocket,
+    charge: Option<&Charge>,
+) -> Option<CloseFrame> {
     // Heard from before the session is looked at: no end of it is missed.
     let mut events = shared.watch.listen();
     let wait = Duration::from_secs(u64::from(FEED_LOGIN_S));
-    let session = match tokio::time::timeout(wait, login(shared, socket)).await {
+    let session = match tokio::time::timeout(wait, login(shared, socket, charge)).await {
         Ok(Ok(session)) => session,
         Ok(Err((code, reason))) => return Some(close(code, reason)),
         Err(_) => return Some(close(NOT_LOGGED_IN.0, NOT_LOGGED_IN.1)),
@@ -99,14 +122,19 @@ type Reason = (u16, &'static str);
 const NOT_LOGGED_IN: Reason = (FEED_CLOSE_NOT_LOGGED_IN, "log in with the first message");
 const TOO_LONG: Reason = (close_code::SIZE, "a message has at most 16 KiB");
 
-async fn login(shared: &Shared, socket: &mut WebSocket) -> Result<SessionRow, Reason> {
+async fn login(
+    shared: &Shared,
+    socket: &mut WebSocket,
+    charge: Option<&Charge>,
+) -> Result<SessionRow, Reason> {
     let text = match socket.recv().await {
         Some(Ok(message)) if is_too_long(&message) => return Err(TOO_LONG),
         Some(Ok(Message::Text(text))) => text,
         _ => return Err(NOT_LOGGED_IN),
     };
     let login: FeedLogin = serde_json::from_str(&text).map_err(|_| NOT_LOGGED_IN)?;
-    let session = gate::session_of(shared, FEED_PATH, &login.access.0, &login.proof.0);
+    let (token, proof) = (&login.access.0, &login.proof.0);
+    let session = gate::session_of(shared, FEED_PATH, token, proof, charge);
     session.await.map_err(|_| NOT_LOGGED_IN)
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -73,12 +73,15 @@ pub struct Server {
 impl Server {
     pub async fn start() -> Self {
         let folder = new_folder();
-        let source = TlsSource::Local {
-            folder: folder.join("tls"),
-            names: vec![NAME.to_owned()],
-        };
-        let tls = Tls::open(source, Timestamp::now()).unwrap();
+        let tls = own_tls(&folder);
         Self::start_in(folder, tls).await
+    }
+
+    /// The next process, over the same store. This one goes away with its memory.
+    pub async fn start_again(&self) -> Self {
+        let (folder, store) = (self.folder.clone(), Arc::clone(&self.store));
+        let tls = own_tls(&folder);
+        Self::serve(folder, self.postgres.clone(), store, tls).await
     }
 
     /// With a certificate by somebody whom no client trusts yet.
@@ -96,6 +99,10 @@ impl Server {
         };
         options.audit_hash = Some(crypto::audit::entry_hash);
         let store = Arc::new(Store::open_with(options).await.unwrap());
+        Self::serve(folder, postgres, store, tls).await
+    }
+
+    async fn serve(folder: PathBuf, postgres: Option<String>, store: Arc<Store>, tls: Tls) -> Self {
         let name = NoteName::new("hotline.example/keys").unwrap();
         let signer = LogSigner::new(name, SigningKey::from_seed(&[7; 32]));
         let mut options = WebOptions::new(ORIGIN);
@@ -256,6 +263,14 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+fn own_tls(folder: &Path) -> Tls {
+    let source = TlsSource::Local {
+        folder: folder.join("tls"),
+        names: vec![NAME.to_owned()],
+    };
+    Tls::open(source, Timestamp::now()).unwrap()
 }
 
 pub fn new_folder() -> PathBuf {

@@ -214,6 +214,30 @@ async fn who_says_too_much_is_closed() {
     assert_eq!(close_code(&mut many, SOON).await, FEED_CLOSE_TOO_MANY);
 }
 
+/// The beginning of a message, and pieces of it without anything in them: `count` masked frames.
+fn pieces(count: usize) -> Vec<u8> {
+    let mut frames = vec![0x01, 0x80, 0, 0, 0, 0];
+    frames.extend([0x00, 0x80, 0, 0, 0, 0].repeat(count));
+    frames
+}
+
+#[tokio::test]
+async fn who_sends_what_never_becomes_a_message_is_closed() {
+    let server = Server::start().await;
+    let mut admin = server.admin().await;
+    let mut stranger = open(&server).await;
+    stranger.get_mut().write_all(&pieces(40_000)).await.unwrap();
+    assert_eq!(close_code(&mut stranger, SOON).await, FEED_CLOSE_TOO_MANY);
+
+    let mut member = logged_in(&mut admin).await;
+    member.get_mut().write_all(&pieces(1_000)).await.unwrap();
+    let open = tokio::time::timeout(Duration::from_millis(300), member.next()).await;
+    assert!(open.is_err(), "a few pieces are a message");
+    let more = pieces(40_000);
+    member.get_mut().write_all(&more[6..]).await.unwrap();
+    assert_eq!(close_code(&mut member, SOON).await, FEED_CLOSE_TOO_MANY);
+}
+
 #[tokio::test]
 async fn a_person_has_so_many_feeds_and_others_have_theirs() {
     let server = Server::start().await;

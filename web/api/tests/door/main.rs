@@ -10,4 +10,6 @@ mod locked;
 mod login;
 mod passkeys;
 mod refusing;
+mod restart;
+mod room;
 mod tls;

@@ -376,6 +376,8 @@ async fn open(store: &Arc<Store>, folder: &Path) -> (Arc<Shared>, Router, LogKey
     let log = signer.key().clone();
     let mut options = WebOptions::new("https://hotline.example");
     options.data = Some(folder.to_owned());
+    // Whoever is logged in was before the start.
+    options.began -= Duration::from_secs(10 * 60);
     let shared = Shared::open(Arc::clone(store), options, signer).await;
     let shared = Arc::new(shared.unwrap());
     let router = web_api::service(Arc::clone(&shared));
