@@ -14,6 +14,7 @@ import type {
   SigchainsPage,
 } from '$lib/api';
 import { fromBlob, toBlob } from '$lib/blob';
+import type { Seen } from '$lib/device/seen';
 import { Failure, failureOf } from '$lib/failure';
 import { writeInvitation } from '$lib/invitation';
 import type { Client } from './client';
@@ -180,18 +181,32 @@ export class Hubs {
    * Loads a hub and believes it if the roster and every device list verify, continue what was
    * seen, and are what the key log tells everybody. Opens its keys.
    */
-  private async believe(hub: string): Promise<Believed> {
+  private async believe(hub: string, isSecondTry = false): Promise<Believed> {
     const { line, session, seen } = this.client;
     // What this person's other devices have done is in the log, too.
     await this.client.catchUp();
     const log = await this.client.checkLog();
     const people = new People();
-    for (const person of await this.sigchains(hub)) this.saw(person, people);
-    log.checkPeople(people);
-    const links = await this.links(hub);
-    session.forgetHub(hub);
-    session.followHubLinks(hub, links, seen.rosters[hub], people);
-    log.checkHub(session, hub);
+    const heads: Seen['people'] = {};
+    let isFollowed = false;
+    try {
+      for (const { user, sigchain } of await this.sigchains(hub)) {
+        heads[user] = people.add(user, fromBlob(sigchain), seen.people[user]);
+      }
+      log.checkPeople(people);
+      const links = await this.links(hub);
+      session.forgetHub(hub);
+      session.followHubLinks(hub, links, seen.rosters[hub], people);
+      isFollowed = true;
+      log.checkHub(session, hub);
+    } catch (thrown) {
+      if (isFollowed) session.forgetHub(hub);
+      // An honest change fell between; its entry is in the log by now, or there is none.
+      if (failureOf(thrown).code === 'unlogged' && !isSecondTry) return this.believe(hub, true);
+      throw thrown;
+    }
+    // Not before: what is not in the log may be for this device alone.
+    Object.assign(seen.people, heads);
     seen.rosters[hub] = session.rosterHead(hub);
     await this.client.keepSeen();
     const { keys } = await line.ask<HubKeys>('GET', `/hubs/${hub}/keys`);
