@@ -5,6 +5,8 @@
 
 mod exercise;
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use exercise::{Chains, World};
@@ -79,6 +81,61 @@ fn genuine_messages_are_taken() {
     let moves = exercise::some_moves();
     let moves = moves.iter().map(|seed| exercise::moves(chains(), seed));
     assert!(moves.sum::<usize>() > 100);
+}
+
+/// Names of functions that read what anybody may have written.
+const READERS: [&str; 5] = ["decode", "parse", "scan", "enter", "from_"];
+
+#[test]
+fn whatever_reads_is_exercised() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let exercised = sources(&root.join("tests/exercise")).concat();
+    let is_word = |one: char| one.is_alphanumeric() || one == '_';
+    let exercised: BTreeSet<&str> = exercised.split(|one| !is_word(one)).collect();
+    let mut reading = BTreeSet::new();
+    for source in sources(&root.join("src")) {
+        let shipped = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let mut of = "";
+        for line in shipped.lines() {
+            if let Some(block) = line.strip_prefix("impl") {
+                let from_text = block.strip_prefix(" FromStr for ");
+                let name = from_text.unwrap_or(block.split_once(' ').unwrap().1);
+                of = name.split(|one| !is_word(one)).next().unwrap();
+                reading.extend(from_text.map(|_| of.to_owned()));
+            }
+            let reads = line.strip_prefix("    pub fn ").is_some_and(|rest| {
+                // What cannot be refused takes an array or what was read already.
+                READERS.iter().any(|name| rest.starts_with(name))
+                    && (rest.contains("-> Result") || rest.ends_with('('))
+            });
+            if reads {
+                reading.insert(of.to_owned());
+            }
+        }
+    }
+    assert!(reading.len() > 30, "{reading:?}");
+    let forgotten: Vec<_> = reading
+        .iter()
+        .filter(|it| !exercised.contains(it.as_str()))
+        .collect();
+    assert!(
+        forgotten.is_empty(),
+        "tests/exercise gives nothing to {forgotten:?}"
+    );
+}
+
+/// The text of all Rust files below a folder.
+fn sources(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            found.push(std::fs::read_to_string(path).unwrap());
+        }
+    }
+    found
 }
 
 /// One bit of each byte of each message.

@@ -1,5 +1,7 @@
-//! Who may depend on whom, what a pure crate may pull in, and under which licences; and that the
-//! panel reads through scopes.
+//! Who may depend on whom, what a pure crate may pull in, what is below the cryptography, and under
+//! which licences; and that the panel reads through scopes.
+
+mod lean;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -93,6 +95,7 @@ pub fn run() -> Result<(), String> {
     let metadata = metadata()?;
     let mut problems = Vec::new();
     directions(&metadata, &mut problems);
+    lean::check(&metadata, &mut problems);
     licences(&metadata, &mut problems)?;
     scopes(Path::new("."), PANEL_ITSELF, &mut problems)?;
     if problems.is_empty() {

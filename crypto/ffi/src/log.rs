@@ -93,7 +93,9 @@ impl LogFollower {
             .with(|log| session.held.with(|session| log.check_own(session)))
     }
 
-    /// Demands that everybody's device list is as new as the log has it.
+    /// Demands that everybody's device list is exactly as new as the log has it.
+    /// After `unlogged`, load the log and the lists again, once: an honest
+    /// change may have fallen between.
     ///
     /// # Errors
     /// `rollback`, `moved`, `unlogged`, `key-needed`.
@@ -102,7 +104,8 @@ impl LogFollower {
             .with(|log| people.0.with(|people| log.check_people(people)))
     }
 
-    /// Demands that a hotline's roster is as new as the log has it.
+    /// Demands that a hotline's roster is exactly as new as the log has it; as
+    /// `check_people`. A roster that is refused is to be dropped: `forget_hub`.
     ///
     /// # Errors
     /// `rollback`, `moved`, `unlogged`, `locked`, `key-needed`, `malformed`.

@@ -36,7 +36,7 @@ pub struct Invitation {
 }
 
 /// What a message was.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Received {
     /// Somebody says something.
     Message {
@@ -347,6 +347,19 @@ impl Group {
         match self.group.pending_commit() {
             Some(_) => Err(MlsError::ChangePending),
             None => Ok(()),
+        }
+    }
+}
+
+/// Shows nothing of what is said.
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message { from, text } => {
+                write!(f, "Message({} bytes from {from:?})", text.len())
+            }
+            Self::Changed { by } => write!(f, "Changed(by {by:?})"),
+            Self::Removed { by } => write!(f, "Removed(by {by:?})"),
         }
     }
 }

@@ -109,6 +109,14 @@ fn everybody_reads_what_a_member_says() {
 }
 
 #[test]
+fn a_log_shows_nothing_of_what_was_said() {
+    let device = Chains::default().device();
+    let shown = format!("{:?}", text(&device, b"hello"));
+    assert!(shown.starts_with("Message(5 bytes from "), "{shown}");
+    assert!(!shown.contains("hello") && !shown.contains("104, 101"));
+}
+
+#[test]
 fn who_is_removed_reads_nothing_more_and_knows_it() {
     let chains = Chains::default();
     let (devices, mut groups) = trio(&chains);

@@ -58,7 +58,8 @@ pub enum Code {
     NotVouched,
     /// Too few witnesses have confirmed the key log lately.
     Unconfirmed,
-    /// The key log does not have somebody's device list, or a member list.
+    /// The key log does not have somebody's device list, or a member list, or not its newest
+    /// change.
     Unlogged,
     /// The key log has keys under this person's name that they did not make.
     ForeignKeys,

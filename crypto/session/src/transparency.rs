@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crypto::HubId;
+use crypto::identity::ChainHead;
 use crypto::transparency::{Client, FullLog, Leaf, LogKey, Proof, Subject, WitnessKey};
 
 use crate::people::People;
@@ -121,31 +122,45 @@ impl LogFollower {
         Ok(self.full()?.check_own(own)?)
     }
 
-    /// Demands that everybody's device list is as new as the log has it: to be
-    /// called before anything is sealed to them.
+    /// Demands that everybody's device list is exactly as new as the log has it:
+    /// to be called before anything is sealed to them. What is older lacks a
+    /// change that others see, and what is newer, nobody else has seen.
+    ///
+    /// An honest change may fall between the download of the log and that of the
+    /// lists. After [`Code::Unlogged`] the app loads both again, once: a server
+    /// gives out no change before its entry in the log.
     ///
     /// # Errors
     /// [`Code::Rollback`], [`Code::Moved`], [`Code::Unlogged`] for somebody
-    /// whom the log does not have at all, [`Code::KeyNeeded`].
+    /// whom the log does not have, or not with these keys, [`Code::KeyNeeded`].
     pub fn check_people(&self, people: &People) -> Result<(), Refusal> {
-        let full = self.full()?;
         for (user, chain) in people.chains() {
-            let newest = full.newest(&Subject::User(*user));
-            let newest = newest.ok_or_else(|| unlogged(format!("the device list of {user}")))?;
+            let what = || format!("the device list of {user}");
+            let newest = self.newest(Subject::User(*user), what)?;
             chain.check_contains(&newest)?;
+            check_logged(chain.head(), newest, what)?;
         }
         Ok(())
     }
 
-    /// Demands that a hotline's roster is as new as the log has it.
+    /// Demands that a hotline's roster is exactly as new as the log has it: as
+    /// [`LogFollower::check_people`], of which it also has the second try. A
+    /// roster that is refused is to be dropped ([`Session::forget_hub`]).
     ///
     /// # Errors
     /// [`Code::Rollback`], [`Code::Moved`], [`Code::Unlogged`],
     /// [`Code::Locked`], [`Code::KeyNeeded`].
     pub fn check_hub(&self, session: &Session, hub: HubId) -> Result<(), Refusal> {
-        let newest = self.full()?.newest(&Subject::Roster(hub));
-        let newest = newest.ok_or_else(|| unlogged("the member list".to_owned()))?;
-        Ok(session.opened()?.hub(hub)?.roster.check_contains(&newest)?)
+        let what = || "the member list".to_owned();
+        let newest = self.newest(Subject::Roster(hub), what)?;
+        let roster = &session.opened()?.hub(hub)?.roster;
+        roster.check_contains(&newest)?;
+        check_logged(roster.head(), newest, what)
+    }
+
+    fn newest(&self, subject: Subject, what: impl Fn() -> String) -> Result<ChainHead, Refusal> {
+        let newest = self.full()?.newest(&subject);
+        newest.ok_or_else(|| unlogged(&what()))
     }
 
     fn full(&self) -> Result<&FullLog, Refusal> {
@@ -161,7 +176,21 @@ impl fmt::Debug for LogFollower {
     }
 }
 
-fn unlogged(what: String) -> Refusal {
+/// Of a chain that contains the log's newest head: whether it ends there. Beyond
+/// it, one device that was stolen and the server could show a single person keys
+/// and members that neither the others nor the owner's devices ever see.
+fn check_logged(
+    head: ChainHead,
+    newest: ChainHead,
+    what: impl Fn() -> String,
+) -> Result<(), Refusal> {
+    if head != newest {
+        return Err(unlogged(&format!("the newest change of {}", what())));
+    }
+    Ok(())
+}
+
+fn unlogged(what: &str) -> Refusal {
     let sentence = format!("{what} is not in the key log, where everybody could see it");
     Refusal::new(Code::Unlogged, sentence)
 }

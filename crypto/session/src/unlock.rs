@@ -11,7 +11,7 @@ use crate::refusal::{Code, Refusal};
 use crate::session::Session;
 
 /// What a new vault needs beside its code; at least one of the first two.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct VaultShares<'a> {
     /// 32 bytes from the device's key store.
     pub device: Option<&'a [u8]>,
@@ -19,6 +19,17 @@ pub struct VaultShares<'a> {
     pub server: bool,
     /// 32 bytes of a passkey's PRF at [`Session::prf_input`].
     pub prf: Option<&'a [u8]>,
+}
+
+/// Shows only which there are.
+impl fmt::Debug for VaultShares<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VaultShares")
+            .field("device", &self.device.is_some())
+            .field("server", &self.server)
+            .field("prf", &self.prf.is_some())
+            .finish()
+    }
 }
 
 /// A sealed vault.

@@ -460,6 +460,57 @@ fn the_key_log_shows_what_the_server_did_with_names() {
     assert_eq!(logged.follower.size(), 2);
 }
 
+/// The server has one of Ana's devices, which was stolen and is not revoked yet, and shows what it
+/// signs to Ben alone.
+#[test]
+fn what_goes_on_beyond_the_key_log_is_believed_by_nobody() {
+    let (mut ana, _) = founded();
+    let (mut ben, eve) = (person(), person());
+    ana.add_member(HUB, ben.user(), VOLUNTEER, &knowing(&[&ana, &ben]), NOW_MS)
+        .unwrap();
+    let mut logged = Logged::new();
+    for person in [&ana, &ben, &eve] {
+        logged.enter(person);
+    }
+    logged.enter_roster(&ana);
+    logged.follow();
+    let follower = &logged.follower;
+    let seen = |ben: &mut Session, ana: &Session, people: &People| {
+        ben.forget_hub(HUB).unwrap();
+        ben.follow_hub(HUB, &ana.roster(HUB).unwrap(), None, people)
+            .unwrap();
+    };
+    let shown = knowing(&[&ana, &ben, &eve]);
+    follower.check_people(&shown).unwrap();
+    seen(&mut ben, &ana, &shown);
+    follower.check_hub(&ben, HUB).unwrap();
+
+    // Another member, with keys that are in the log.
+    ana.add_member(HUB, eve.user(), ADMIN, &shown, NOW_MS)
+        .unwrap();
+    seen(&mut ben, &ana, &shown);
+    let readers = ben.readers(HUB, Visibility::Case, ben.user()).unwrap();
+    let readers: Vec<_> = readers.into_iter().collect();
+    let note = ben.seal_note(people::place(), b"told in confidence", &readers, &shown);
+    assert!(
+        note.is_ok() && readers.contains(&eve.user()),
+        "Eve would read"
+    );
+    assert_eq!(code(follower.check_hub(&ben, HUB)), Code::Unlogged);
+
+    // Another key of a member who is in the log.
+    ana.rotate_key(NOW_MS).unwrap();
+    let shown = knowing(&[&ana, &ben, &eve]);
+    assert_eq!(code(follower.check_people(&shown)), Code::Unlogged);
+
+    // Once everybody can see both, they are believed.
+    logged.enter(&ana);
+    logged.enter_roster(&ana);
+    logged.follow();
+    logged.follower.check_people(&shown).unwrap();
+    logged.follower.check_hub(&ben, HUB).unwrap();
+}
+
 #[test]
 fn keys_under_one_s_own_name_that_one_did_not_make_are_found() {
     let ana = person();

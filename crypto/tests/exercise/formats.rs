@@ -2,7 +2,7 @@
 
 use crypto::audit::AuditHead;
 use crypto::cobblestone::ContentKey;
-use crypto::hub::{HubKey, HubKeyWrap, Roster, SealedSettings};
+use crypto::hub::{HubKey, HubKeyWrap, Roster, SealedSettings, Voucher};
 use crypto::identity::{
     ChainHead, DeviceCard, InviteProof, ItemsKey, LoginChallenge, LoginProof, RequestProof,
     Sigchain, TransportAttestation, TransportPublicKey,
@@ -44,7 +44,8 @@ pub fn formats(bytes: &[u8]) -> usize {
         ServerShare,
         Sigchain,
         TransportAttestation,
-        Vault
+        Vault,
+        Voucher
     );
     if let Ok(leaf) = Leaf::decode(bytes)
         && let Some(head) = AuditHead::of_leaf(&leaf)

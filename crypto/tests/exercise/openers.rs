@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use crypto::backup::BackupReader;
 use crypto::cobblestone::{ContentKey, Decryptor};
-use crypto::hub::{HubKeyWrap, Roster, SealedSettings, SearchRoot};
+use crypto::hub::{HubKeyWrap, Roster, SealedSettings, SearchRoot, Voucher};
 use crypto::identity::{
     InviteProof, ItemsKey, LoginChallenge, LoginProof, RequestProof, TransportAttestation,
 };
@@ -19,7 +19,8 @@ use crypto::{DeviceId, SigningKey, VoicemailReader};
 use sha2::{Digest, Sha256};
 
 use super::world::{
-    CALL, Conversation, DRAFT, INVITE_CODE, NOTE, NOW_MS, ORIGIN, PAPER, SOUND, Still, WORDS, World,
+    CALL, Conversation, DRAFT, INVITE_CODE, INVITED, NOTE, NOW_MS, ORIGIN, PAPER, SOUND, Still,
+    WORDS, World,
 };
 
 /// Nothing panics, and what opens or verifies is what was sealed or signed. Returns how many did.
@@ -96,6 +97,12 @@ fn hub(world: &World, bytes: &[u8]) -> usize {
     if let Ok(sealed) = SealedSettings::decode(bytes) {
         let opened = sealed.open(&world.settings, &world.hub_key);
         taken += is("settings", opened.is_ok());
+    }
+    if let Ok(voucher) = Voucher::decode(bytes) {
+        let checked = world
+            .hub_key
+            .check_voucher(&INVITED, world.ben.keys.user(), &voucher);
+        taken += is("voucher", checked.is_ok());
     }
     let event = world.hub_key.open_event(&world.envelope, bytes);
     taken += is("event", event.is_ok());

@@ -1,6 +1,6 @@
 //! Whatever people type and what comes as text.
 
-use crypto::hub::IndexField;
+use crypto::hub::{IndexField, InviteSecret};
 use crypto::identity::RequestFacts;
 use crypto::provisioning::{Invitation, InvitationKind};
 use crypto::transparency::{
@@ -33,6 +33,7 @@ fn keys(text: &str) -> usize {
     }
     shown!(
         CallerIdKey: reveal,
+        InviteSecret: reveal,
         LogKey: to_string,
         LogSigner: reveal,
         ReaderPublicKey: to_string,

@@ -1,6 +1,7 @@
 //! What a server, a fellow reader and an insider try.
 
 use std::collections::BTreeSet;
+use std::io::Cursor;
 
 use crypto::cobblestone::{ContentKey, Encryptor};
 use crypto::identity::Reader;
@@ -16,7 +17,7 @@ use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Kem, OpModeS, Serializable};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Hotline, NOTE, Person, WORDS};
+use crate::support::{Again, Hotline, NOTE, Person, WORDS};
 
 /// Bytes of a note's context, header and manifest up to its entries.
 const CONTEXT: usize = 6 + 23 + 16 + 16 + 4 + 32 + 16 + 16;
@@ -42,6 +43,8 @@ struct Forge<'a> {
     hotline: &'a Hotline,
     context: Vec<u8>,
     body: Vec<u8>,
+    /// The commitment that manifest and wraps name.
+    named: [u8; 32],
 }
 
 impl<'a> Forge<'a> {
@@ -57,6 +60,7 @@ impl<'a> Forge<'a> {
         Self {
             hotline,
             context,
+            named: body[24..56].try_into().unwrap(),
             body,
         }
     }
@@ -64,7 +68,7 @@ impl<'a> Forge<'a> {
     fn wrap(&self, label: Label, reader: &Reader, key: &[u8; 32]) -> Vec<u8> {
         let context = [
             &Sha256::digest(&self.context)[..],
-            &self.body[24..56],
+            &self.named,
             reader.user.as_bytes(),
             &reader.generation.to_be_bytes(),
         ]
@@ -88,7 +92,7 @@ impl<'a> Forge<'a> {
         let body_hash = Sha256::digest(&self.body).to_vec();
         let header = [self.context.as_slice(), &body_hash].concat();
         let signature = signer.sign(&Label::RecordHeader.bind(&header));
-        let mut manifest = self.body[24..56].to_vec();
+        let mut manifest = self.named.to_vec();
         manifest.extend([0, 0, 0, 1]);
         manifest.extend([0; 32]);
         manifest.extend_from_slice(keys.device().as_bytes());
@@ -463,6 +467,61 @@ fn two_readers_cannot_be_given_two_texts() {
     assert!(record.open(&hotline.author.key(), &expected).is_ok());
     let refused = record.open(&hotline.admin.key(), &expected);
     assert!(matches!(refused, Err(RecordError::BodyMismatch)));
+}
+
+/// The list of readers and their wraps name one body; the header signs another, which the same
+/// content key opens.
+#[test]
+fn a_body_that_the_list_of_readers_does_not_name_is_refused() {
+    let hotline = Hotline::new();
+    let key = ContentKey::from_slice(&[7; 32]).unwrap();
+    let mut forge = Forge::new(&hotline, &key);
+    forge.named = [0x11; 32];
+    let admin = hotline.admin.reader();
+    let wrap = forge.wrap(Label::RecordKeyWrap, &admin, &[7; 32]);
+    let record = SealedRecord::decode(&forge.record(&[(&admin, wrap)])).unwrap();
+    let (expected, key) = (hotline.expected(), hotline.admin.key());
+    let verified = record.front().verify(&expected).unwrap();
+    let whole = verified.open(record.body(), &key);
+    assert!(matches!(whole, Err(RecordError::BodyMismatch)));
+    let stream = verified.open_stream(Cursor::new(record.body()), &key);
+    assert!(matches!(stream, Err(RecordError::BodyMismatch)));
+    let pieces = verified.open_pieces(&key).unwrap().push(record.body());
+    assert!(matches!(pieces, Err(RecordError::BodyMismatch)));
+}
+
+/// An author who seals two files with the same randomness has two bodies of one key and one
+/// commitment: what they signed is one of them.
+#[test]
+fn a_file_under_the_front_of_its_twin_is_refused_at_its_end() {
+    let hotline = Hotline::new();
+    let (writer, readers) = (hotline.author.writer(), [hotline.admin.reader()]);
+    let seal = |fill: u8| {
+        let started = writer.start(NOTE, 40_000, &readers, &mut Again(1));
+        let (mut sealing, prefix) = started.unwrap();
+        let mut body = prefix.to_vec();
+        body.extend(sealing.push(&[fill; 40_000]).unwrap());
+        let (front, end) = sealing.finish(&writer).unwrap();
+        body.extend(end);
+        (front, body)
+    };
+    let ((front, body), (_, twin)) = (seal(1), seal(2));
+    assert_eq!(body[..56], twin[..56]);
+    let (expected, key) = (hotline.expected(), hotline.admin.key());
+    let verified = front.verify(&expected).unwrap();
+    for (body, is_signed) in [(&body, true), (&twin, false)] {
+        let mut pieces = verified.open_pieces(&key).unwrap();
+        pieces.push(body).unwrap();
+        let mut reader = verified.open_stream(Cursor::new(body), &key).unwrap();
+        reader.read_chunk(2).unwrap();
+        let ends = [pieces.finish().map(drop), reader.check_all()];
+        for end in ends {
+            match is_signed {
+                true => end.unwrap(),
+                false => assert!(matches!(end, Err(RecordError::BodyAltered)), "{end:?}"),
+            }
+        }
+    }
 }
 
 #[test]

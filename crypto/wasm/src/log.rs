@@ -89,7 +89,9 @@ impl LogFollower {
         Ok(self.0.check_own(&session.0)?)
     }
 
-    /// Demands that everybody's device list is as new as the log has it.
+    /// Demands that everybody's device list is exactly as new as the log has it.
+    /// After `unlogged`, load the log and the lists again, once: an honest
+    /// change may have fallen between.
     ///
     /// # Errors
     /// `rollback`, `moved`, `unlogged`, `key-needed`.
@@ -98,7 +100,8 @@ impl LogFollower {
         Ok(self.0.check_people(&people.0)?)
     }
 
-    /// Demands that a hotline's roster is as new as the log has it.
+    /// Demands that a hotline's roster is exactly as new as the log has it; as
+    /// `checkPeople`. A roster that is refused is to be dropped: `forgetHub`.
     ///
     /// # Errors
     /// `rollback`, `moved`, `unlogged`, `locked`, `key-needed`, `malformed`.

@@ -2,7 +2,7 @@
 
 use crypto::{DeviceId, Entropy, OsEntropy, UserId};
 use crypto_session::{
-    NewVault, People, RecoverySheet, Refusal, Session, Unlocking, VaultFacts, VaultShares,
+    NewVault, RecoverySheet, Refusal, Session, Unlocking, VaultFacts, VaultShares,
 };
 use protocol::{
     Blob, BootstrapRequest, EntryCode, Id, InviteCode, InviteOffer, InviteRedemption,
@@ -230,7 +230,7 @@ impl Client {
             let lie = "it gives the device list of somebody else";
             return Err(Failure::Contradiction(lie.to_owned()));
         }
-        self.believe(&own, &mut People::default())?;
+        self.believe_own(&own)?;
         let sealed: ItemsKeys = self.get("/me/items-keys")?;
         for key in sealed.keys {
             self.line.session.open_items_key(&key.0)?;

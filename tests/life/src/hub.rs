@@ -3,7 +3,7 @@
 use crypto::hub::{Change, Invitation, Role, RoleFlags, RoleId, RosterState};
 use crypto::identity::ChainHead;
 use crypto::{HubId, UserId};
-use crypto_session::{LogFollower, NewHubKey, People};
+use crypto_session::{Code, LogFollower, NewHubKey, People};
 use protocol::{
     Blob, EpochSearchRoot, HubKeyWraps, HubKeys, HubSettings, Id, PersonSigchain,
     ROSTER_ROLE_HUB_ADMIN, ROSTER_ROLE_REPORTER, ROSTER_ROLE_REVIEWER, ROSTER_ROLE_VOLUNTEER,
@@ -58,24 +58,41 @@ impl Client {
     /// # Errors
     /// [`Failure`].
     pub fn hub(&mut self, hub: Id) -> Result<Hub, Failure> {
+        let (view, heads) = again_if_unlogged(|| self.compared(hub))?;
+        self.seen.people.extend(heads);
+        self.saw_roster(view.id)?;
+        self.open_hub_keys(hub)?;
+        Ok(view)
+    }
+
+    /// Loads roster and device lists, and compares them with the log as it was just before; gives
+    /// the heads of the lists, too. Nothing is remembered as seen: what is not in the log may be
+    /// for this device alone.
+    fn compared(&mut self, hub: Id) -> Result<(Hub, Vec<(String, Blob)>), Failure> {
         let log = self.check_log()?;
         let mut people = People::default();
-        for person in self.sigchains(hub)? {
-            self.believe(&person, &mut people)?;
+        let mut heads = Vec::new();
+        let all = self.sigchains(hub)?;
+        for person in &all {
+            heads.push(self.verify(person, &mut people)?);
         }
         log.check_people(&people)?;
+        let user = self.user();
+        if let Some(own) = all.iter().find(|person| person.user == user) {
+            self.follow_own(own)?;
+        }
         let id = HubId::from_bytes(hub.0);
         let links = self.roster_links(hub)?;
         let seen = self.seen.rosters.get(&hub.to_string());
         let seen = seen.map(|head| head.0.clone());
-        self.line.session.forget_hub(id)?;
-        self.line
-            .session
-            .follow_hub_links(id, &links, seen.as_deref(), &people)?;
-        log.check_hub(&self.line.session, id)?;
-        self.saw_roster(id)?;
-        self.open_hub_keys(hub)?;
-        Ok(Hub { id, people, log })
+        let session = &mut self.line.session;
+        session.forget_hub(id)?;
+        session.follow_hub_links(id, &links, seen.as_deref(), &people)?;
+        if let Err(refusal) = log.check_hub(session, id) {
+            session.forget_hub(id)?;
+            return Err(refusal.into());
+        }
+        Ok((Hub { id, people, log }, heads))
     }
 
     /// What the roster of a hub says that was loaded.
@@ -112,8 +129,17 @@ impl Client {
             let lie = "it gave the device list of somebody else";
             return Err(Failure::Contradiction(lie.to_owned()));
         }
-        self.believe(&person, &mut view.people)?;
-        view.log.check_people(&view.people)?;
+        let (name, head) = self.verify(&person, &mut view.people)?;
+        again_if_unlogged(|| match view.log.check_people(&view.people) {
+            Err(refusal) => {
+                // For the second try.
+                view.log = self.check_log()?;
+                Err(refusal.into())
+            }
+            Ok(()) => Ok(()),
+        })?;
+        self.seen.people.insert(name, head);
+        self.keep_seen()?;
         self.check_invited(&view, hub, user, role)?;
         let known = self.line.session.hub(view.id)?.head().seqno;
         let (user, now) = (UserId::from_bytes(user.0), self.line.now_ms());
@@ -197,22 +223,31 @@ impl Client {
         Ok(())
     }
 
-    /// Verifies a device list and remembers how far it goes.
-    pub(crate) fn believe(
-        &mut self,
+    /// Verifies this person's own device list, follows it and remembers how far it goes.
+    pub(crate) fn believe_own(&mut self, own: &PersonSigchain) -> Result<(), Failure> {
+        let (name, head) = self.verify(own, &mut People::default())?;
+        self.follow_own(own)?;
+        self.seen.people.insert(name, head);
+        self.keep_seen()
+    }
+
+    /// Verifies a device list; gives its person's name and its head, to be remembered.
+    fn verify(
+        &self,
         person: &PersonSigchain,
         people: &mut People,
-    ) -> Result<(), Failure> {
+    ) -> Result<(String, Blob), Failure> {
         let user = UserId::from_bytes(person.user.0);
         let name = person.user.to_string();
-        let seen = self.seen.people.get(&name).map(|head| head.0.clone());
-        let head = people.add(user, &person.sigchain.0, seen.as_deref())?;
-        if person.user == self.user() {
-            let own = &person.sigchain.0;
-            self.line.session.follow_sigchain(own, seen.as_deref())?;
-        }
-        self.seen.people.insert(name, Blob(head.to_vec()));
-        self.keep_seen()
+        let seen = self.seen.people.get(&name).map(|head| head.0.as_slice());
+        let head = people.add(user, &person.sigchain.0, seen)?;
+        Ok((name, Blob(head.to_vec())))
+    }
+
+    fn follow_own(&mut self, own: &PersonSigchain) -> Result<(), Failure> {
+        let seen = self.seen.people.get(&own.user.to_string());
+        let seen = seen.map(|head| head.0.as_slice());
+        Ok(self.line.session.follow_sigchain(&own.sigchain.0, seen)?)
     }
 
     fn open_hub_keys(&mut self, hub: Id) -> Result<(), Failure> {
@@ -301,5 +336,77 @@ fn announced(key: NewHubKey, epoch: u32) -> RosterExtension {
         search_roots: vec![EpochSearchRoot { epoch, sealed }],
         settings: key.settings.map(Blob),
         settings_parts: Vec::new(),
+    }
+}
+
+/// The log is loaded before what is compared with it, so that an honest change may fall between.
+/// Its entry is there before anybody gets the change: a second try with the log loaded anew finds
+/// it, or there is none.
+fn again_if_unlogged<T>(mut attempt: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+    match attempt() {
+        Err(Failure::NotBelieved(refusal)) if refusal.code() == Code::Unlogged => attempt(),
+        done => done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto::SigningKey;
+    use crypto::transparency::{Leaf, Log, LogSigner, NoteName, Subject};
+    use crypto_session::Session;
+
+    use super::*;
+
+    /// A log that has the person's first device list, and the list after a change.
+    fn changed_since() -> (LogFollower, People) {
+        let mut session = Session::create(None).unwrap();
+        session.begin_sigchain(1).unwrap();
+        let name = NoteName::new("hotline.example/log").unwrap();
+        let signer = LogSigner::new(name.clone(), SigningKey::from_seed(&[1; 32]));
+        let mut log = Log::new(name);
+        let leaf = Leaf {
+            subject: Subject::User(session.user()),
+            head: ChainHead::decode(&session.head().unwrap()),
+        };
+        log.append(leaf);
+        let mut follower = LogFollower::unwitnessed(&signer.key().to_string()).unwrap();
+        follower
+            .accept(log.sign(&signer).as_str(), &[], 1, 0)
+            .unwrap();
+        follower.download(&leaf.encode()).unwrap();
+        session.rotate_key(2).unwrap();
+        let mut people = People::default();
+        let chain = session.sigchain().unwrap();
+        people.add(session.user(), &chain, None).unwrap();
+        (follower, people)
+    }
+
+    #[test]
+    fn what_the_log_does_not_have_is_compared_once_more_and_then_refused() {
+        let (log, people) = changed_since();
+        let mut tries = 0;
+        let honest = again_if_unlogged(|| {
+            tries += 1;
+            match tries {
+                1 => Ok(log.check_people(&people)?),
+                _ => Ok(()),
+            }
+        });
+        assert!(honest.is_ok() && tries == 2);
+        tries = 0;
+        let refused = again_if_unlogged(|| {
+            tries += 1;
+            Ok(log.check_people(&people)?)
+        });
+        assert!(
+            matches!(refused, Err(Failure::NotBelieved(refusal)) if refusal.code() == Code::Unlogged)
+        );
+        assert_eq!(tries, 2);
+        tries = 0;
+        let other = again_if_unlogged(|| -> Result<(), Failure> {
+            tries += 1;
+            Err(Failure::Misused(String::new()))
+        });
+        assert!(other.is_err() && tries == 1);
     }
 }

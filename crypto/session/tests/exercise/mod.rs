@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crypto::hub::{Role, RoleFlags, RoleId};
+use crypto::hub::{Invitation as HubInvitation, Role, RoleFlags, RoleId};
 use crypto::identity::{ChainHead, LoginChallenge, Sigchain};
 use crypto::provisioning::{Invitation, InvitationKind, OldDevice};
 use crypto::record::{RecordHeader, RecordKind, RecordPlace};
@@ -28,6 +28,11 @@ const NOW_MS: u64 = 1_763_690_000_000;
 const NOW_S: u64 = NOW_MS / 1_000;
 const WORDS: &[u8] = b"{\"name\":\"night\"}";
 const VOLUNTEER: RoleId = RoleId(2);
+/// By which Ben has come in.
+const INVITED: HubInvitation = HubInvitation {
+    id: [0xcc; 16],
+    role: VOLUNTEER,
+};
 
 /// Numbers that look random and never change.
 struct Still(u64);
@@ -72,6 +77,9 @@ impl World {
         let roster = &genuine["roster"];
         ben.follow_hub(HUB, roster, None, &people).unwrap();
         ben.open_hub_key(HUB, &genuine["hub key"]).unwrap();
+        let secret = ana.invite_secret(HUB, &INVITED).unwrap();
+        genuine.insert("voucher", ben.vouch(&secret).unwrap());
+        genuine.insert("invite secret", secret.as_bytes().to_vec());
         let place = RecordPlace {
             kind: RecordKind::Note,
             hub: HUB,
@@ -310,6 +318,9 @@ fn hub(world: &mut World, bytes: &[u8]) -> usize {
         assert_eq!(*opened, WORDS);
         taken += 1;
     }
+    let vouched = ben.check_voucher(HUB, &INVITED, BEN, bytes, people).is_ok();
+    assert!(!vouched || bytes == genuine["voucher"]);
+    taken += usize::from(vouched);
     assert_eq!(&ben.roster(HUB).unwrap(), roster);
     taken
 }
@@ -440,8 +451,8 @@ fn strangers(world: &mut World, bytes: &[u8]) -> usize {
 fn texts(world: &mut World, text: &str) -> usize {
     let mut taken = 0;
     use crypto_session::{
-        device_named, field_named, hub_named, kind_named, record_named, user_named,
-        visibility_named,
+        device_named, field_named, hub_named, invitation_named, kind_named, place_named,
+        record_named, user_named, visibility_named,
     };
     macro_rules! shown {
         ($($read:ident),*) => {$(
@@ -451,7 +462,17 @@ fn texts(world: &mut World, text: &str) -> usize {
         )*};
     }
     shown!(device_named, hub_named, record_named, user_named);
+    if let Ok(id) = invitation_named(text) {
+        assert_eq!(format!("{:032x}", u128::from_be_bytes(id)), text);
+    }
+    if let Ok(voucher) = world.ben.vouch(text) {
+        let is_genuine = voucher == world.genuine["voucher"];
+        let secret = str::from_utf8(&world.genuine["invite secret"]).unwrap();
+        assert!(!is_genuine || text.trim().eq_ignore_ascii_case(secret));
+        taken += 1;
+    }
     taken += ok(kind_named(text));
+    taken += ok(place_named("note", text, text));
     taken += ok(visibility_named(text));
     if let Ok(field) = field_named(text) {
         taken += ok(world.ben.index(HUB, field, text));
@@ -459,6 +480,7 @@ fn texts(world: &mut World, text: &str) -> usize {
     }
     let witness = world.witness_key.clone();
     taken += ok(LogFollower::new(text, std::slice::from_ref(&witness), 1));
+    taken += ok(LogFollower::unwitnessed(text));
     let log_key = str::from_utf8(&world.genuine["log key"]).unwrap();
     taken += ok(LogFollower::new(log_key, &[text.to_owned()], 1));
     if let Ok(pinned) = text.parse::<Pinned>() {

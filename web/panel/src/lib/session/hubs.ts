@@ -14,6 +14,7 @@ import type {
   SigchainsPage,
 } from '$lib/api';
 import { fromBlob, toBlob } from '$lib/blob';
+import type { Seen } from '$lib/device/seen';
 import { Failure, failureOf } from '$lib/failure';
 import { writeInvitation } from '$lib/invitation';
 import type { Client } from './client';
@@ -95,13 +96,14 @@ export class Hubs {
   /** Takes in who used an invitation, and hands them the hub's key. */
   async admit(hub: string, user: string, role: BuiltIn): Promise<void> {
     const { people, log } = await this.believe(hub);
-    const { line, session } = this.client;
+    const { line, session, seen } = this.client;
     const person = await line.ask<PersonSigchain>('GET', `/hubs/${hub}/sigchains/${user}`);
     if (person.user !== user) {
       throw new Failure('lie', 'The server gives the device list of somebody else.');
     }
-    this.saw(person, people);
+    const head = people.add(user, fromBlob(person.sigchain), seen.people[user]);
     log.checkPeople(people);
+    seen.people[user] = head;
     await this.checkInvited(hub, user, role, people);
     const known = session.rosterSeqno(hub);
     session.addMember(hub, user, BUILT_IN[role].number, people, Date.now());
@@ -213,18 +215,38 @@ export class Hubs {
    * Loads a hub and believes it if the roster and every device list verify, continue what was
    * seen, and are what the key log tells everybody. Opens its keys.
    */
-  private async load(hub: string, own: Promise<number>): Promise<Believed> {
+  private async load(
+    hub: string,
+    own: Promise<number>,
+    isSecondTry = false,
+  ): Promise<Believed> {
     const { line, session, seen } = this.client;
     // What this person's other devices have done is in the log, too.
     await own;
     const log = await this.client.checkLog();
     const people = new People();
-    for (const person of await this.sigchains(hub)) this.saw(person, people);
-    log.checkPeople(people);
-    const links = await this.links(hub);
-    session.forgetHub(hub);
-    session.followHubLinks(hub, links, seen.rosters[hub], people);
-    log.checkHub(session, hub);
+    const heads: Seen['people'] = {};
+    let isFollowed = false;
+    try {
+      for (const { user, sigchain } of await this.sigchains(hub)) {
+        heads[user] = people.add(user, fromBlob(sigchain), seen.people[user]);
+      }
+      log.checkPeople(people);
+      const links = await this.links(hub);
+      session.forgetHub(hub);
+      session.followHubLinks(hub, links, seen.rosters[hub], people);
+      isFollowed = true;
+      log.checkHub(session, hub);
+    } catch (thrown) {
+      if (isFollowed) session.forgetHub(hub);
+      // An honest change fell between; its entry is in the log by now, or there is none.
+      if (failureOf(thrown).code === 'unlogged' && !isSecondTry) {
+        return this.load(hub, this.client.catchUp(), true);
+      }
+      throw thrown;
+    }
+    // Not before: what is not in the log may be for this device alone.
+    Object.assign(seen.people, heads);
     seen.rosters[hub] = session.rosterHead(hub);
     await this.client.keepSeen();
     const { keys } = await line.ask<HubKeys>('GET', `/hubs/${hub}/keys`);
@@ -243,12 +265,6 @@ export class Hubs {
       search_roots: [{ epoch: session.hubKeyEpoch(hub), sealed: toBlob(key.searchRoot) }],
       settings: key.settings && toBlob(key.settings),
     };
-  }
-
-  /** Verifies a device list and remembers how far it goes. */
-  private saw({ user, sigchain }: PersonSigchain, people: People): void {
-    const { seen } = this.client;
-    seen.people[user] = people.add(user, fromBlob(sigchain), seen.people[user]);
   }
 
   /** Sends the links after number `known`, with what they announce. */
