@@ -215,11 +215,7 @@ export class Hubs {
    * Loads a hub and believes it if the roster and every device list verify, continue what was
    * seen, and are what the key log tells everybody. Opens its keys.
    */
-  private async load(
-    hub: string,
-    own: Promise<number>,
-    isSecondTry = false,
-  ): Promise<Believed> {
+  private async load(hub: string, own: Promise<number>, isSecondTry = false): Promise<Believed> {
     const { line, session, seen } = this.client;
     // What this person's other devices have done is in the log, too.
     await own;
