@@ -15,6 +15,8 @@ use socket2::{Domain, Socket, Type};
 use crate::place::Place;
 
 const PORT: u16 = 8443;
+/// More than one address may ask at once without a login.
+const OPEN_REQUESTS: u32 = 300;
 /// Connections that one address may hold at once.
 const CONNECTIONS_PER_ADDRESS: usize = 250;
 /// A handshake may take 10 s, the front of a request 30 s.
@@ -130,13 +132,21 @@ fn proofs_of_something_else(admin: &mut Client, ben: &mut Client) {
         ("DELETE", target.clone(), &b""[..]),
         ("GET", format!("{target}?x=1"), b""),
         ("GET", format!("{API_ROOT}/me"), b""),
-        ("GET", target.clone(), b" "),
     ];
     for (method, other, body) in others {
         let proof = admin.line.prove("GET", &target, b"", &token).unwrap();
         let answer = send(&admin.line, &token, &proof, method, &other, body);
         refused(&answer, 401, Code::BadProof);
     }
+    // Another body than the one that was signed; and one where none is read.
+    let profile = format!("{API_ROOT}/me/profile");
+    let (signed, other) = (br#"{"profile":"AQ"}"#, br#"{"profile":"Ag"}"#);
+    let proof = admin.line.prove("PUT", &profile, signed, &token).unwrap();
+    let answer = send(&admin.line, &token, &proof, "PUT", &profile, other);
+    refused(&answer, 401, Code::BadProof);
+    let proof = admin.line.prove("GET", &target, b"", &token).unwrap();
+    let answer = send(&admin.line, &token, &proof, "GET", &target, b" ");
+    refused(&answer, 400, Code::Malformed);
     // A stolen token, with the thief's own key; and the thief's proof for the stolen token.
     let own = ben.line.tokens.clone().unwrap().access;
     for signed in [&token, &own] {
@@ -227,7 +237,7 @@ fn flooded(place: &Place, server: SocketAddr, admin: &mut Client) {
 fn too_many_logins(admin: &mut Client) {
     let device = admin.device_id();
     let asked = protocol::ChallengeRequest { device };
-    let limited = (0..100).find_map(|_| {
+    let limited = (0..OPEN_REQUESTS).find_map(|_| {
         let answer = admin.line.wire.open("/login/challenge", &asked).unwrap();
         (answer.status == 429).then_some(answer)
     });
