@@ -127,7 +127,7 @@ async fn a_trail_that_was_changed_is_neither_sound_nor_published() {
             .run(&data, &["audit", "verify"])
             .contains("1 heads")
     };
-    eventually("the heads in the key log", || published()).await;
+    eventually("the heads in the key log", published).await;
     assert!(server.wait(|_| true).await.audit_problems.is_empty());
     server.stop();
     tamper(

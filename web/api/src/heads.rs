@@ -110,11 +110,9 @@ impl Shared {
 
     /// Its name, or its id when it is gone.
     async fn name_of(&self, hub: HubId) -> Result<String, Refusal> {
-        let hubs = self.store.unscoped().hubs().await?.into_iter();
-        let name = hubs.filter(|known| known.id == hub).map(|known| known.name);
-        Ok(name
-            .last()
-            .unwrap_or_else(|| crate::chains::hub_of(hub).to_string()))
+        let mut hubs = self.store.unscoped().hubs().await?.into_iter();
+        let found = hubs.find(|known| known.id == hub).map(|known| known.name);
+        Ok(found.unwrap_or_else(|| crate::chains::hub_of(hub).to_string()))
     }
 }
 
