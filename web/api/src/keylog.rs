@@ -136,6 +136,16 @@ impl KeyLog {
         self.newest.subscribe()
     }
 
+    /// The newest signed head as the database has it. A commit that is on its way is waited for:
+    /// what it changed may have been read already. `None` while the log is empty.
+    pub(crate) async fn settled(
+        &self,
+        store: &Store,
+    ) -> Result<Option<SignedCheckpoint>, KeyLogError> {
+        let _one_writer = self.current(store).await?;
+        Ok(self.newest.borrow().clone())
+    }
+
     /// What to send to a witness that has seen the log at `old`.
     pub(crate) async fn request(&self, old: u64) -> Option<AddCheckpoint> {
         let checkpoint = self.newest.borrow().clone()?;
@@ -304,6 +314,29 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(size(&log), 2);
+        assert_eq!(log.leaves(0, 10).await, [leaf(1, 1), leaf(1, 2)]);
+    }
+
+    /// A client that has read the change needs the checkpoint that goes with it.
+    #[tokio::test]
+    async fn a_commit_whose_answer_was_lost_is_told_of_before_the_next_one() {
+        let folder = Folder::new("lost");
+        let store = folder.store().await;
+        let log = KeyLog::open(&store, signer()).await.unwrap();
+        let settled = async || log.settled(&store).await.unwrap();
+        assert!(settled().await.is_none());
+        log.commit(&store, Changes::new(), &[leaf(1, 1)])
+            .await
+            .unwrap();
+        assert_eq!(settled().await, *log.newest().borrow());
+        // Kept, although the writer was told that it was not.
+        let kept = KeyLog::open(&store, signer()).await.unwrap();
+        kept.commit(&store, Changes::new(), &[leaf(1, 2)])
+            .await
+            .unwrap();
+        log.state.lock().await.in_doubt = true;
+        assert_eq!(size(&log), 1);
+        assert_eq!(settled().await.unwrap().checkpoint().size, 2);
         assert_eq!(log.leaves(0, 10).await, [leaf(1, 1), leaf(1, 2)]);
     }
 

@@ -113,12 +113,16 @@ mod tests {
 
     use super::*;
 
-    /// Packages of a name, a version, and what they use: by id and kind.
-    fn metadata(packages: &[(&str, &str, &[(&str, Option<&str>)])]) -> Value {
+    /// What a package uses, by id and kind.
+    type Uses<'a> = &'a [(&'a str, Option<&'a str>)];
+    /// A package's name, its version, and what it uses.
+    type Package<'a> = (&'a str, &'a str, Uses<'a>);
+
+    fn metadata(packages: &[Package<'_>]) -> Value {
         let ours = LEAN.map(|name| (name, "1.0.0", &[("hash 2.0.0", None)][..]));
         let all: Vec<_> = ours.iter().chain(packages).collect();
         let id = |name: &str, version: &str| format!("{name} {version}");
-        let package = |(name, version, uses): &&(&str, &str, &[(&str, Option<&str>)])| {
+        let package = |(name, version, uses): &&Package<'_>| {
             let dependency = |(id, kind): &(&str, Option<&str>)| {
                 let name = id.split(' ').next();
                 json!({"name": name, "kind": kind})
@@ -134,7 +138,7 @@ mod tests {
                 "dependencies": uses.iter().map(dependency).collect::<Vec<_>>(),
             })
         };
-        let node = |(name, version, uses): &&(&str, &str, &[(&str, Option<&str>)])| {
+        let node = |(name, version, uses): &&Package<'_>| {
             let dependency = |(id, kind): &(&str, Option<&str>)| json!({"pkg": id, "dep_kinds": [{"kind": kind}]});
             let deps: Vec<_> = uses.iter().map(dependency).collect();
             json!({"id": id(name, version), "deps": deps})
@@ -145,7 +149,7 @@ mod tests {
         })
     }
 
-    fn found(packages: &[(&str, &str, &[(&str, Option<&str>)])]) -> Vec<String> {
+    fn found(packages: &[Package<'_>]) -> Vec<String> {
         let mut problems = Vec::new();
         check(&metadata(packages), &mut problems);
         problems

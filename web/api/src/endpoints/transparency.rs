@@ -62,7 +62,7 @@ async fn server(call: Call, _: Nothing) -> Result<Json<ServerFacts>, Refusal> {
 }
 
 async fn checkpoint(call: Call, _: Nothing) -> Result<Json<CheckpointAnswer>, Refusal> {
-    let newest = call.shared.checkpoints().borrow().clone();
+    let newest = call.shared.keylog.settled(&call.shared.store).await?;
     Ok(Json(CheckpointAnswer {
         checkpoint: newest.map(|newest| newest.as_str().to_owned()),
     }))
