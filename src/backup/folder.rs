@@ -131,7 +131,7 @@ impl<'a> Claim<'a> {
                         return Err(Failure::NotEmpty(data.to_path_buf()));
                     }
                 }
-                remove_leftover(&data.join(STAGING))?;
+                remove_leftover(&data.join(STAGING), |path| fs::remove_dir_all(path))?;
                 Ok(Self { data, made: false })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -218,18 +218,21 @@ impl Drop for Staging<'_> {
     }
 }
 
-/// Removes what a restore left that was cut off before it named anything. One that is at it has
-/// the folder locked.
-fn remove_leftover(staging: &Path) -> Result<(), Failure> {
-    let folder = match File::open(staging) {
-        Ok(folder) => folder,
+/// Removes, with `remove`, what a backup or a restore left that was cut off. One that is still at
+/// it has its file or folder locked.
+pub(super) fn remove_leftover(
+    path: &Path,
+    remove: fn(&Path) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let left = match File::open(path) {
+        Ok(left) => left,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Failure::file("replace", staging)(error)),
+        Err(error) => return Err(Failure::file("replace", path)(error)),
     };
-    match folder.try_lock() {
-        Ok(()) => fs::remove_dir_all(staging).map_err(Failure::file("replace", staging)),
-        Err(TryLockError::WouldBlock) => Err(Failure::Busy(staging.to_path_buf())),
-        Err(TryLockError::Error(error)) => Err(Failure::file("replace", staging)(error)),
+    match left.try_lock() {
+        Ok(()) => remove(path).map_err(Failure::file("replace", path)),
+        Err(TryLockError::WouldBlock) => Err(Failure::Busy(path.to_path_buf())),
+        Err(TryLockError::Error(error)) => Err(Failure::file("replace", path)(error)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The sealed file as a stream of plain bytes.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use crypto::{OsEntropy, ReaderPublicKey, ReaderSecretKey};
 use zeroize::Zeroizing;
 
 use super::Failure;
+use super::folder::remove_leftover;
 
 /// Seals what is written to it into a new file of its owner.
 pub(super) struct SealedSink {
@@ -25,7 +26,7 @@ impl SealedSink {
         readers: &[ReaderPublicKey],
     ) -> Result<Self, Failure> {
         let (writer, front) = BackupWriter::new(facts, readers, &mut OsEntropy)?;
-        remove_leftover(path)?;
+        remove_leftover(path, |path| fs::remove_file(path))?;
         let create = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -67,20 +68,6 @@ impl Write for SealedSink {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
-    }
-}
-
-/// Removes what a backup left that was cut off. One that is still being written is locked.
-fn remove_leftover(path: &Path) -> Result<(), Failure> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Failure::file("replace", path)(error)),
-    };
-    match file.try_lock() {
-        Ok(()) => fs::remove_file(path).map_err(Failure::file("replace", path)),
-        Err(TryLockError::WouldBlock) => Err(Failure::Busy(path.to_path_buf())),
-        Err(TryLockError::Error(error)) => Err(Failure::file("replace", path)(error)),
     }
 }
 
