@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterEach } from 'node:test';
 import { chromium } from 'playwright-core';
 import { eventually } from './box.mjs';
 
@@ -13,6 +14,14 @@ const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-pra
 
 export const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
+/** Browsers that are open in this file's tests. */
+const devices = new Set();
+
+afterEach(async ({ name, passed }) => {
+  if (passed) return;
+  for (const device of devices) console.log(`${name}, on the screen: ${await device.shown()}`);
+});
+
 export class Device {
   /** Opens a browser. `camera` is a film (.y4m) that its camera sees. */
   static async open({ camera, locale = 'en-GB' } = {}) {
@@ -20,6 +29,7 @@ export class Device {
     device.folder = mkdtempSync(join(tmpdir(), 'browser-'));
     device.options = { camera, locale };
     await device.launch();
+    devices.add(device);
     return device;
   }
 
@@ -89,6 +99,7 @@ export class Device {
   }
 
   async close() {
+    devices.delete(this);
     if (this.process) {
       await this.endProcess();
     } else {
@@ -99,6 +110,18 @@ export class Device {
 
   button(name) {
     return this.page.getByRole('button', { name, exact: true });
+  }
+
+  /**
+   * Presses a button that gives way to what it opens. What still loads around it may move it away
+   * between the press and the release, and then nothing was pressed.
+   */
+  async opens(name) {
+    const button = await this.button(name).elementHandle();
+    await eventually(`what “${name}” opens`, async () => {
+      await button.click();
+      return !(await button.evaluate(({ isConnected }) => isConnected));
+    });
   }
 
   field(name) {
@@ -125,6 +148,16 @@ export class Device {
   async isAt(title) {
     const heading = this.page.getByRole('heading', { name: title, exact: true });
     await heading.and(this.page.locator(':focus')).waitFor({ timeout: 40_000 });
+  }
+
+  /** What somebody would tell who is asked what they see. */
+  async shown() {
+    try {
+      const text = await this.page.locator('body').innerText({ timeout: 2_000 });
+      return JSON.stringify({ text, complaints: this.complaints });
+    } catch (error) {
+      return String(error);
+    }
   }
 
   /** Takes pictures of a view as desks and phones show it, where somebody wants to look at them. */

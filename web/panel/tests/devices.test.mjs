@@ -120,7 +120,7 @@ test('a second device comes in by a code that the first one sees through its cam
   await first.restart({ camera: film });
   await first.page.goto(box.origin);
   await first.unlock(PIN);
-  await first.button('Link a device').click();
+  await first.opens('Link a device');
   await first.page.getByText('The new device shows six digits.').waitFor({ timeout: 30_000 });
   await first.isAccessible('the digits');
   await compares(first, second);
@@ -138,7 +138,7 @@ test('another comes in by a code that is typed, and not by wrong digits', async 
   await first.page.goto(box.origin);
   await first.unlock(PIN);
   const join = async (code) => {
-    await first.button('Link a device').click();
+    await first.opens('Link a device');
     await first.page.getByText('The camera cannot be used here.').waitFor();
     await first.field('Code of the new device').fill(code);
     await first.button('Continue').click();
@@ -166,7 +166,7 @@ test('another comes in by a code that is typed, and not by wrong digits', async 
 test('another PIN is in force at once, and the old one opens nothing', async () => {
   await first.button('Done').click();
   const before = await stored(first);
-  await first.button('Change the PIN').click();
+  await first.opens('Change the PIN');
   await first.choosePin(NEW_PIN);
   await first.isAccessible('the new PIN');
   await first.button('Change the PIN').click();
@@ -220,7 +220,7 @@ test('another recovery key takes the place of the first, once it is kept', async
   const before = await papers.innerText();
   const escrow = () => box.sql('SELECT hex(body) FROM recovery_escrow');
   const kept = escrow();
-  await first.button('Make a new recovery key').click();
+  await first.opens('Make a new recovery key');
   await first.isAt('Make a new recovery key');
   await first.picture('recovery-1');
   await first.button('Continue').click();
@@ -230,7 +230,7 @@ test('another recovery key takes the place of the first, once it is kept', async
   // Who gives up keeps the one that they have.
   await first.button('Back').click();
   assert.equal(escrow(), kept);
-  await first.button('Make a new recovery key').click();
+  await first.opens('Make a new recovery key');
   await first.button('Continue').click();
   const another = await savePaper(first, 'I have both: replace the old key');
   await page.getByText('The new recovery key is in force.').waitFor();

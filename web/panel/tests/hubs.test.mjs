@@ -49,7 +49,7 @@ test('the first admin comes in by the printed link, which another server cannot 
 });
 
 test('the keys that the device knows the server by are those that its machine prints', async () => {
-  await admin.button('Keys of the server').click();
+  await admin.opens('Keys of the server');
   await admin.page.getByText('By these keys your device knows the server').waitFor();
   await admin.isAccessible('the keys of the server');
   const shown = await admin.page.locator('dd.key').allInnerTexts();
@@ -67,7 +67,7 @@ test('who was told of no witness adds one later, and believes nothing that it do
     await page.reload();
     await admin.unlock(PIN);
     await admin.sees('Hello, Amsel');
-    await admin.button('Keys of the server').click();
+    await admin.opens('Keys of the server');
   };
   await open();
   await admin.field('Key of one more witness').fill('partner.example');

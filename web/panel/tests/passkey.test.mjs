@@ -110,7 +110,7 @@ test('an older window that writes down a choice of its own keeps the new PIN of 
   await older.getByLabel('PIN or passphrase', { exact: true }).fill(PIN);
   await button('Unlock').click();
   await button('Passkey').click();
-  await device.button('Change the PIN').click();
+  await device.opens('Change the PIN');
   await device.choosePin(NEW_PIN);
   await device.button('Change the PIN').click();
   await page.getByText('The new PIN is in force.').waitFor();
@@ -212,7 +212,7 @@ test('where wrong PINs destroyed the share, the passkey goes on, and who wants a
   await device.sees('Hello, Amsel');
   const generations = () => box.sql('SELECT count(*) FROM items_key');
   const before = generations();
-  await device.button('Change the PIN').click();
+  await device.opens('Change the PIN');
   await device.choosePin(PIN);
   await device.button('Change the PIN').click();
   await page.getByText('the server takes no PIN for this device any more').waitFor();
