@@ -12,12 +12,20 @@ use serde_json::{Value, json};
 
 const LENGTH: u64 = 6;
 
+/// The entry that tells that older ones have expired.
+const EXPIRY: u64 = 5;
+
+fn time(seqno: u64) -> u64 {
+    1_763_690_000_000_000 + seqno
+}
+
 /// Entry number `seqno` in the layout of the page.
 fn entry(chain: AuditChain, seqno: u64) -> Vec<u8> {
+    let kind = if seqno == EXPIRY { 215 } else { 17 };
     let mut entry = chain.as_bytes().to_vec();
     entry.extend(seqno.to_be_bytes());
-    entry.extend((1_763_690_000_000_000 + seqno).to_be_bytes());
-    entry.extend([0, 17, 1]);
+    entry.extend(time(seqno).to_be_bytes());
+    entry.extend([0, kind, 1]);
     entry.extend([seqno as u8; 16]);
     entry.push(7);
     entry.extend([0xaa; 16]);
@@ -60,6 +68,7 @@ impl Trail {
         json!({
             "trail": hex(self.chain.as_bytes()),
             "start": [expired, hex(self.hashes[expired])],
+            "expired_at": (expired > 0).then(|| time(EXPIRY)),
             "entries": entries,
             "head": [LENGTH, hex(self.hashes[LENGTH as usize])],
             "log": [self.leaf(2), self.leaf(5)],
@@ -81,6 +90,17 @@ fn a_verifier_written_from_the_document_believes_a_whole_trail() {
         assert_eq!(verify(&trail.request(0)).unwrap(), json!(LENGTH));
         assert_eq!(verify(&trail.request(4)).unwrap(), json!(LENGTH - 4));
     }
+}
+
+#[test]
+fn it_notices_that_entries_are_hidden_as_expired() {
+    let trail = Trail::new(AuditChain::Installation);
+    let untold = "the trail does not tell that entries expired";
+    let mut at_another_time = trail.request(4);
+    at_another_time["expired_at"] = json!(time(EXPIRY) + 1);
+    assert_eq!(verify(&at_another_time).unwrap_err(), untold);
+    // What tells of it went with the others.
+    assert_eq!(verify(&trail.request(5)).unwrap_err(), untold);
 }
 
 #[test]

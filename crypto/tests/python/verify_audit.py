@@ -1,7 +1,8 @@
 """Verifies an audit trail as docs/protocol/audit-v1.md says.
 
 Reads one JSON request: the trail's id, its entries, the end of the part that
-expired, the head, and entries of the key log. Prints how many entries fit.
+expired and when it did, the head, and entries of the key log. Prints how many
+entries fit.
 """
 
 import json
@@ -12,11 +13,13 @@ from notation import Refused, digest
 
 AUDIT_ENTRY = "hl/v1/audit/audit-entry"
 TRAIL = 3
+EXPIRED = 215
 
 
-def verify(trail, start, entries, head, log):
+def verify(trail, start, expired_at, entries, head, log):
     number, value = start
     hashes = {number: value}
+    is_told = number == 0
     for entry in entries:
         if len(entry) != 68 or entry[:16] != trail:
             raise Refused("an entry is of another trail")
@@ -25,6 +28,10 @@ def verify(trail, start, entries, head, log):
             raise Refused(f"entry {number} is missing")
         value = digest(AUDIT_ENTRY, value + entry)
         hashes[number] = value
+        time, kind = struct.unpack(">qH", entry[24:34])
+        is_told |= (time, kind) == (expired_at, EXPIRED)
+    if not is_told:
+        raise Refused("the trail does not tell that entries expired")
     if (number, value) != head:
         raise Refused("the end of the trail is not where it was")
     for leaf in log:
@@ -43,6 +50,7 @@ def main():
     count = verify(
         bytes.fromhex(request["trail"]),
         place(request["start"]),
+        request["expired_at"],
         listed("entries"),
         place(request["head"]),
         listed("log"),
