@@ -11,6 +11,7 @@ vi.mock('$crypto', () => ({
 
 const HUB = '11'.repeat(16);
 const ANA = '22'.repeat(16);
+const BEA = '33'.repeat(16);
 
 /** What the key log says of each try: a code of its refusal, or nothing. */
 type Says = (string | undefined)[];
@@ -22,7 +23,14 @@ function panel(ofPeople: Says, ofRoster: Says) {
     if (code !== undefined) throw Object.assign(new Error(code), { code });
   };
   const session = new Proxy(
-    { user: ANA, members: () => [], rosterSeqno: () => 1, rosterHead: () => new Uint8Array([3]) },
+    {
+      user: ANA,
+      members: () => [],
+      rosterSeqno: () => 1,
+      rosterHead: () => new Uint8Array([3]),
+      rosterLinksAfter: () => [],
+      wrapHubKey: () => new Uint8Array([4]),
+    },
     {
       get: (known, name) =>
         name in known ? known[name as keyof typeof known] : () => void told.push(String(name)),
@@ -30,12 +38,18 @@ function panel(ofPeople: Says, ofRoster: Says) {
   );
   const answers = {
     sigchains: { people: [{ user: ANA, sigchain: '' }], more: false },
-    roster: { links: [], more: false },
+    [BEA]: { user: BEA, sigchain: '' },
+    invites: {
+      invites: [{ invite: '', used_by: BEA, role: { name: 'volunteer' }, voucher: 'AQ' }],
+    },
+    roster: { links: [], more: false, seqno: 1 },
     keys: { keys: [] },
     profiles: { profiles: [] },
   };
   const ask = (_: string, path: string) =>
-    Promise.resolve(answers[path.split(/[/?]/)[3] as keyof typeof answers]);
+    Promise.resolve(
+      answers[path.split(/[/?]/)[path.endsWith(BEA) ? 4 : 3] as keyof typeof answers],
+    );
   const client = {
     session,
     line: { ask },
@@ -85,6 +99,19 @@ describe('a change that the log did not have', () => {
       const last = [told.lastIndexOf('followHubLinks'), told.lastIndexOf('forgetHub')];
       expect(last[1]).toBeGreaterThanOrEqual(last[0] ?? 0);
     }
+  });
+
+  test('is believed of who is taken in when a second look finds it, and only then', async () => {
+    // The first entries are for the hub as it was before.
+    const { hubs, told, seen } = panel([undefined, says], []);
+    await hubs.admit(HUB, BEA, 'volunteer');
+    expect(count(told, 'checkLog')).toBe(2);
+    expect(count(told, 'addMember')).toBe(1);
+    expect(Object.keys(seen.people)).toEqual([ANA, BEA]);
+    const lied = panel([undefined, says, says], []);
+    await expect(lied.hubs.admit(HUB, BEA, 'volunteer')).rejects.toMatchObject({ code: says });
+    expect(count(lied.told, 'addMember')).toBe(0);
+    expect(Object.keys(lied.seen.people)).toEqual([ANA]);
   });
 
   test('is one thing; what contradicts the log is refused at once', async () => {

@@ -96,19 +96,31 @@ export class Hubs {
   /** Takes in who used an invitation, and hands them the hub's key. */
   async admit(hub: string, user: string, role: BuiltIn): Promise<void> {
     const { people, log } = await this.believe(hub);
-    const { line, session, seen } = this.client;
-    const person = await line.ask<PersonSigchain>('GET', `/hubs/${hub}/sigchains/${user}`);
-    if (person.user !== user) {
-      throw new Failure('lie', 'The server gives the device list of somebody else.');
-    }
-    const head = people.add(user, fromBlob(person.sigchain), seen.people[user]);
-    log.checkPeople(people);
-    seen.people[user] = head;
+    const { session } = this.client;
+    await this.meet(hub, user, people, log);
     await this.checkInvited(hub, user, role, people);
     const known = session.rosterSeqno(hub);
     session.addMember(hub, user, BUILT_IN[role].number, people, Date.now());
     const wrap = session.wrapHubKey(hub, user, people);
     await this.extend(hub, known, { wraps: [toBlob(wrap)] });
+  }
+
+  /** Adds somebody's device list to `people`, where it is what the key log tells everybody. */
+  private async meet(hub: string, user: string, people: People, log: LogFollower): Promise<void> {
+    const { line, seen } = this.client;
+    const person = await line.ask<PersonSigchain>('GET', `/hubs/${hub}/sigchains/${user}`);
+    if (person.user !== user) {
+      throw new Failure('lie', 'The server gives the device list of somebody else.');
+    }
+    const head = people.add(user, fromBlob(person.sigchain), seen.people[user]);
+    try {
+      log.checkPeople(people);
+    } catch (thrown) {
+      if (failureOf(thrown).code !== 'unlogged') throw thrown;
+      // They have changed it since the log was read, as whoever has just come in may.
+      (await this.client.checkLog()).checkPeople(people);
+    }
+    seen.people[user] = head;
   }
 
   /** The server says who used an invitation; who held its link vouches for their own keys. */
