@@ -129,17 +129,7 @@ pub async fn published_heads(reader: &Reader) -> Result<PublishedHeads, StoreErr
         }
         None | Some((_, Err(_))) => fault = not_signed(),
     }
-    let mut heads = BTreeMap::<_, Vec<_>>::new();
-    for head in leaves.iter().filter_map(crypto::audit::AuditHead::of_leaf) {
-        let chain = match head.chain {
-            crypto::audit::AuditChain::Installation => AuditChain::Installation,
-            crypto::audit::AuditChain::Hub(hub) => AuditChain::Hub(HubId(*hub.as_bytes())),
-        };
-        heads.entry(chain).or_default().push(AuditHead {
-            seqno: head.seqno,
-            hash: head.hash,
-        });
-    }
+    let heads = web_api::heads_by_trail(&leaves);
     Ok(PublishedHeads { heads, fault })
 }
 

@@ -49,7 +49,11 @@ pub(super) async fn write_all(
         };
         writer.failed(&error);
         if facts.is_closed() && writer.failures > MAX_TRIES_WHEN_STOPPING {
-            tracing::error!(facts = writer.batch.len() + facts.len(), "facts are lost");
+            tracing::error!(
+                facts = writer.batch.len() + facts.len(),
+                "facts of calls are lost: the database took none until the stop. Run \
+                 `centralita doctor` before the next start"
+            );
             return;
         }
         tokio::time::sleep(RETRY_AFTER).await;

@@ -43,7 +43,7 @@ impl Shared {
     /// The heads of a trail that are in the log.
     pub(crate) async fn published_heads(&self, chain: AuditChain) -> Vec<AuditHead> {
         let leaves = self.keylog.leaves(0, usize::MAX).await;
-        by_chain(&leaves).remove(&chain).unwrap_or_default()
+        heads_by_trail(&leaves).remove(&chain).unwrap_or_default()
     }
 
     /// Publishes the heads of the `wanted` chains.
@@ -54,7 +54,7 @@ impl Shared {
         // One after the other: an older head never comes after a newer one.
         let _turn = self.chains.publishing.lock().await;
         let leaves = self.keylog.leaves(0, usize::MAX).await;
-        let mut known = by_chain(&leaves);
+        let mut known = heads_by_trail(&leaves);
         let mut chains: BTreeSet<_> = self.store.unscoped().audit_chains().await?;
         chains.extend(known.keys());
         let mut published = Published::default();
@@ -116,7 +116,10 @@ impl Shared {
     }
 }
 
-fn by_chain(leaves: &[Leaf]) -> BTreeMap<AuditChain, Vec<AuditHead>> {
+/// The heads of audit trails that are among entries of the key log, by trail and in the order of
+/// the log.
+#[must_use]
+pub fn heads_by_trail(leaves: &[Leaf]) -> BTreeMap<AuditChain, Vec<AuditHead>> {
     let mut heads = BTreeMap::<_, Vec<_>>::new();
     for head in leaves.iter().filter_map(crypto::audit::AuditHead::of_leaf) {
         let chain = match head.chain {

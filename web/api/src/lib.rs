@@ -47,6 +47,7 @@ use axum::middleware::Next;
 use axum::response::IntoResponse;
 
 pub use call::{Call, Caller};
+pub use heads::heads_by_trail;
 pub use keylog::KeyLogError;
 pub use listen::{ListenError, Serving, WebServer};
 pub use refusal::Refusal;
