@@ -158,10 +158,19 @@ pub fn existing_ingest_key(data: &Path) -> Result<Option<IngestKey>, KeyFileErro
     Ok(Some(IngestKey(SigningKey::from_seed(&seed))))
 }
 
-fn make_log_signer(data: &Path, realm: &str) -> Result<LogSigner, KeyFileError> {
-    let path = data.join(LOG_KEY_FILE);
+/// Makes the key of a log that this installation begins.
+fn make_first_log_signer(data: &Path, realm: &str) -> Result<LogSigner, KeyFileError> {
     let name = NoteName::new(&format!("{realm}/keys"));
-    let name = name.map_err(|error| log_key_damaged(&path, &error))?;
+    let damaged = |error| log_key_damaged(&data.join(LOG_KEY_FILE), &error);
+    make_log_signer(data, name.map_err(damaged)?)
+}
+
+/// Makes a key for the log of that name.
+///
+/// # Errors
+/// See [`KeyFileError`].
+pub fn make_log_signer(data: &Path, name: NoteName) -> Result<LogSigner, KeyFileError> {
+    let path = data.join(LOG_KEY_FILE);
     let signer = LogSigner::new(name, SigningKey::generate_with(&mut OsEntropy)?);
     make(&path, &signer.reveal())?;
     Ok(signer)

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crypto::transparency::{Leaf, Log, SignedCheckpoint};
+use crypto::transparency::{Leaf, Log, LogKey, SignedCheckpoint};
 use jiff::{SignedDuration, Timestamp};
 use store::{
     AuditChain, AuditEntry, AuditHead, AuditKind, AuditSubject, HubId, Reader, Store, StoreError,
@@ -85,16 +85,19 @@ pub struct PublishedHeads {
     pub fault: Option<String>,
 }
 
-/// Reads them, and checks that the log is the one that was signed last. Whoever has the box can
-/// sign another one: that is for witnesses and devices to notice.
+/// Reads them, and checks that the log is the one that was signed last, with `key` where that is
+/// known. Whoever has the box can sign another one: that is for witnesses and devices to notice.
 ///
 /// # Errors
 /// The database cannot be read.
-pub async fn published_heads(reader: &Reader) -> Result<PublishedHeads, StoreError> {
+pub async fn published_heads(
+    reader: &Reader,
+    key: Option<&LogKey>,
+) -> Result<PublishedHeads, StoreError> {
     let not_signed = || {
         Some(
-            "the key log: entries are missing or changed since it was signed last, so the trails \
-             were compared with what is left of it"
+            "the key log: it is not what log.key signed last, so the trails were compared with \
+             what is left of it"
                 .to_owned(),
         )
     };
@@ -123,7 +126,9 @@ pub async fn published_heads(reader: &Reader) -> Result<PublishedHeads, StoreErr
             let covered = usize::try_from(size).unwrap_or(usize::MAX);
             let covered = leaves.iter().copied().take(covered);
             let origin = signed.checkpoint().origin.clone();
-            if Log::from_leaves(origin, covered).checkpoint() != *signed.checkpoint() {
+            let is_signed = key.is_none_or(|key| signed.is_signed_by(key));
+            if !is_signed || Log::from_leaves(origin, covered).checkpoint() != *signed.checkpoint()
+            {
                 fault = not_signed();
             }
         }
@@ -200,6 +205,8 @@ fn entries(
 
 #[cfg(test)]
 mod tests {
+    use crypto::SigningKey;
+    use crypto::transparency::{LogSigner, NoteName};
     use store::{Change, VaultChange};
 
     use super::*;
@@ -221,7 +228,7 @@ mod tests {
     }
 
     async fn heads_in_the_key_log(store: &Store) -> Vec<AuditHead> {
-        let published = published_heads(store.reader()).await.unwrap();
+        let published = published_heads(store.reader(), None).await.unwrap();
         assert_eq!(published.fault, None);
         published.heads.into_values().flatten().collect()
     }
@@ -311,13 +318,21 @@ mod tests {
             hash: [9; 32],
         };
         publish(&data, &store, &[one(1), one(2)]).await;
+        // Somebody who has the database alone signs it with a key of their own.
+        let own = keys::existing_log_signer(&data).unwrap().unwrap();
+        let name = NoteName::new("hotline.example/keys").unwrap();
+        let theirs = LogSigner::new(name, SigningKey::from_seed(&[7; 32]));
+        for (key, is_ours) in [(own.key(), true), (theirs.key(), false)] {
+            let published = published_heads(store.reader(), Some(key)).await.unwrap();
+            assert_eq!(published.fault.is_none(), is_ours);
+        }
         // Somebody puts another entry behind those, and has the log say that it was there.
         let more = VaultChange::CheckpointSigned {
             size: 3,
             note: "not a note".to_owned(),
         };
         store.commit(Change::from(more).into()).await.unwrap();
-        let published = published_heads(store.reader()).await.unwrap();
+        let published = published_heads(store.reader(), None).await.unwrap();
         assert!(published.fault.unwrap().contains("the key log"));
         assert_eq!(published.heads[&AuditChain::Installation], [one(1), one(2)]);
         store.close().await;

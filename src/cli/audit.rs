@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use clap::Subcommand;
+use crypto::transparency::LogSigner;
 use jiff::{SignedDuration, Timestamp};
 use store::{AuditChain, AuditHead, AuditLine, AuditSubject, AuditSummary, HubId, Reader};
 
 use super::listing::local_time;
 use super::say;
 use crate::database::DataFolder;
-use crate::trail;
+use crate::{keys, trail};
 
 /// How the installation's own trail is called.
 const INSTALLATION: &str = "installation";
@@ -70,7 +71,10 @@ async fn verify(
     let reader = open(data).await?;
     let names = names(&reader).await?;
     // Before the trails: what they grow meanwhile still contains these.
-    let published = trail::published_heads(&reader).await.map_err(sentence)?;
+    let signer = keys::existing_log_signer(data.path()).map_err(|error| error.to_string())?;
+    let key = signer.as_ref().map(LogSigner::key);
+    let published = trail::published_heads(&reader, key).await;
+    let published = published.map_err(sentence)?;
     let chains = match &hub {
         Some(hub) => BTreeSet::from([chain_of(&names, hub)?]),
         None => {

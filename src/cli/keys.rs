@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use clap::Subcommand;
+use crypto::transparency::SignedCheckpoint;
 use jiff::Timestamp;
-use store::{AuditChain, AuditEntry, AuditKind, AuditSubject, Change, Changes};
+use store::{AuditChain, AuditEntry, AuditKind, AuditSubject, Change, Changes, Store};
 
 use super::manage::open_alone;
 use super::say;
@@ -83,6 +84,11 @@ async fn give_up(data: &DataFolder, which: KeyFile, yes: bool) -> Result<(), Str
         ));
     }
     let mut changes = Changes::from(Change::KeyGivenUp { key: which.file() });
+    if which == KeyFile::Log
+        && let Some(signed) = sign_log_anew(data.path(), &store).await?
+    {
+        changes.push(signed);
+    }
     changes.push(AuditEntry {
         chain: AuditChain::Installation,
         at: Timestamp::now(),
@@ -95,8 +101,30 @@ async fn give_up(data: &DataFolder, which: KeyFile, yes: bool) -> Result<(), Str
         .await
         .map_err(|error| error.to_string())?;
     store.close().await;
-    say("given up; the next start uses the key that is there, or makes one");
+    say(match which {
+        KeyFile::Log => "given up; the key log goes on under the key that is there now",
+        _ => "given up; the next start uses the key that is there, or makes one",
+    });
     Ok(())
+}
+
+/// The key log under the key that is there, or a new one of its name: nobody else's would be
+/// believed at the next start. `None` while the log is empty.
+async fn sign_log_anew(data: &Path, store: &Store) -> Result<Option<Change>, String> {
+    let checkpoint = store.unscoped().log_checkpoint().await;
+    let Some((_, note)) = checkpoint.map_err(|error| error.to_string())? else {
+        return Ok(None);
+    };
+    let signer = match keys::existing_log_signer(data).map_err(sentence)? {
+        Some(signer) => signer,
+        None => {
+            let signed = SignedCheckpoint::parse(&note).map_err(|error| error.to_string())?;
+            let name = signed.checkpoint().origin.clone();
+            keys::make_log_signer(data, name).map_err(sentence)?
+        }
+    };
+    let signed = web_api::sign_log_anew(store, &signer).await;
+    Ok(signed.map_err(|error| error.to_string())?.map(Change::from))
 }
 
 fn sentence(error: KeyFileError) -> String {

@@ -11,7 +11,7 @@ use store::{Change, Reader, Store};
 use super::{
     CALLER_ID_KEY_FILE, CALLER_ID_KEY_LOSS, INGEST_KEY_FILE, INGEST_KEY_LOSS, IngestKey,
     KeyFileError, LOG_KEY_FILE, LOG_KEY_LOSS, existing_caller_id_key, existing_ingest_key,
-    existing_log_signer, make_caller_id_key, make_ingest_key, make_log_signer,
+    existing_log_signer, make_caller_id_key, make_first_log_signer, make_ingest_key,
 };
 
 /// A key file, by the name that operators give it.
@@ -125,7 +125,7 @@ pub async fn log_signer(
     realm: &str,
 ) -> Result<LogSigner, KeyFileError> {
     let found = existing_log_signer(data)?;
-    let make = || make_log_signer(data, realm);
+    let make = || make_first_log_signer(data, realm);
     hold(KeyFile::Log, data, store, found, make).await
 }
 
@@ -218,7 +218,7 @@ mod tests {
             match which {
                 KeyFile::CallerId => drop(make_caller_id_key(&data).unwrap()),
                 KeyFile::Ingest => drop(make_ingest_key(&data).unwrap()),
-                KeyFile::Log => drop(make_log_signer(&data, "hotline.example").unwrap()),
+                KeyFile::Log => drop(make_first_log_signer(&data, "hotline.example").unwrap()),
             }
             for refused in [take().await, check(which, &data, store.reader()).await] {
                 let another = refused.unwrap_err().to_string();

@@ -58,13 +58,24 @@ async fn a_lost_key_is_told_and_no_other_one_is_used_before_it_is_given_up() {
     assert_eq!(trail.matches("server-key-replaced").count(), 1, "{trail}");
 }
 
+/// A box that has run until a head of its trail was in its key log.
+async fn begin_key_log(installed: &Installed, data: &Path) {
+    installed.run(data, &["apply", &text(&installed.hotline_file())]);
+    let server = installed.serve(data, None).await;
+    eventually("a head in the key log", || {
+        let said = installed.run(data, &["audit", "verify", "--hub", "installation"]);
+        !said.contains("it has 0 heads")
+    })
+    .await;
+    server.stop();
+}
+
 /// Calls need no key log, so they go on without one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_box_whose_key_log_cannot_be_signed_takes_calls_and_says_so() {
     let installed = Installed::new("log-key", 44_900);
     let data = installed.at("data");
-    installed.run(&data, &["apply", &text(&installed.hotline_file())]);
-    installed.serve(&data, None).await.stop();
+    begin_key_log(&installed, &data).await;
     fs::remove_file(data.join("log.key")).unwrap();
     let server = installed.serve(&data, None).await;
     let status = server.wait(|_| true).await;
@@ -77,4 +88,19 @@ async fn a_box_whose_key_log_cannot_be_signed_takes_calls_and_says_so() {
     })
     .await;
     server.stop();
+    installed.run(&data, &["keys", "give-up", "log", "--yes"]);
+    let server = installed.serve(&data, None).await;
+    let status = server.wait(|_| true).await;
+    assert_eq!(status.panel_problem, None);
+    server.stop();
+    installed.run(&data, &["audit", "verify"]);
+    // Whoever has the database and not the key of the log.
+    let forged = installed.at("forged");
+    begin_key_log(&installed, &forged).await;
+    fs::copy(forged.join("centralita.db"), data.join("centralita.db")).unwrap();
+    let said = installed.refused(&data, &["audit", "verify"]);
+    assert!(
+        said.contains("it is not what log.key signed last"),
+        "{said}"
+    );
 }

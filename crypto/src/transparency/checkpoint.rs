@@ -3,7 +3,7 @@
 use base64ct::{Base64, Encoding};
 
 use super::error::FormatError;
-use super::note::{Note, NoteName};
+use super::note::{LogKey, Note, NoteName};
 use super::proof::{Hash, MAX_TREE_SIZE};
 use super::signer::LogSigner;
 
@@ -84,6 +84,11 @@ impl SignedCheckpoint {
     /// What it says.
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
+    }
+
+    /// Whether this log has signed it. What witnesses have signed is not looked at.
+    pub fn is_signed_by(&self, log: &LogKey) -> bool {
+        log.verify(&self.note) == Some(true)
     }
 
     /// To send and to store.

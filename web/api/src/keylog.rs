@@ -31,6 +31,11 @@ pub enum KeyLogError {
         "the key log in the database is not the one that was signed last: entries are missing or changed. Restore a newer backup; clients refuse a log that goes back"
     )]
     Forked,
+    /// Another key signed it, or none.
+    #[error(
+        "the key log in the database is not signed with this server's log.key: somebody changed the database. Restore a newer backup; clients refuse a log that goes back"
+    )]
+    Unsigned,
 }
 
 /// The log, of which there is one writer.
@@ -62,7 +67,7 @@ impl KeyLog {
     /// Reads the log and checks it against what was signed last.
     pub(crate) async fn open(store: &Store, signer: LogSigner) -> Result<Self, KeyLogError> {
         let log = load(store, signer.key().name()).await?;
-        let newest = newest(store, &log).await?;
+        let newest = newest(store, &log, signer.key()).await?;
         Ok(Self {
             signer,
             state: Mutex::new(State::new(log)),
@@ -175,11 +180,34 @@ impl KeyLog {
         let mut state = self.state.lock().await;
         if state.in_doubt {
             let log = load(store, self.signer.key().name()).await?;
-            self.newest.send_replace(newest(store, &log).await?);
+            let newest = newest(store, &log, self.key()).await?;
+            self.newest.send_replace(newest);
             *state = State::new(log);
         }
         Ok(state)
     }
+}
+
+/// The change by which another key takes over a log whose own is lost, which must be as it was
+/// signed last; `None` while it is empty.
+///
+/// # Errors
+/// See [`KeyLogError`].
+pub async fn sign_log_anew(
+    store: &Store,
+    signer: &LogSigner,
+) -> Result<Option<VaultChange>, KeyLogError> {
+    let Some((size, note)) = store.unscoped().log_checkpoint().await? else {
+        return Ok(None);
+    };
+    let signed = SignedCheckpoint::parse(&note)?;
+    let log = load(store, &signed.checkpoint().origin).await?;
+    if log.checkpoint() != *signed.checkpoint() {
+        return Err(KeyLogError::Forked);
+    }
+    let log = Log::from_leaves(signer.key().name().clone(), log.leaves().iter().copied());
+    let note = log.sign(signer).as_str().to_owned();
+    Ok(Some(VaultChange::CheckpointSigned { size, note }))
 }
 
 async fn load(store: &Store, origin: &NoteName) -> Result<Log, KeyLogError> {
@@ -195,7 +223,11 @@ async fn load(store: &Store, origin: &NoteName) -> Result<Log, KeyLogError> {
     }
 }
 
-async fn newest(store: &Store, log: &Log) -> Result<Option<SignedCheckpoint>, KeyLogError> {
+async fn newest(
+    store: &Store,
+    log: &Log,
+    key: &LogKey,
+) -> Result<Option<SignedCheckpoint>, KeyLogError> {
     let Some((_, note)) = store.unscoped().log_checkpoint().await? else {
         return match log.size() {
             0 => Ok(None),
@@ -203,6 +235,10 @@ async fn newest(store: &Store, log: &Log) -> Result<Option<SignedCheckpoint>, Ke
         };
     };
     let signed = SignedCheckpoint::parse(&note)?;
+    // Whoever has the database and not the key would else have the next entry sign theirs.
+    if !signed.is_signed_by(key) {
+        return Err(KeyLogError::Unsigned);
+    }
     match *signed.checkpoint() == log.checkpoint() {
         true => Ok(Some(signed)),
         false => Err(KeyLogError::Forked),
@@ -242,6 +278,11 @@ mod tests {
     fn signer() -> LogSigner {
         let name = NoteName::new("hotline.example/log").unwrap();
         LogSigner::new(name, SigningKey::from_seed(&[7; 32]))
+    }
+
+    fn another() -> LogSigner {
+        let name = NoteName::new("other.example/log").unwrap();
+        LogSigner::new(name, SigningKey::from_seed(&[8; 32]))
     }
 
     fn leaf(user: u8, seqno: u64) -> Leaf {
@@ -359,5 +400,28 @@ mod tests {
             .unwrap();
         let opened = KeyLog::open(&store, signer()).await;
         assert!(matches!(opened, Err(KeyLogError::Forked)));
+        let anew = sign_log_anew(&store, &another()).await;
+        assert!(matches!(anew, Err(KeyLogError::Forked)));
+    }
+
+    #[tokio::test]
+    async fn a_log_that_another_key_signed_is_refused_until_that_key_takes_it_over() {
+        let folder = Folder::new("another");
+        let store = folder.store().await;
+        let log = KeyLog::open(&store, signer()).await.unwrap();
+        log.commit(&store, Changes::new(), &[leaf(1, 1)])
+            .await
+            .unwrap();
+        let opened = KeyLog::open(&store, another()).await;
+        assert!(matches!(opened, Err(KeyLogError::Unsigned)));
+        let anew = sign_log_anew(&store, &another()).await.unwrap().unwrap();
+        store
+            .commit(store::Change::from(anew).into())
+            .await
+            .unwrap();
+        let taken = KeyLog::open(&store, another()).await.unwrap();
+        assert_eq!(taken.leaves(0, 10).await, [leaf(1, 1)]);
+        let opened = KeyLog::open(&store, signer()).await;
+        assert!(matches!(opened, Err(KeyLogError::Unsigned)));
     }
 }

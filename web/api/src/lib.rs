@@ -48,7 +48,7 @@ use axum::response::IntoResponse;
 
 pub use call::{Call, Caller};
 pub use heads::heads_by_trail;
-pub use keylog::KeyLogError;
+pub use keylog::{KeyLogError, sign_log_anew};
 pub use listen::{ListenError, Serving, WebServer};
 pub use refusal::Refusal;
 pub use route::{Access, RouteFacts};
