@@ -205,6 +205,11 @@ volunteers = ["ana"]
   /** Goes down and comes up again, as for an update. */
   async restart() {
     await this.end();
+    await this.begin();
+  }
+
+  /** Comes up again. */
+  async begin() {
     this.said = '';
     if (!(await this.run())) throw new Error(`the box does not start again:\n${this.said}`);
   }

@@ -202,25 +202,31 @@ export class Client {
     await nobodyHere();
     const asked =
       backup?.escrow ?? (await open<EscrowAnswer>('POST', '/recovery/escrow', { user })).escrow;
+    const pinned = backup?.pinned ?? (await serverItself());
     const paper = Session.recover(user, fromBlob(asked), recoveryKey);
     const session = Session.create(user);
     const vault = await firstVault(session, pin);
     const line = new Line(paper, await login(paper, () => {}), () => {});
-    const own = await line.ask<PersonSigchain>('GET', '/me/sigchain');
-    paper.followSigchain(fromBlob(own.sigchain));
-    const others = paper.devices().filter((device) => device !== paper.device);
-    paper.adopt(session, Date.now());
-    for (const device of found.othersLost ? others : []) paper.revokeDevice(device, Date.now());
-    paper.rotateKey(Date.now());
-    const update: SigchainUpdate = {
-      sigchain: toBlob(paper.sigchain()),
-      items_key: toBlob(paper.sealedItemsKey()),
-    };
-    await line.ask('PUT', '/me/sigchain', update);
-    // The login ends by itself as well.
-    await line.ask('POST', '/session/logout').catch(() => undefined);
-    paper.lock();
-    return settle(session, vault, backup?.pinned, pin, changed);
+    try {
+      const own = await line.ask<PersonSigchain>('GET', '/me/sigchain');
+      paper.followSigchain(fromBlob(own.sigchain));
+      // An older list would have a device on it that was taken off: the new key is not for that one.
+      await checkLog(line, paper, readPinned(pinned), undefined);
+      const others = paper.devices().filter((device) => device !== paper.device);
+      paper.adopt(session, Date.now());
+      for (const device of found.othersLost ? others : []) paper.revokeDevice(device, Date.now());
+      paper.rotateKey(Date.now());
+      const update: SigchainUpdate = {
+        sigchain: toBlob(paper.sigchain()),
+        items_key: toBlob(paper.sealedItemsKey()),
+      };
+      await line.ask('PUT', '/me/sigchain', update);
+    } finally {
+      // The login ends by itself as well.
+      await line.ask('POST', '/session/logout').catch(() => undefined);
+      paper.lock();
+    }
+    return settle(session, vault, pinned, pin, changed);
   }
 
   /** Loads and verifies this person's own keys. */
