@@ -37,7 +37,9 @@ where
 {
     // Without growing: a body takes no more than its room.
     let announced = body.size_hint().exact();
-    let announced = announced.map_or(0, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    let announced = announced.map_or(max_bytes, |bytes| {
+        usize::try_from(bytes).unwrap_or(max_bytes)
+    });
     let mut kept = Vec::with_capacity(announced.min(max_bytes));
     let taken = take(body, max_bytes, |data| kept.extend_from_slice(data));
     match tokio::time::timeout(patience, taken).await {

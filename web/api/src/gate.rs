@@ -356,9 +356,14 @@ fn verify(
     let now_ms = unix_ms(now);
     let by = |key: &[u8; 32]| {
         let key = VerifyingKey::from_bytes(key).map_err(Refusal::internal)?;
-        let first_time = |nonce: &[u8; 16]| shared.proofs.first_time(*nonce, now_ms);
+        let mut allowed = Ok(());
+        let first_time = |nonce: &[u8; 16]| {
+            // First: what is too much takes no place among the proofs that are remembered.
+            allowed = shared.limits.account(session.user);
+            allowed.is_ok() && shared.proofs.first_time(*nonce, now_ms)
+        };
         let verified = proof.verify(facts, &key, now_ms, first_time);
-        Ok::<_, Refusal>(verified)
+        allowed.map(|()| verified)
     };
     let signer = match (by(&session.sign_key)?, &session.view_key) {
         (Ok(()), _) => Signer::Device,
@@ -367,7 +372,6 @@ fn verify(
         }
         (Err(error), _) => return Err(bad_proof(error)),
     };
-    shared.limits.account(session.user)?;
     if let Some(charge) = charge {
         charge.give_back();
     }

@@ -4,12 +4,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use crypto::transparency::Leaf;
 use store::{AuditChain, AuditFault, AuditHead, HubId};
+use tokio::sync::MutexGuard;
 
 use crate::refusal::Refusal;
 use crate::shared::Shared;
+
+/// When somebody is to ask again who asks for a head while others are published.
+const PUBLISHED_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// What became of the heads that were to be published.
 #[derive(Default)]
@@ -28,7 +33,8 @@ impl Shared {
     /// # Errors
     /// The database cannot be read or written.
     pub async fn publish_audit_heads(&self) -> Result<(), Refusal> {
-        self.publish_heads(|_| true).await.map(drop)
+        let turn = self.chains.publishing.lock().await;
+        self.publish_heads(turn, |_| true).await.map(drop)
     }
 
     /// What was wrong with audit trails when their heads were to be published last, a sentence
@@ -46,13 +52,23 @@ impl Shared {
         heads_by_trail(&leaves).remove(&chain).unwrap_or_default()
     }
 
-    /// Publishes the heads of the `wanted` chains.
-    pub(crate) async fn publish_heads(
+    /// Publishes the head of one chain for somebody who asks.
+    ///
+    /// # Errors
+    /// [`Refusal::too_many`] while others are published: each takes the reading of a whole trail.
+    pub(crate) async fn publish_head(&self, chain: AuditChain) -> Result<Published, Refusal> {
+        let turn = self.chains.publishing.try_lock();
+        let turn = turn.map_err(|_| Refusal::too_many(PUBLISHED_AGAIN_AFTER))?;
+        self.publish_heads(turn, |found| found == chain).await
+    }
+
+    /// Publishes the heads of the `wanted` chains; one after the other, so that an older head
+    /// never comes after a newer one.
+    async fn publish_heads(
         &self,
+        _turn: MutexGuard<'_, ()>,
         wanted: impl Fn(AuditChain) -> bool,
     ) -> Result<Published, Refusal> {
-        // One after the other: an older head never comes after a newer one.
-        let _turn = self.chains.publishing.lock().await;
         let leaves = self.keylog.leaves(0, usize::MAX).await;
         let mut known = heads_by_trail(&leaves);
         let mut chains: BTreeSet<_> = self.store.unscoped().audit_chains().await?;
@@ -68,8 +84,9 @@ impl Shared {
             match verdict {
                 Err(fault) => published.faults.push(fault),
                 Ok(sound) => {
-                    leaves.extend(sound.head.and_then(|head| leaf(chain, head)));
-                    published.heads.extend(sound.head);
+                    let leaf = sound.head.and_then(|head| leaf(chain, head));
+                    published.heads.extend(leaf.and(sound.head));
+                    leaves.extend(leaf);
                 }
             }
         }

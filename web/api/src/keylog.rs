@@ -198,7 +198,10 @@ pub async fn sign_log_anew(
     signer: &LogSigner,
 ) -> Result<Option<VaultChange>, KeyLogError> {
     let Some((size, note)) = store.unscoped().log_checkpoint().await? else {
-        return Ok(None);
+        return match store.unscoped().log_leaves(0).await?.is_empty() {
+            true => Ok(None),
+            false => Err(KeyLogError::Forked),
+        };
     };
     let signed = SignedCheckpoint::parse(&note)?;
     let log = load(store, &signed.checkpoint().origin).await?;

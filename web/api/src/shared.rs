@@ -265,7 +265,7 @@ pub(crate) fn hash(secret: &[u8]) -> SecretHash {
 /// The time of a place in a list.
 pub(crate) fn time_of(place: Cursor) -> Result<Timestamp, Refusal> {
     let at = Timestamp::from_microsecond(place.at_us);
-    at.map_err(|_| Refusal::malformed("no list has a place of this time"))
+    at.map_err(|_| Refusal::malformed("no list has a place of this time; begin again without one"))
 }
 
 /// The time as formats have it.

@@ -12,8 +12,7 @@ use crate::refusal::Refusal;
 use crate::route::{Access, Routes};
 use crate::shared::unix_ms;
 
-const EXPIRED_HEAD: &str =
-    "the entry of the head that was kept elsewhere has expired: nothing can be said about it";
+const EXPIRED_HEAD: &str = "the entry of the head that was kept elsewhere has expired: nothing can be said about it; compare with a newer head";
 /// The kind of an entry that says what none of ours says.
 const UNREADABLE: &str = "unreadable";
 
@@ -243,7 +242,7 @@ async fn publish_installation(call: Call, _: Nothing) -> Result<Json<AuditHead>,
 }
 
 async fn publish_one(call: &Call, chain: AuditChain) -> Result<Json<AuditHead>, Refusal> {
-    let published = call.shared.publish_heads(|found| found == chain).await?;
+    let published = call.shared.publish_head(chain).await?;
     if let Some(fault) = published.faults.first() {
         return Err(Refusal::conflict(fault.to_string()));
     }

@@ -301,6 +301,10 @@ async fn many_people_ask_from_one_address() {
             assert_eq!(status, 200, "{letter}");
         }
     }
+    // They have used up nothing of what their address may ask.
+    for _ in 0..1000 {
+        assert_eq!(world.status_from(ROUTER, None, "GET", "/me", "").await, 401);
+    }
 }
 
 /// A token alone, also a spent one, uses up nothing of its owner's; its bearer's address pays.

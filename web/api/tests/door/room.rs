@@ -1,7 +1,5 @@
 //! How much the server keeps for those who have not proved anything yet.
 
-use std::time::{Duration, Instant};
-
 use protocol::Blob;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -93,12 +91,11 @@ async fn a_path_without_a_body_reads_none() {
     let mut admin = server.admin().await;
     let token = admin.tokens.refresh.clone();
     let body = vec![b'x'; 200_000];
-    let headers = admin.sign("POST", "/session/refresh", &body, &token);
-    let began = Instant::now();
+    // If it were read, this would be no proof of it.
+    let headers = admin.sign("POST", "/session/refresh", &[], &token);
     let refused = server
         .ask("POST", "/api/v1/session/refresh", &headers, body)
         .await;
     assert_eq!(refused.refused(), (400, "malformed".into()));
-    assert!(began.elapsed() < Duration::from_secs(5));
     admin.refresh().await;
 }
