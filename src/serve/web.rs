@@ -104,8 +104,9 @@ impl Panel {
         if let Some(sentence) = ending {
             tracing::warn!("{sentence}");
         }
-        for flaw in given_flaws(&hotline.web)? {
-            tracing::warn!("{flaw}");
+        match given_flaws(&hotline.web) {
+            Ok(flaws) => flaws.iter().for_each(|flaw| tracing::warn!("{flaw}")),
+            Err(error) => tracing::warn!(%error, "nothing is known of the panel's certificate"),
         }
         let server = WebServer::bind(listen, tls, router, most_connections).await?;
         if let Some(code) = shared.bootstrap_code().await? {

@@ -11,9 +11,11 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{TlsError, read_chain};
 
-/// Days before its end from which a certificate that somebody else renews should have been renewed.
-const OVERDUE_DAYS: i64 = 7;
-const SECONDS_PER_DAY: i64 = 86_400;
+/// Before its end, from when on a certificate that somebody else renews should have been renewed;
+/// one that is good for days alone is renewed later.
+const OVERDUE_S: i64 = 7 * 24 * 60 * 60;
+/// The part of its time that one of those has left then.
+const OVERDUE_PART: i64 = 4;
 
 /// Something about a given certificate that keeps browsers out, or soon will.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,12 +79,13 @@ pub fn certificate_flaws(
     let validity = found.validity();
     let from = moment(validity.not_before.timestamp())?;
     let end = moment(validity.not_after.timestamp())?;
+    let overdue_s = OVERDUE_S.min((end.as_second() - from.as_second()) / OVERDUE_PART);
     let mut flaws = Vec::new();
     if now < from {
         flaws.push(CertificateFlaw::Early(from));
     } else if end < now {
         flaws.push(CertificateFlaw::Ended(end));
-    } else if end.as_second() - now.as_second() < OVERDUE_DAYS * SECONDS_PER_DAY {
+    } else if end.as_second() - now.as_second() < overdue_s {
         flaws.push(CertificateFlaw::Ending(end));
     }
     let names = found.subject_alternative_name().map_err(|_| unreadable())?;
@@ -125,12 +128,15 @@ mod tests {
     #[test]
     fn what_browsers_refuse_is_told_before_they_do() {
         let names = ["panel.example", "*.hotline.example", "192.0.2.7"];
-        let mut made = CertificateParams::new(names.map(str::to_owned)).unwrap();
-        made.not_before = date_time_ymd(2026, 2, 1);
-        made.not_after = date_time_ymd(2026, 5, 1);
-        let made = made.self_signed(&KeyPair::generate().unwrap()).unwrap();
         let file = std::env::temp_dir().join(format!("given-{}.pem", std::process::id()));
-        fs::write(&file, made.pem()).unwrap();
+        let write = |not_before| {
+            let mut made = CertificateParams::new(names.map(str::to_owned)).unwrap();
+            made.not_before = not_before;
+            made.not_after = date_time_ymd(2026, 5, 1);
+            let made = made.self_signed(&KeyPair::generate().unwrap()).unwrap();
+            fs::write(&file, made.pem()).unwrap();
+        };
+        write(date_time_ymd(2026, 2, 1));
         let found = |host: &str, now: &str| {
             let flaws = certificate_flaws(&file, host, now.parse().unwrap()).unwrap();
             let sentences: Vec<String> = flaws.iter().map(ToString::to_string).collect();
@@ -159,6 +165,9 @@ mod tests {
         assert!(found("panel.example", "2026-01-31T00:00Z").contains("from 2026-02-01 on"));
         assert!(found("panel.example", "2026-04-25T00:00Z").contains("ends on 2026-05-01"));
         assert!(found("panel.example", "2026-05-02T00:00Z").contains("ended on 2026-05-01"));
+        write(date_time_ymd(2026, 4, 24));
+        assert_eq!(found("panel.example", "2026-04-28T00:00Z"), "");
+        assert!(found("panel.example", "2026-04-30T00:00Z").contains("ends on 2026-05-01"));
         fs::remove_file(file).unwrap();
     }
 }
