@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crypto::transparency::{Leaf, Log, LogKey, SignedCheckpoint};
+use crypto::transparency::{FormatError, Leaf, Log, LogKey, SignedCheckpoint};
 use jiff::{SignedDuration, Timestamp};
 use store::{
     AuditChain, AuditEntry, AuditHead, AuditKind, AuditSubject, HubId, Reader, Store, StoreError,
@@ -102,8 +102,7 @@ pub async fn published_heads(
         )
     };
     // Before the entries: a log that grows meanwhile still begins with what was signed.
-    let signed = reader.unscoped().log_checkpoint().await?;
-    let signed = signed.map(|(size, note)| (size, SignedCheckpoint::parse(&note)));
+    let signed = last_signed(reader).await?;
     let mut fault = None;
     let mut leaves = Vec::new();
     let mut from = 0;
@@ -120,6 +119,11 @@ pub async fn published_heads(
             }
         }
     }
+    let signed = match signed {
+        // The log may have begun in between.
+        None if !leaves.is_empty() => last_signed(reader).await?,
+        signed => signed,
+    };
     match signed {
         None if leaves.is_empty() => {}
         Some((size, Ok(signed))) => {
@@ -138,8 +142,45 @@ pub async fn published_heads(
     Ok(PublishedHeads { heads, fault })
 }
 
-/// What is done once a day: entries older than so many days go, and the heads of what has grown
-/// are entered into the key log, so that nobody rewrites them unseen.
+async fn last_signed(
+    reader: &Reader,
+) -> Result<Option<(u64, Result<SignedCheckpoint, FormatError>)>, StoreError> {
+    let signed = reader.unscoped().log_checkpoint().await?;
+    Ok(signed.map(|(size, note)| (size, SignedCheckpoint::parse(&note))))
+}
+
+/// The trails of a database, by what verification says of them.
+#[derive(Default)]
+pub struct Trails {
+    /// Those that are whole and contain each of their heads that was published.
+    pub sound: BTreeSet<AuditChain>,
+    /// What is wrong with the others.
+    pub broken: BTreeMap<AuditChain, String>,
+}
+
+/// Verifies all trails: what is not what it was is evidence, and must not expire.
+///
+/// # Errors
+/// The database cannot be read.
+pub async fn verify_all(reader: &Reader, key: Option<&LogKey>) -> Result<Trails, StoreError> {
+    let published = published_heads(reader, key).await?;
+    let mut trails = Trails::default();
+    for chain in reader.unscoped().audit_chains().await? {
+        let known = published.heads.get(&chain).into_iter().flatten().copied();
+        let all = reader.unscoped();
+        let verdict = all.verify_audit(chain, crypto::audit::entry_hash, known);
+        match (&published.fault, verdict.await?) {
+            (None, Ok(_)) => _ = trails.sound.insert(chain),
+            (Some(fault), _) => _ = trails.broken.insert(chain, fault.clone()),
+            (None, Err(fault)) => _ = trails.broken.insert(chain, fault.to_string()),
+        }
+    }
+    Ok(trails)
+}
+
+/// What is done once a day: entries older than so many days go, where their trail is what it was,
+/// and the heads of what has grown are entered into the key log, so that nobody rewrites them
+/// unseen.
 pub async fn keep_house(
     store: Arc<Store>,
     panel: Option<Arc<web_api::Shared>>,
@@ -149,12 +190,9 @@ pub async fn keep_house(
     let age = |days| SignedDuration::from_hours(HOURS_PER_DAY * i64::from(days));
     // A clock that stands before the age of the entries lets none of them go.
     if let Some(before) = audit_days.and_then(|days| now.checked_sub(age(days)).ok()) {
-        match store.expire_audits(before, now).await {
-            Ok(expired) if expired.is_empty() => {}
-            Ok(expired) => {
-                let entries: u64 = expired.iter().map(|(_, count)| count).sum();
-                tracing::info!(entries, "old entries of the audit trails have expired");
-            }
+        match let_go(&store, before, now).await {
+            Ok(0) => {}
+            Ok(entries) => tracing::info!(entries, "old entries of the audit trails have expired"),
             Err(error) => tracing::error!(%error, "old entries of the audit trails stay"),
         }
     }
@@ -163,6 +201,20 @@ pub async fn keep_house(
     {
         tracing::error!(?error, "the audit trails are not in the key log yet");
     }
+}
+
+/// Lets old entries of sound trails expire; how many.
+async fn let_go(store: &Store, before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+    let trails = verify_all(store.reader(), None).await?;
+    if !trails.broken.is_empty() {
+        tracing::error!(
+            trails = trails.broken.len(),
+            "old entries of audit trails stay, because the trails are not what they were. Run \
+             `centralita audit verify`"
+        );
+    }
+    let expired = store.expire_audits(&trails.sound, before, now).await?;
+    Ok(expired.iter().map(|(_, count)| count).sum())
 }
 
 /// The hubs whose shifts or fallback name the volunteer.
@@ -284,7 +336,9 @@ mod tests {
         };
         publish(&data, &store, &[wrong]).await;
         let panel = panel(&data, &store).await;
-        keep_house(Arc::clone(&store), Some(Arc::clone(&panel)), None).await;
+        // Not even entries that are old enough are let go: they are what shows it.
+        keep_house(Arc::clone(&store), Some(Arc::clone(&panel)), Some(0)).await;
+        assert_eq!(trail(&store).await.len(), 3);
         assert_eq!(heads_in_the_key_log(&store).await, [wrong], "nothing more");
         let [problem] = &panel.audit_problems()[..] else {
             panic!("one problem");

@@ -83,6 +83,9 @@ async fn verify(
             chains
         }
     };
+    if key.is_none() && !published.heads.is_empty() {
+        say("log.key is not in the data folder: whether it signed the key log is not known");
+    }
     let mut broken: Vec<String> = published.fault.into_iter().collect();
     let mut unsaid = None;
     for chain in chains {
@@ -99,7 +102,7 @@ async fn verify(
                 say(format_args!("{name}: {}", of_sound(&sound)));
             }
             Ok(Err(fault)) => broken.push(format!("{name}: {fault}")),
-            Err(error) => broken.push(format!("{name}: {error}")),
+            Err(error) => return Err(format!("{name} cannot be verified: {error}")),
         }
     }
     if !broken.is_empty() {
@@ -163,7 +166,12 @@ async fn expire(data: &DataFolder, days: i64) -> Result<(), String> {
     let before = now
         .checked_sub(SignedDuration::from_hours(days * HOURS_PER_DAY))
         .map_err(sentence)?;
-    let expired = store.expire_audits(before, now).await.map_err(sentence)?;
+    let signer = keys::existing_log_signer(data.path()).map_err(|error| error.to_string())?;
+    let key = signer.as_ref().map(LogSigner::key);
+    let trails = trail::verify_all(store.reader(), key).await;
+    let trails = trails.map_err(sentence)?;
+    let expired = store.expire_audits(&trails.sound, before, now).await;
+    let expired = expired.map_err(sentence)?;
     let names = names(store.reader()).await?;
     if expired.is_empty() {
         say("nothing is that old");
@@ -175,7 +183,16 @@ async fn expire(data: &DataFolder, days: i64) -> Result<(), String> {
         ));
     }
     store.close().await;
-    Ok(())
+    if trails.broken.is_empty() {
+        return Ok(());
+    }
+    let broken = trails.broken.iter();
+    let broken = broken.map(|(chain, fault)| format!("{}: {fault}", name_of(&names, *chain)));
+    Err(format!(
+        "the entries of trails that are not what they were stay, because they show it. {}. Run \
+         `centralita audit verify`",
+        broken.collect::<Vec<_>>().join(". ")
+    ))
 }
 
 async fn open(data: &DataFolder) -> Result<Reader, String> {

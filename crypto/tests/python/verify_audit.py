@@ -34,9 +34,14 @@ def verify(trail, start, expired_at, entries, head, log):
         raise Refused("the trail does not tell that entries expired")
     if (number, value) != head:
         raise Refused("the end of the trail is not where it was")
+    published = {}
     for leaf in log:
         kind, of, seqno, logged = struct.unpack(">B16sI32s", leaf)
-        if (kind, of) != (TRAIL, trail) or seqno < start[0]:
+        if (kind, of) != (TRAIL, trail):
+            continue
+        if published.setdefault(seqno, logged) != logged:
+            raise Refused("the key log has two trails")
+        if seqno < start[0]:
             continue
         if hashes.get(seqno) != logged:
             raise Refused("the key log has another trail")

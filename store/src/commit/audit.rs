@@ -1,5 +1,7 @@
 //! Appending to the audit trail, and letting its oldest part expire.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::audit::{AuditChain, AuditEntry, AuditHash, AuditKind, AuditSubject};
@@ -96,7 +98,7 @@ impl Store {
         Ok(expired)
     }
 
-    /// Lets the old entries of every chain expire, as [`expire_audit`](Self::expire_audit) does.
+    /// Lets the old entries of `chains` expire, as [`expire_audit`](Self::expire_audit) does.
     /// Returns the chains from which entries expired, and how many.
     ///
     /// # Errors
@@ -104,11 +106,12 @@ impl Store {
     /// let go of theirs; the call may be repeated.
     pub async fn expire_audits(
         &self,
+        chains: &BTreeSet<AuditChain>,
         before: Timestamp,
         at: Timestamp,
     ) -> Result<Vec<(AuditChain, u64)>, StoreError> {
         let mut all = Vec::new();
-        for (chain, _) in self.unscoped().audit_heads().await? {
+        for chain in chains.iter().copied() {
             let expired = self.expire_audit(chain, before, at).await?;
             if expired > 0 {
                 all.push((chain, expired));

@@ -335,13 +335,14 @@ pub async fn an_entry_that_cannot_be_read_is_listed_as_such(database: Database) 
 
 pub async fn all_trails_let_go_of_their_old_part_and_tell(database: Database) {
     let store = filled(&database).await;
-    let expired = store.expire_audits(at(101), at(1000)).await.unwrap();
+    let all = store.unscoped().audit_chains().await.unwrap();
+    let expired = store.expire_audits(&all, at(101), at(1000)).await.unwrap();
     assert_eq!(
         expired,
         [(AuditChain::Installation, 1), (TRAIL, 100)],
         "the other chain had one old entry"
     );
-    let again = store.expire_audits(at(101), at(1001)).await.unwrap();
+    let again = store.expire_audits(&all, at(101), at(1001)).await.unwrap();
     assert_eq!(again, []);
     let reader = store.reader();
     for (trail, verified, expired) in [(AuditChain::Installation, 1, 1), (TRAIL, 501, 100)] {
