@@ -55,17 +55,19 @@ const NEXT: &str = "SELECT pg_snapshot_xmax(pg_current_snapshot())::xid::text";
 /// nobody's view begins before the oldest transaction that runs.
 const IS_SEEN: &str = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity \
     WHERE pid <> pg_backend_pid() AND (age(backend_xid) > age($1::text::xid) \
-    OR (datname = current_database() AND age(backend_xmin) > age($1::text::xid))))";
+    OR ((datname IS NULL OR datname = current_database()) AND age(backend_xmin) > age($1::text::xid)))) \
+    OR EXISTS (SELECT 1 FROM pg_replication_slots WHERE age(xmin) > age($1::text::xid)) \
+    OR EXISTS (SELECT 1 FROM pg_prepared_xacts WHERE age(transaction) > age($1::text::xid))";
 /// How often that is asked, and the pause between.
 const SEEN_TRIES: u32 = 40;
 const SEEN_PAUSE: Duration = Duration::from_millis(50);
 
-/// The columns of sealed bytes, tags and keys. Of what the server looks at to plan its queries it
+/// The columns of sealed bytes, tags and keys, and of names. Of what the server looks at to plan its queries it
 /// keeps samples, and those would outlive the rows.
 const SAMPLED: &str = "SELECT format('ALTER TABLE %I ALTER COLUMN %I SET STATISTICS 0', \
     relname, attname) FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid \
     WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND attnum > 0 \
-    AND atttypid = 'bytea'::regtype AND attstattarget IS DISTINCT FROM 0 ORDER BY 1";
+    AND atttypid IN ('bytea'::regtype, 'text'::regtype) AND attstattarget IS DISTINCT FROM 0 ORDER BY 1";
 
 /// Where a PostgreSQL database is, and how to log in. Never printed with its password.
 #[derive(Clone)]
