@@ -62,8 +62,8 @@ pub enum DatabaseError {
     Away(PathBuf),
     /// A backup was not taken in to its end.
     #[error(
-        "a restore into the data folder {} was cut off. Empty the folder, and restore the backup \
-         again",
+        "a restore into the data folder {} goes on, or was cut off. Wait for it; if none runs any \
+         more, empty the folder, and restore the backup again",
         .0.display()
     )]
     HalfRestored(PathBuf),
@@ -176,7 +176,8 @@ impl DataFolder {
     /// [`DatabaseError::Away`], [`DatabaseError::HalfRestored`].
     pub fn check_whole(&self) -> Result<(), DatabaseError> {
         let is_there = |name: &str| self.path.join(name).exists();
-        if is_there(STAGING) {
+        // The database is what comes last.
+        if is_there(STAGING) && !is_there(SQLITE_FILE) && !is_there(ADDRESS_FILE) {
             return Err(DatabaseError::HalfRestored(self.path.clone()));
         }
         let is_used = TRACES.iter().any(|name| is_there(name));
@@ -330,7 +331,10 @@ mod tests {
             .unwrap();
         std::fs::rename(&away, &file).unwrap();
         open(&data).await.unwrap().close().await;
+        // The database is what a restore moves last: with it, the folder is whole.
         std::fs::create_dir(data.join(STAGING)).unwrap();
+        open(&data).await.unwrap().close().await;
+        std::fs::rename(&file, &away).unwrap();
         let refused = open(&data).await.unwrap_err();
         assert!(
             matches!(refused, DatabaseError::HalfRestored(_)),

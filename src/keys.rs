@@ -87,8 +87,9 @@ pub enum KeyFileError {
     /// It holds another key than before.
     #[error(
         "the key file {} holds another key than the one that the database was written with. Put \
-         the right one in its place, from a backup; {}. If that is gone for good, stop the server \
-         and give it up with `centralita keys give-up {which}`",
+         the right one in its place, from a backup; {}. If the backup has this very file, somebody \
+         changed the database: restore all of the backup. If the right one is gone for good, stop \
+         the server and give it up with `centralita keys give-up {which}`",
         .path.display(), .which.loss()
     )]
     Another {

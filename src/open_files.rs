@@ -37,11 +37,12 @@ pub fn scant(calls: u32) -> u64 {
 /// theirs.
 #[must_use]
 pub fn share(allowed: u64, calls: u32) -> Connections {
-    let left = allowed.saturating_sub(of_calls(calls)) / 2;
-    let most = |limit: u64| left.clamp(MIN_CONNECTIONS, limit) as usize;
+    let left = allowed.saturating_sub(of_calls(calls));
+    let panel = (left / 2).clamp(MIN_CONNECTIONS, MAX_PANEL_CONNECTIONS);
+    let streams = left.saturating_sub(panel);
     Connections {
-        streams: most(MAX_STREAMS),
-        panel: most(MAX_PANEL_CONNECTIONS),
+        streams: streams.clamp(MIN_CONNECTIONS, MAX_STREAMS) as usize,
+        panel: panel as usize,
     }
 }
 
@@ -50,7 +51,8 @@ fn of_calls(calls: u32) -> u64 {
 }
 
 /// Takes all the open files that the system's administrator lets this process have; usually it
-/// begins with a small part of them. Returns how many that are.
+/// begins with a small part of them. Returns how many that are; as many as before, where it does
+/// not let go of them.
 pub fn raise() -> std::io::Result<u64> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
@@ -62,14 +64,15 @@ pub fn raise() -> std::io::Result<u64> {
     if result != 0 {
         return Err(std::io::Error::last_os_error());
     }
+    let before = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
     // SAFETY: the call reads one `rlimit` that outlives it, and changes no memory of ours.
     #[expect(unsafe_code, reason = "the standard library has no resource limits")]
     let result = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
-    if result != 0 {
-        return Err(std::io::Error::last_os_error());
-    }
-    Ok(limit.rlim_cur)
+    Ok(match result {
+        0 => limit.rlim_cur,
+        _ => before,
+    })
 }
 
 #[cfg(test)]
@@ -82,6 +85,7 @@ mod tests {
         assert_eq!(share(1_024, 50).streams, 162);
         let all = share(1 << 19, 50);
         assert_eq!((all.streams, all.panel), (4_096, 2_000));
+        assert_eq!(share(enough(50), 50), all);
         assert_eq!(share(0, 50).panel, 64);
         for allowed in [scant(50), 1_024, enough(50)] {
             let Connections { streams, panel } = share(allowed, 50);

@@ -167,11 +167,18 @@ pub(super) struct Staging<'a> {
 impl<'a> Staging<'a> {
     pub(super) fn begin(claim: &Claim<'a>) -> Result<Self, Failure> {
         let path = claim.data.join(STAGING);
-        make_folder(&path)?;
-        let folder = File::open(&path).and_then(|folder| folder.lock().map(|()| folder));
+        match DirBuilder::new().mode(FOLDER_MODE).create(&path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(Failure::Busy(path));
+            }
+            Err(error) => return Err(Failure::file("create", &path)(error)),
+        }
+        let folder = File::open(&path).map_err(Failure::file("lock", &path))?;
+        lock(&path, &folder)?;
         Ok(Self {
             data: claim.data,
-            _folder: folder.map_err(Failure::file("lock", &path))?,
+            _folder: folder,
             path,
         })
     }
@@ -224,7 +231,12 @@ pub(super) fn remove_leftover(
     path: &Path,
     remove: fn(&Path) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    let left = match File::open(path) {
+    // Network disks lock only what may be written; folders are never opened for that.
+    let open = OpenOptions::new()
+        .read(true)
+        .write(!path.is_dir())
+        .open(path);
+    let left = match open {
         Ok(left) => left,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(Failure::file("replace", path)(error)),
@@ -232,8 +244,26 @@ pub(super) fn remove_leftover(
     match left.try_lock() {
         Ok(()) => remove(path).map_err(Failure::file("replace", path)),
         Err(TryLockError::WouldBlock) => Err(Failure::Busy(path.to_path_buf())),
+        Err(TryLockError::Error(error)) if knows_no_locks(&error) => {
+            remove(path).map_err(Failure::file("replace", path))
+        }
         Err(TryLockError::Error(error)) => Err(Failure::file("replace", path)(error)),
     }
+}
+
+/// Locks what is being written, so that nobody takes it for what was left; on a disk that knows
+/// no locks, nothing.
+pub(super) fn lock(path: &Path, file: &File) -> Result<(), Failure> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(Failure::Busy(path.to_path_buf())),
+        Err(TryLockError::Error(error)) if knows_no_locks(&error) => Ok(()),
+        Err(TryLockError::Error(error)) => Err(Failure::file("lock", path)(error)),
+    }
+}
+
+fn knows_no_locks(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported || error.raw_os_error() == Some(libc::ENOLCK)
 }
 
 fn make_folder(path: &Path) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use crypto::{OsEntropy, ReaderPublicKey, ReaderSecretKey};
 use zeroize::Zeroizing;
 
 use super::Failure;
-use super::folder::remove_leftover;
+use super::folder::{lock, remove_leftover};
 
 /// Seals what is written to it into a new file of its owner.
 pub(super) struct SealedSink {
@@ -33,8 +33,8 @@ impl SealedSink {
             .mode(0o600)
             .open(path);
         let mut file = create.map_err(Failure::file("create", path))?;
-        let begun = file.lock().and_then(|()| file.write_all(&front));
-        if let Err(error) = begun {
+        lock(path, &file)?;
+        if let Err(error) = file.write_all(&front) {
             let _ = fs::remove_file(path);
             return Err(Failure::file("write", path)(error));
         }

@@ -84,9 +84,12 @@ async fn give_up(data: &DataFolder, which: KeyFile, yes: bool) -> Result<(), Str
         ));
     }
     let mut changes = Changes::from(Change::KeyGivenUp { key: which.file() });
-    if which == KeyFile::Log
-        && let Some(signed) = sign_log_anew(data.path(), &store).await?
-    {
+    let signed = match which {
+        KeyFile::Log => sign_log_anew(data.path(), &store).await?,
+        KeyFile::CallerId | KeyFile::Ingest => None,
+    };
+    let is_signed = signed.is_some();
+    if let Some(signed) = signed {
         changes.push(signed);
     }
     changes.push(AuditEntry {
@@ -101,9 +104,9 @@ async fn give_up(data: &DataFolder, which: KeyFile, yes: bool) -> Result<(), Str
         .await
         .map_err(|error| error.to_string())?;
     store.close().await;
-    say(match which {
-        KeyFile::Log => "given up; the key log goes on under the key that is there now",
-        _ => "given up; the next start uses the key that is there, or makes one",
+    say(match is_signed {
+        true => "given up; the key log goes on under the key that is there now",
+        false => "given up; the next start uses the key that is there, or makes one",
     });
     Ok(())
 }

@@ -155,15 +155,18 @@ pub(super) async fn ban(
 /// The key with which a server, if one runs, tags numbers: what is tagged with another one would
 /// match nobody. `None` before the first start.
 async fn key_of_running(data: &DataFolder) -> Result<Option<CallerIdKey>, String> {
+    let existing = || keys::existing_caller_id_key(data.path()).map_err(|error| error.to_string());
     let reader = match data.reader().await {
         Ok(reader) => reader,
         Err(StoreError::Missing { .. }) => return Ok(None),
+        // It belongs to a server that was started before the update, and does not know its keys.
+        Err(StoreError::OlderSchema { .. }) => return existing(),
         Err(error) => return Err(error.to_string()),
     };
     let checked = keys::check(KeyFile::CallerId, data.path(), &reader).await;
     reader.close().await;
-    let key = checked.and_then(|()| keys::existing_caller_id_key(data.path()));
-    key.map_err(|error| error.to_string())
+    checked.map_err(|error| error.to_string())?;
+    existing()
 }
 
 fn tagged(key: CallerIdKey, number: &PhoneNumber) -> CallerHash {

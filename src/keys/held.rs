@@ -160,6 +160,11 @@ async fn hold<K: Marked>(
     compare(which, data, found.as_ref().map(Marked::mark), known)?;
     let key = match found {
         Some(key) => key,
+        // Signed before the database knew its keys.
+        None if known.is_none() && which == KeyFile::Log && is_log_signed(store).await? => {
+            let path = data.join(which.file());
+            return Err(KeyFileError::Missing { path, which });
+        }
         None => make()?,
     };
     if known.is_none() {
@@ -167,6 +172,10 @@ async fn hold<K: Marked>(
         store.commit(Change::KeyMarked { key, mark }.into()).await?;
     }
     Ok(key)
+}
+
+async fn is_log_signed(store: &Store) -> Result<bool, KeyFileError> {
+    Ok(store.unscoped().log_checkpoint().await?.is_some())
 }
 
 fn compare(
