@@ -4843,6 +4843,8 @@ export interface components {
              *     recovery key, is a device without.
              */
             has_vault: boolean;
+            /** @description Whether it is what the recovery key in force stands for, as far as the server knows. */
+            is_recovery: boolean;
         };
         /** @description The caller's devices that were not revoked. */
         Devices: {

@@ -23,6 +23,8 @@ pub struct DeviceFacts {
     /// Whether the server keeps a share of its vault: a code opens it. What is on paper, the
     /// recovery key, is a device without.
     pub has_vault: bool,
+    /// Whether it is what the recovery key in force stands for, as far as the server knows.
+    pub is_recovery: bool,
 }
 
 /// The caller's sigchain grew.

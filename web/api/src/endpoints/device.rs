@@ -48,12 +48,14 @@ pub(crate) fn routes() -> Routes {
 async fn devices(call: Call, Nothing: Nothing) -> Result<Json<Devices>, Refusal> {
     let (reader, user) = (call.shared.store.reader(), call.caller()?.user);
     let with_vault = reader.devices_with_vault(user).await?;
+    let recovery = reader.recovery_device(user).await?;
     let known = reader.devices(user).await?.into_iter();
     let live = known.filter(|device| device.revoked_at.is_none());
     let facts = live.map(|device| DeviceFacts {
         device: Id(device.id.0),
         added_at_ms: unix_ms(device.added_at),
         has_vault: with_vault.contains(&device.id),
+        is_recovery: recovery == Some(device.id),
     });
     Ok(Json(Devices {
         devices: facts.collect(),
@@ -85,6 +87,10 @@ async fn extend(call: Call, Json(update): Json<SigchainUpdate>) -> Result<Nothin
     chain
         .check_contains(&known.head())
         .map_err(|error| Refusal::conflict(error.to_string()))?;
+    // It has arrived before, and its answer was lost.
+    if chain.head() == known.head() {
+        return Ok(Nothing);
+    }
     let mut changes = Changes::new();
     let first = usize::try_from(known.head().seqno).map_err(Refusal::internal)?;
     for (seqno, link) in (1..).zip(chain.links()).skip(first) {

@@ -314,7 +314,10 @@ async fn who_lost_every_device_comes_back_with_the_paper() {
     let sheet = admin.session.make_recovery_key(now_ms()).unwrap();
     let mut with_escrow = update(&admin.session);
     with_escrow.recovery_escrow = Some(Blob(sheet.escrow.clone()));
-    admin.put("/me/sigchain", &with_escrow).await.done();
+    // The second time, as by somebody who has not heard of the first: nothing changes.
+    for _ in 0..2 {
+        admin.put("/me/sigchain", &with_escrow).await.done();
+    }
     let facts: RecoveryFacts = admin.get("/me/recovery").await.json();
     assert!(facts.recovery_key);
     assert_eq!(server.noted(AuditKind::RecoveryReplaced).await, 1);
@@ -328,6 +331,14 @@ async fn who_lost_every_device_comes_back_with_the_paper() {
     assert_eq!(server.noted(AuditKind::AccountRecovered).await, 0);
     let mut paper = server.login(paper.unwrap()).await;
     assert_eq!(server.noted(AuditKind::AccountRecovered).await, 1);
+    let listed: Devices = admin.get("/me/devices").await.json();
+    let known: Vec<_> = listed
+        .devices
+        .iter()
+        .filter(|one| one.is_recovery)
+        .collect();
+    assert_eq!(known.len(), 1);
+    assert_eq!(known[0].device.0, *paper.session.device().as_bytes());
     let mine: PersonSigchain = paper.get("/me/sigchain").await.json();
     paper
         .session

@@ -9,6 +9,8 @@ class Arrival {
   link = $state.raw<Entry>();
   /** Whether it was a link, and cannot be read. */
   isBroken = $state(false);
+  /** Whether it was used just now: its code is worth nothing any more. */
+  isUsed = $state(false);
 
   /** Reads the address, and what an earlier page has left in this window. */
   take(): void {
@@ -20,13 +22,21 @@ class Arrival {
     history.replaceState({ link: text }, '', '/');
     this.link = readLink(text);
     this.isBroken = this.link === undefined;
+    this.isUsed = false;
   }
 
-  /** It was used, or is not wanted. */
+  /** It was used; who loads the page again is not told of it. */
+  used(): void {
+    history.replaceState(null, '', '/');
+    this.isUsed = true;
+  }
+
+  /** Nobody needs to see it any more. */
   done(): void {
     history.replaceState(null, '', '/');
     this.link = undefined;
     this.isBroken = false;
+    this.isUsed = false;
   }
 }
 

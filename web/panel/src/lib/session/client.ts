@@ -232,9 +232,9 @@ export class Client {
   /** Loads and verifies this person's own keys. */
   async resume(): Promise<void> {
     const keys = await this.catchUp();
+    await this.checkLog();
     // A browser that ended in the very moment of coming in has left none.
     if (keys === 0) await this.renewKey();
-    await this.checkLog();
   }
 
   /**
@@ -387,9 +387,10 @@ export class Client {
     // The voucher names the list as it is now.
     await this.catchUp();
     const use: InviteUse = { code, voucher: toBlob(this.session.vouch(secret)) };
-    await this.line.ask('POST', '/invites/join', use);
+    // First: a server that gives no answer could else show another list of members later.
     this.seen.rosters[hub] = fromBlob(rosterHead);
     await this.keepSeen();
+    await this.line.ask('POST', '/invites/join', use);
   }
 
   /**

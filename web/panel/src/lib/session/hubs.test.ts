@@ -108,7 +108,7 @@ describe('a change that the log did not have', () => {
     expect(count(told, 'checkLog')).toBe(2);
     expect(count(told, 'addMember')).toBe(1);
     expect(Object.keys(seen.people)).toEqual([ANA, BEA]);
-    const lied = panel([undefined, says, says], []);
+    const lied = panel([undefined, says, undefined, says], []);
     await expect(lied.hubs.admit(HUB, BEA, 'volunteer')).rejects.toMatchObject({ code: says });
     expect(count(lied.told, 'addMember')).toBe(0);
     expect(Object.keys(lied.seen.people)).toEqual([ANA]);

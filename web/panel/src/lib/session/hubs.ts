@@ -86,18 +86,21 @@ export class Hubs {
     const { members } = await line.ask<MemberList>('GET', `/hubs/${hub}/members`);
     const inside = new Set(members.map(({ user }) => user));
     const unused = invites.filter(({ used_by: user }) => !user).map(({ invite }) => invite);
-    const waiting = invites.flatMap(({ used_by: user, used_at_ms: usedAtMs, role }) => {
+    const used = invites.flatMap(({ used_by: user, used_at_ms: usedAtMs, role }) => {
       const isWaiting = user && !inside.has(user) && isBuiltIn(role);
       return isWaiting ? [{ user, role: role.name as BuiltIn, usedAtMs: usedAtMs ?? 0 }] : [];
+    });
+    // Nothing keeps anybody from using two of them.
+    const waiting = used.filter((one, place) => {
+      return place === used.findIndex(({ user, role }) => user === one.user && role === one.role);
     });
     return { waiting, unused };
   }
 
   /** Takes in who used an invitation, and hands them the hub's key. */
   async admit(hub: string, user: string, role: BuiltIn): Promise<void> {
-    const { people, log } = await this.believe(hub);
+    const people = await this.meet(hub, user);
     const { session } = this.client;
-    await this.meet(hub, user, people, log);
     await this.checkInvited(hub, user, role, people);
     const known = session.rosterSeqno(hub);
     session.addMember(hub, user, BUILT_IN[role].number, people, Date.now());
@@ -105,8 +108,9 @@ export class Hubs {
     await this.extend(hub, known, { wraps: [toBlob(wrap)] });
   }
 
-  /** Adds somebody's device list to `people`, where it is what the key log tells everybody. */
-  private async meet(hub: string, user: string, people: People, log: LogFollower): Promise<void> {
+  /** A hub's people and somebody beside them, as the key log tells everybody. */
+  private async meet(hub: string, user: string, isSecondTry = false): Promise<People> {
+    const { people, log } = await this.believe(hub);
     const { line, seen } = this.client;
     const person = await line.ask<PersonSigchain>('GET', `/hubs/${hub}/sigchains/${user}`);
     if (person.user !== user) {
@@ -116,11 +120,12 @@ export class Hubs {
     try {
       log.checkPeople(people);
     } catch (thrown) {
-      if (failureOf(thrown).code !== 'unlogged') throw thrown;
       // They have changed it since the log was read, as whoever has just come in may.
-      (await this.client.checkLog()).checkPeople(people);
+      if (failureOf(thrown).code === 'unlogged' && !isSecondTry) return this.meet(hub, user, true);
+      throw thrown;
     }
     seen.people[user] = head;
+    return people;
   }
 
   /** The server says who used an invitation; who held its link vouches for their own keys. */
@@ -173,6 +178,8 @@ export class Hubs {
     if (!me || !isAdmin(me.role) || !session.noteDevices(hub, believed.people, Date.now())) {
       return believed;
     }
+    // Where the rest fails, it begins with the server's list again.
+    this.believed.delete(hub);
     const next = session.isHubKeyDue(hub)
       ? this.announced(hub, await this.settings(hub), believed.people)
       : {};
@@ -231,11 +238,12 @@ export class Hubs {
     const { line, session, seen } = this.client;
     // What this person's other devices have done is in the log, too.
     await own;
-    const log = await this.client.checkLog();
     const people = new People();
     const heads: Seen['people'] = {};
+    let log: LogFollower;
     let isFollowed = false;
     try {
+      log = await this.client.checkLog();
       for (const { user, sigchain } of await this.sigchains(hub)) {
         heads[user] = people.add(user, fromBlob(sigchain), seen.people[user]);
       }
@@ -248,7 +256,8 @@ export class Hubs {
     } catch (thrown) {
       if (isFollowed) session.forgetHub(hub);
       // An honest change fell between; its entry is in the log by now, or there is none.
-      if (failureOf(thrown).code === 'unlogged' && !isSecondTry) {
+      const isBehind = ['unlogged', 'withheld'].includes(failureOf(thrown).code);
+      if (isBehind && !isSecondTry) {
         return this.load(hub, this.client.catchUp(), true);
       }
       throw thrown;

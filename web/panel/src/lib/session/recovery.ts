@@ -29,6 +29,8 @@ export class Replacement {
     const { user, recoveryKey } = this.paper;
     const paper = Session.recover(user, this.escrow, recoveryKey);
     try {
+      // What an earlier try has sent goes first, and its paper off the list again.
+      await this.client.catchUp();
       await this.client.putOnPaper(paper, this.escrow, await this.before());
     } finally {
       paper.lock();
@@ -36,14 +38,19 @@ export class Replacement {
     }
   }
 
-  /** Recovery keys are devices that no PIN opens and that are not logged in. */
+  /**
+   * Recovery keys are devices that no PIN opens and that are not logged in; the one in force is,
+   * where somebody else has seen it and comes in with it.
+   */
   private async before(): Promise<string[]> {
     const { line, session } = this.client;
     const { devices } = await line.ask<Devices>('GET', '/me/devices');
     const { sessions } = await line.ask<Sessions>('GET', '/me/sessions');
     const loggedIn = new Set([session.device, ...sessions.map(({ device }) => device)]);
     return devices
-      .filter(({ device, has_vault: hasVault }) => !hasVault && !loggedIn.has(device))
+      .filter(({ device, has_vault: hasVault, is_recovery: isRecovery }) => {
+        return isRecovery || (!hasVault && !loggedIn.has(device));
+      })
       .map(({ device }) => device);
   }
 }
