@@ -102,28 +102,18 @@ pub async fn published_heads(
         )
     };
     // Before the entries: a log that grows meanwhile still begins with what was signed.
-    let signed = last_signed(reader).await?;
-    let mut fault = None;
-    let mut leaves = Vec::new();
-    let mut from = 0;
-    loop {
-        let page = reader.unscoped().log_leaves(from).await?;
-        if page.is_empty() {
-            break;
-        }
-        from += page.len() as u64;
-        for leaf in page {
-            match Leaf::decode(&leaf) {
-                Ok(leaf) => leaves.push(leaf),
-                Err(_) => fault = not_signed(),
-            }
-        }
+    let mut signed = last_signed(reader).await?;
+    let mut entries = log_entries(reader).await?;
+    if signed.is_none() && !entries.is_empty() {
+        // It may have begun in between.
+        signed = last_signed(reader).await?;
+        entries = log_entries(reader).await?;
     }
-    let signed = match signed {
-        // The log may have begun in between.
-        None if !leaves.is_empty() => last_signed(reader).await?,
-        signed => signed,
-    };
+    let leaves: Vec<Leaf> = entries.iter().flatten().copied().collect();
+    let mut fault = None;
+    if leaves.len() < entries.len() {
+        fault = not_signed();
+    }
     match signed {
         None if leaves.is_empty() => {}
         Some((size, Ok(signed))) => {
@@ -140,6 +130,18 @@ pub async fn published_heads(
     }
     let heads = web_api::heads_by_trail(&leaves);
     Ok(PublishedHeads { heads, fault })
+}
+
+/// The entries of the key log; `None` for what is none.
+async fn log_entries(reader: &Reader) -> Result<Vec<Option<Leaf>>, StoreError> {
+    let mut entries = Vec::new();
+    loop {
+        let page = reader.unscoped().log_leaves(entries.len() as u64).await?;
+        if page.is_empty() {
+            return Ok(entries);
+        }
+        entries.extend(page.iter().map(|leaf| Leaf::decode(leaf).ok()));
+    }
 }
 
 async fn last_signed(
