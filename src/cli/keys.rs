@@ -7,7 +7,6 @@ use crypto::transparency::SignedCheckpoint;
 use jiff::Timestamp;
 use store::{AuditChain, AuditEntry, AuditKind, AuditSubject, Change, Changes, Store};
 
-use super::manage::open_alone;
 use super::say;
 use crate::database::DataFolder;
 use crate::keys::{self, KeyFile, KeyFileError};
@@ -54,7 +53,7 @@ fn show(data: &Path) -> Result<(), String> {
 }
 
 async fn give_up(data: &DataFolder, which: KeyFile, yes: bool) -> Result<(), String> {
-    let store = open_alone(data).await?;
+    let store = data.open().await.map_err(|error| error.to_string())?;
     let path = data.path().join(which.file());
     if !keys::is_known(which, store.reader())
         .await

@@ -87,6 +87,8 @@ async fn a_box_whose_key_log_cannot_be_signed_takes_calls_and_says_so() {
         crate::installed::calls(&installed, &data) == 1
     })
     .await;
+    let said = installed.refused(&data, &["keys", "give-up", "log", "--yes"]);
+    assert!(said.contains("Stop it first"), "{said}");
     server.stop();
     installed.run(&data, &["keys", "give-up", "log", "--yes"]);
     let server = installed.serve(&data, None).await;
